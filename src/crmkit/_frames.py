@@ -1,0 +1,255 @@
+"""The door: every table comes in and goes out here.
+
+Inside, all is a narwhals LazyFrame, so one spelling runs on pandas, Polars, PyArrow and
+DuckDB alike. A PyArrow table travels on Polars, without a copy. Eager tables are held to
+their contract in full; lazy ones by their schema, since a look at the values would run them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias, cast
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+from narwhals.typing import IntoFrame, IntoFrameT
+
+from crmkit.errors import CrmkitError, InvalidArgumentError, InvalidRowsError, MissingColumnsError
+from crmkit.tables import Column, Kind, Table
+
+Frame: TypeAlias = nw.LazyFrame[Any]
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+_EXAMPLES_SHOWN: Final = 3
+
+
+# Coming in
+
+
+def read(native: IntoFrameT, table: Table) -> Frame:
+    """Wrap a native table and hold it to its contract.
+
+    Everything downstream relies on the contract and checks nothing again.
+    """
+    frame = open_table(native, table)
+    _require_columns(frame, table)
+    _require_kinds(frame, table)
+    if isinstance(frame, nw.LazyFrame):
+        return frame
+    _require_rows(frame, table)
+    return _on_its_engine(frame)
+
+
+def open_table(native: IntoFrame, table: Table) -> nw.DataFrame[Any] | nw.LazyFrame[Any]:
+    """Wrap a native table, whatever it holds."""
+    if nw.dependencies.is_pandas_dataframe(native) and native.columns.has_duplicates:
+        twice = sorted({str(name) for name in native.columns[native.columns.duplicated()]})
+        msg = f"{table.name}: more than one column {quoted(twice)}.\nRename or drop the others."
+        raise InvalidArgumentError(msg)
+    try:
+        frame: nw.DataFrame[Any] | nw.LazyFrame[Any] = nw.from_native(native)
+    except TypeError:
+        msg = (
+            f"{table.name}: a {type(native).__name__} is not a table.\n"
+            "Give a pandas or Polars DataFrame, a Polars LazyFrame, a PyArrow table, "
+            "or a DuckDB relation."
+        )
+        raise InvalidArgumentError(msg) from None
+    return frame
+
+
+def is_lazy(native: IntoFrame) -> bool:
+    """Tell whether a native table is a plan rather than values."""
+    return isinstance(nw.from_native(native), nw.LazyFrame)
+
+
+def has(frame: Frame, column: str) -> bool:
+    """Tell whether the table has the column."""
+    return column in frame.collect_schema().names()
+
+
+# Going out
+
+
+def give(frame: Frame, *, like: IntoFrameT, order_by: Sequence[str] = ()) -> IntoFrameT:
+    """Hand a result back in the form in which the input came.
+
+    Eager results are put in order; a lazy one has none until it is run.
+    """
+    if is_lazy(like):
+        return cast("IntoFrameT", frame.to_native())
+    if order_by:
+        frame = frame.sort(*order_by)
+    is_arrow = nw.dependencies.is_pyarrow_table(like)
+    result = frame.collect("pyarrow") if is_arrow else frame.collect()
+    if order_by:
+        result = nw.maybe_reset_index(result)
+    return cast("IntoFrameT", result.to_native())
+
+
+def table_like(columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]], *, like: Frame) -> Frame:
+    """Make a small table on the engine of another, so that the two can be joined."""
+    if like.implementation.is_duckdb():
+        arrow_rows = nw.from_dict(dict(columns), backend="pyarrow").to_native()
+        relation = like.to_native().query("_", "select * from arrow_rows")  # finds the local name
+        del arrow_rows
+        joined: Frame = nw.from_native(relation)
+        return joined
+    return nw.from_dict(dict(columns), backend=like.implementation).lazy()
+
+
+# To one machine and back
+
+
+def collect(frame: Frame, *columns: str) -> dict[str, npt.NDArray[Any]]:
+    """Bring columns to this machine as numpy arrays; a null number is NaN."""
+    data = frame.select(*columns).collect()
+    return {name: data[name].to_numpy() for name in columns}
+
+
+def distribution(frame: Frame, column: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Collect the distinct values of a column, in order, and how often each occurs."""
+    counted = frame.group_by(column).agg(nw.len().alias("n_rows")).sort(column).collect()
+    return counted[column].to_numpy(), counted["n_rows"].to_numpy().astype(np.int64)
+
+
+def with_computed(
+    frame: Frame,
+    *,
+    like: IntoFrame,
+    inputs: Sequence[str],
+    compute: Callable[..., Mapping[str, Floats]],
+) -> Frame:
+    """Append columns that numpy computes from others.
+
+    `compute` takes each input as an array of its name and gives the new columns. On a lazy
+    table it sees the distinct input rows only, and its results are joined back where the
+    table lives; inputs must then hold no nulls.
+    """
+    if not is_lazy(like):
+        data = frame.collect()
+        arrays = {name: data[name].to_numpy().astype(float) for name in inputs}
+        new = {
+            name: nw.Series.from_numpy(name, values, backend=data.implementation)
+            for name, values in compute(**arrays).items()
+        }
+        return data.with_columns(**new).lazy()
+    distinct = collect(frame.select(*inputs).unique(), *inputs)
+    computed = compute(**{name: values.astype(float) for name, values in distinct.items()})
+    return frame.join(table_like({**distinct, **computed}, like=frame), on=list(inputs), how="left")
+
+
+# What a contract asks
+
+
+def quoted(names: Sequence[str]) -> str:
+    """Write column names as they stand in messages."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def require(
+    data: nw.DataFrame[Any], table: Table, broken: Mapping[str, nw.Expr], *, advice: str
+) -> None:
+    """Raise for the first complaint that any row gives cause for."""
+    if not broken:
+        return
+    tallies = [rows.cast(nw.Int64).sum().alias(str(i)) for i, rows in enumerate(broken.values())]
+    counts = data.select(*tallies).row(0)
+    for n_rows, (complaint, rows) in zip(counts, broken.items(), strict=True):
+        if n_rows:
+            raise _invalid_rows(data, table, complaint, rows, n_rows=int(n_rows), advice=advice)
+
+
+def _invalid_rows(
+    data: nw.DataFrame[Any],
+    table: Table,
+    complaint: str,
+    rows: nw.Expr,
+    *,
+    n_rows: int,
+    advice: str,
+) -> CrmkitError:
+    key = "customer_id" if "customer_id" in data.columns else "row"
+    if key == "row":
+        data = data.with_row_index("row")
+    examples = tuple(data.filter(rows)[key].head(_EXAMPLES_SHOWN).to_list())
+    msg = (
+        f"{table.name}: {complaint} in {n_rows:,} of {len(data):,} rows "
+        f"({key} {', '.join(map(repr, examples))}).\n{advice}"
+    )
+    return InvalidRowsError(msg, n_rows=n_rows, examples=examples)
+
+
+def _require_columns(frame: nw.DataFrame[Any] | Frame, table: Table) -> None:
+    present = frame.collect_schema().names()
+    missing = [c.name for c in table.columns if c.required and c.name not in present]
+    if missing:
+        msg = (
+            f"{table.name}: no column {quoted(missing)} among {quoted(present)}.\n"
+            f"Build this table with {table.made_by}()."
+        )
+        raise MissingColumnsError(msg)
+
+
+def _require_kinds(frame: nw.DataFrame[Any] | Frame, table: Table) -> None:
+    schema = frame.collect_schema()
+    for column in table.columns:
+        if column.name in schema and not _KIND_TESTS[column.kind](schema[column.name]):
+            msg = (
+                f"{table.name}: `{column.name}` is of type {schema[column.name]}, "
+                f"{_KIND_NAMES[column.kind]} is due.\n"
+                f"Build this table with {table.made_by}()."
+            )
+            raise InvalidArgumentError(msg)
+
+
+def _require_rows(data: nw.DataFrame[Any], table: Table) -> None:
+    broken: dict[str, nw.Expr] = {}
+    for column in table.columns:
+        if column.name in data.columns:
+            broken |= _broken_by(column)
+    for rule in table.rules:
+        complaint = f"`{rule.lower}` exceeds `{rule.upper}`, yet {rule.because},"
+        broken[complaint] = nw.col(rule.lower) > nw.col(rule.upper)
+    require(data, table, broken, advice=f"Build this table with {table.made_by}().")
+
+
+def _broken_by(column: Column) -> dict[str, nw.Expr]:
+    value = nw.col(column.name)
+    broken: dict[str, nw.Expr] = {}
+    if not column.nullable:
+        broken[f"`{column.name}` is null"] = value.is_null()
+    if column.kind == "number":
+        unknown = value.is_null() | value.is_nan() if column.nullable else value.is_null()
+        broken[f"`{column.name}` is not finite"] = ~(value.is_finite() | unknown)
+    if column.kind == "count":
+        broken[f"`{column.name}` is not a whole number"] = value != value.floor()
+    if column.minimum is not None:
+        broken[f"`{column.name}` is below {column.minimum:g}"] = value < column.minimum
+    if column.maximum is not None:
+        broken[f"`{column.name}` is above {column.maximum:g}"] = value > column.maximum
+    return broken
+
+
+def _on_its_engine(data: nw.DataFrame[Any]) -> Frame:
+    """Take an eager table as a lazy one; PyArrow has no windows worth the name."""
+    return data.lazy("polars") if data.implementation.is_pyarrow() else data.lazy()
+
+
+_KIND_TESTS: Final[Mapping[Kind, Callable[[Any], bool]]] = {
+    "key": lambda dtype: dtype != nw.Object and not dtype.is_nested(),
+    "date": lambda dtype: dtype == nw.Date or (dtype == nw.Datetime and dtype.time_zone is None),
+    "count": lambda dtype: dtype.is_numeric(),
+    "number": lambda dtype: dtype.is_numeric(),
+    "text": lambda dtype: dtype in (nw.String, nw.Categorical, nw.Enum),
+    "flag": lambda dtype: dtype == nw.Boolean,
+}
+_KIND_NAMES: Final[Mapping[Kind, str]] = {
+    "key": "an identifier of one type",
+    "date": "a date or a time without a zone",
+    "count": "a whole number",
+    "number": "a number",
+    "text": "text",
+    "flag": "true or false",
+}

@@ -1,0 +1,40 @@
+"""What crmkit raises, and the one warning it gives."""
+
+from __future__ import annotations
+
+
+class CrmkitError(ValueError):
+    """Base of every error that crmkit raises on purpose."""
+
+
+class MissingColumnsError(CrmkitError):
+    """A table lacks columns that its contract promises."""
+
+
+class InvalidRowsError(CrmkitError):
+    """Some rows break their table's contract.
+
+    Attributes
+    ----------
+    n_rows
+        How many rows break it.
+    examples
+        Keys of the first few of them, to look up in the data.
+    """
+
+    def __init__(self, message: str, *, n_rows: int, examples: tuple[object, ...]) -> None:
+        super().__init__(message)
+        self.n_rows = n_rows
+        self.examples = examples
+
+
+class InvalidArgumentError(CrmkitError):
+    """An argument is outside the range that its docstring states."""
+
+
+class FitError(CrmkitError):
+    """The data cannot tell what a fit asks of it."""
+
+
+class CrmkitWarning(UserWarning):
+    """A result is right but easily misread; the message says how to read it."""

@@ -1,0 +1,77 @@
+"""Every table test runs on every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import duckdb
+import hypothesis
+import narwhals as nw
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+hypothesis.settings.register_profile("crmkit", derandomize=True, deadline=None, max_examples=50)
+hypothesis.settings.load_profile("crmkit")
+
+MakeFrame = Callable[[Mapping[str, Sequence[Any]]], Any]
+
+_CONNECTION = duckdb.connect()
+
+
+def _pandas(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """Make a pandas table as a pandas user would have it: numpy times instead of dates."""
+    frame = pl.DataFrame(dict(columns), strict=False).with_columns(
+        pl.selectors.date().cast(pl.Datetime("us"))
+    )
+    return pd.DataFrame({name: _pandas_values(frame[name]) for name in frame.columns})
+
+
+def _pandas_values(column: pl.Series) -> Any:
+    return pd.Series(column.to_list()) if column.dtype == pl.String else column.to_numpy()
+
+
+def _duckdb(columns: Mapping[str, Sequence[Any]]) -> duckdb.DuckDBPyRelation:
+    rows = pl.DataFrame(dict(columns), strict=False).to_arrow()
+    return _CONNECTION.from_arrow(rows)
+
+
+MAKERS: dict[str, MakeFrame] = {
+    "pandas": _pandas,
+    "polars": lambda columns: pl.DataFrame(dict(columns), strict=False),
+    "polars-lazy": lambda columns: pl.LazyFrame(dict(columns), strict=False),
+    "pyarrow": lambda columns: pa.table(pl.DataFrame(dict(columns), strict=False).to_arrow()),
+    "duckdb": _duckdb,
+}
+EAGER = ("pandas", "polars", "pyarrow")
+
+
+@pytest.fixture(params=list(MAKERS))
+def make_frame(request: pytest.FixtureRequest) -> MakeFrame:
+    """A maker of tables, on each engine in turn."""
+    return MAKERS[request.param]
+
+
+@pytest.fixture(params=EAGER)
+def make_eager(request: pytest.FixtureRequest) -> MakeFrame:
+    """A maker of tables, on each engine that holds values rather than plans."""
+    return MAKERS[request.param]
+
+
+def rows(native: Any, *, by: str | Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Read any table as a list of rows, times as dates and missing numbers as None."""
+    frame = nw.from_native(native).lazy().collect("polars").to_native()
+    frame = frame.with_columns(
+        pl.selectors.datetime().cast(pl.Date), pl.selectors.float().fill_nan(None)
+    )
+    table: list[dict[str, Any]] = (frame.sort(by) if by is not None else frame).to_dicts()
+    return table
+
+
+def columns(native: Any) -> dict[str, list[Any]]:
+    """Read any table as columns."""
+    table = rows(native)
+    names = nw.from_native(native).collect_schema().names()
+    return {name: [row[name] for row in table] for name in names}
