@@ -1,0 +1,46 @@
+"""Probability models of buying and spending: arrays in, arrays out.
+
+`PURCHASE_MODELS` and `SPEND_MODELS` name them. Each is a frozen dataclass of its parameters, and
+what it can do is in `PurchaseModel` and `SpendModel`:
+
+    found = PURCHASE_MODELS["bg_nbd"].fit(x, t_x, T, weights=n)    # a MaximumLikelihood
+    found.model.expected_purchases(x, t_x, T, horizon_days=365.0)
+
+To add a model, write one file with
+
+1. a frozen dataclass of its parameters, times in days, with the methods of the protocol;
+2. its likelihood: a class that is made of the data and weights, and called with the logs of the
+   parameters gives value, gradient and Hessian;
+3. `fit`, which hands both to `maximize` together with a few starting values and what it means
+   when a parameter runs away;
+
+then one line in the registry below, and a test file with the model's published numbers. A fixed
+number that is not searched for (the k of a CNBD) is a field of the dataclass which `fit` binds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from crmkit.models.arrays import Floats
+from crmkit.models.bg_nbd import BGNBD
+from crmkit.models.gamma_gamma import GammaGamma
+from crmkit.models.protocol import PurchaseModel, SpendModel
+from crmkit.models.search import MaximumLikelihood
+
+__all__ = [
+    "BGNBD",
+    "PURCHASE_MODELS",
+    "SPEND_MODELS",
+    "Floats",
+    "GammaGamma",
+    "MaximumLikelihood",
+    "PurchaseModel",
+    "SpendModel",
+]
+
+PURCHASE_MODELS: Final[Mapping[str, type[PurchaseModel]]] = MappingProxyType({"bg_nbd": BGNBD})
+
+SPEND_MODELS: Final[Mapping[str, type[SpendModel]]] = MappingProxyType({"gamma_gamma": GammaGamma})

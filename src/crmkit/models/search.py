@@ -1,0 +1,283 @@
+"""Maximum likelihood, once for all models.
+
+The search is Newton's, over the logs of the parameters: they stay positive, a change of clock
+or currency only shifts the start, and four parameters need no approximate second derivatives.
+It is damped where the likelihood is not concave, and held within a factor of 5e8 of its start,
+so that a parameter which the data send to infinity is found out rather than followed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from crmkit.models.arrays import Floats
+
+Model = TypeVar("Model")
+Flags = npt.NDArray[np.bool_]
+Matrix = tuple[tuple[float | None, ...], ...]
+
+_ENOUGH = 1e-9
+"""The search ends when a further step promises less than this in total log-likelihood."""
+
+_ROUGHLY_ENOUGH = 1e-4
+"""What rounding may hide of that gain when parameters are huge."""
+
+_MOST_STEPS = 200
+_LONGEST_STEP = 2.0
+_LARGEST_DRIFT = 20.0
+_FAR = 5.0
+"""A parameter that nothing holds has run away if its log moved by more than this."""
+
+_LEAST_INFORMATION = 0.05
+"""Below this the standard error of a log parameter exceeds 4.5: the data do not tell it."""
+
+_NO_INFORMATION = 1e-4
+"""Below this there is no maximum nearby: the search follows the parameter for good."""
+
+_OPEN_SHARE = 0.01
+"""A parameter with more than this share in directions that are not told is not told."""
+
+_MOST_HALVINGS = 40
+_ROUNDING = 1e-13
+
+_ENOUGH_ROWS_TO_START = 10_000
+
+
+class Likelihood(Protocol):
+    """The log-likelihood of a table as a function of the logs of the parameters."""
+
+    def __call__(self, log_parameters: Floats, /) -> tuple[float, Floats, Floats]:
+        """Value, gradient and Hessian, each summed over customers."""
+        ...
+
+
+class Limit(NamedTuple):
+    """What it means when parameters run to the edge of a model's domain."""
+
+    runs: AbstractSet[str]
+    """Each a parameter and where it goes, such as "a up" or "b down"."""
+
+    meaning: str
+    """A sentence in the words of the business, and the simpler model to try."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaximumLikelihood(Generic[Model]):
+    """A model at the maximum of its likelihood, and how well the data tell it.
+
+    Attributes
+    ----------
+    model
+        The fitted model.
+    log_likelihood
+        Its total log-likelihood.
+    n_customers
+        How many customers it was fitted on.
+    names
+        Its parameters, in the order of the rows of `covariance_log`.
+    covariance_log
+        Covariance of the logs of the parameters, from the exact Hessian; None where the data
+        leave a parameter open.
+    gradient_norm
+        Steepness of the mean log-likelihood where the search ended; 0 is a maximum.
+    eigenvalues
+        Of the information matrix of the log parameters, smallest first; one near 0 or below is
+        a direction in which the data tell nothing.
+    converged
+        Whether the search ended at a maximum; False also where a parameter ran away.
+    diagnostics
+        What a reader of the estimates must know, one sentence each; empty if all is well.
+    """
+
+    model: Model
+    log_likelihood: float
+    n_customers: int
+    names: tuple[str, ...]
+    covariance_log: Matrix
+    gradient_norm: float
+    eigenvalues: tuple[float, ...]
+    converged: bool
+    diagnostics: tuple[str, ...]
+
+    @property
+    def standard_errors_log(self) -> tuple[float | None, ...]:
+        """Standard error of the log of each parameter."""
+        variances = (row[i] for i, row in enumerate(self.covariance_log))
+        return tuple(None if v is None else math.sqrt(v) for v in variances)
+
+    @property
+    def standard_errors(self) -> tuple[float | None, ...]:
+        """Standard error of each parameter, by the delta method."""
+        values = (getattr(self.model, name) for name in self.names)
+        errors = zip(values, self.standard_errors_log, strict=True)
+        return tuple(None if error is None else value * error for value, error in errors)
+
+
+def maximize(
+    *,
+    build: Callable[..., Model],
+    names: tuple[str, ...],
+    likelihood: Callable[..., Likelihood],
+    columns: Sequence[Floats],
+    weights: Floats,
+    starts: Sequence[tuple[float, ...]],
+    limits: Sequence[Limit] = (),
+) -> MaximumLikelihood[Model]:
+    """Find the parameters under which the data are likeliest.
+
+    Parameters
+    ----------
+    build
+        Makes a model of its parameters, in the order of `names`.
+    names
+        The parameters to search for; all are positive.
+    likelihood
+        Makes the `Likelihood` of `columns` and `weights`.
+    columns, weights
+        The data, a row for each distinct history, and how many customers each row stands for.
+    starts
+        Parameters to start from. All are tried, on a thinned table if it is long, and the
+        search goes on from where the best of them led.
+    limits
+        What it means in this model when parameters run away.
+    """
+    thin = max(1, len(weights) // _ENOUGH_ROWS_TO_START)
+    sample = likelihood(*(column[::thin] for column in columns), weights[::thin])
+    climbs = [_climb(sample, np.log(start), centre=np.log(start)) for start in starts]
+    best = max(range(len(starts)), key=lambda i: climbs[i].value)
+    start, top = np.log(starts[best]), climbs[best]
+    if thin > 1:
+        # A sample may lack what holds a parameter; the full table then starts afresh.
+        lost = np.abs(top.position - start).max() > _FAR
+        begin = start if lost else top.position
+        top = _climb(likelihood(*columns, weights), begin, centre=start)
+    eigenvalues, directions = np.linalg.eigh(-top.hessian)
+    untold, loose = (
+        (directions[:, eigenvalues < bound] ** 2).sum(axis=1) > _OPEN_SHARE
+        for bound in (_LEAST_INFORMATION, _NO_INFORMATION)
+    )
+    n_customers = float(weights.sum())
+    drift = np.where(loose, top.position - start, 0.0)
+    return MaximumLikelihood(
+        model=build(*np.exp(top.position).tolist()),
+        log_likelihood=top.value,
+        n_customers=round(n_customers),
+        names=names,
+        covariance_log=_covariance(eigenvalues, directions, untold),
+        gradient_norm=float(np.linalg.norm(top.gradient)) / n_customers,
+        eigenvalues=tuple(eigenvalues.tolist()),
+        converged=top.converged and bool(np.abs(drift).max() <= _FAR),
+        diagnostics=_diagnose(
+            names, stopped=not top.converged, drift=drift, untold=untold, limits=limits
+        ),
+    )
+
+
+class _Top(NamedTuple):
+    """Where a climb ended."""
+
+    position: Floats
+    value: float
+    gradient: Floats
+    hessian: Floats
+    converged: bool
+
+
+def _climb(likelihood: Likelihood, position: Floats, *, centre: Floats) -> _Top:
+    """Climb by damped Newton steps until a further one promises nothing."""
+    value, gradient, hessian = likelihood(position)
+    for _ in range(_MOST_STEPS):
+        low, high = centre - _LARGEST_DRIFT, centre + _LARGEST_DRIFT
+        step = np.clip(position + _newton_step(gradient, hessian), low, high) - position
+        promised = promise = float(gradient @ step)
+        if promised < _ENOUGH:
+            return _Top(position, value, gradient, hessian, converged=True)
+        for _ in range(_MOST_HALVINGS):
+            reached = likelihood(position + step)
+            if reached[0] >= value + 1e-4 * promise - _ROUNDING * abs(value):
+                break
+            step, promise = step / 2, promise / 2
+        else:
+            # No step gains what it promised: rounding, unless the promise was real.
+            return _Top(position, value, gradient, hessian, converged=promised < _ROUGHLY_ENOUGH)
+        position = position + step
+        value, gradient, hessian = reached
+    return _Top(position, value, gradient, hessian, converged=False)
+
+
+def _newton_step(gradient: Floats, hessian: Floats) -> Floats:
+    """Newton's step uphill, bounded in each direction, whatever the curvature's sign."""
+    curvature, directions = np.linalg.eigh(hessian)
+    slope = directions.T @ gradient
+    size = np.abs(curvature)
+    size = np.maximum(size, 1e-14 * size.max())
+    return directions @ np.clip(slope / size, -_LONGEST_STEP, _LONGEST_STEP)
+
+
+def _covariance(eigenvalues: Floats, directions: Floats, untold: Flags) -> Matrix:
+    """Invert the information within the directions that the data tell."""
+    told = eigenvalues >= _LEAST_INFORMATION
+    matrix = (directions[:, told] / eigenvalues[told]) @ directions[:, told].T
+    unknown = untold[:, np.newaxis] | untold
+    return tuple(
+        tuple(None if hide else value for value, hide in zip(row, hidden, strict=True))
+        for row, hidden in zip(matrix.tolist(), unknown.tolist(), strict=True)
+    )
+
+
+def _diagnose(
+    names: tuple[str, ...],
+    *,
+    stopped: bool,
+    drift: Floats,
+    untold: Flags,
+    limits: Sequence[Limit],
+) -> tuple[str, ...]:
+    """Say what the estimates are not."""
+    found = []
+    if stopped:
+        found.append("The search stopped before it reached a maximum; trust no estimate.")
+    grow = [name for name, far in zip(names, drift, strict=True) if far > _FAR]
+    shrink = [name for name, far in zip(names, drift, strict=True) if far < -_FAR]
+    if grow or shrink:
+        runs = {f"{name} up" for name in grow} | {f"{name} down" for name in shrink}
+        meanings = _meanings(runs, limits)
+        found.append(
+            " ".join([f"The likelihood has no maximum: {_path(grow, shrink)}.", *meanings])
+        )
+    elif untold.any():
+        hidden = [name for name, out in zip(names, untold, strict=True) if out]
+        found.append(
+            f"The data hardly tell {_listed(hidden)}: values many times larger or smaller "
+            "fit about as well."
+        )
+    return tuple(found)
+
+
+def _path(grow: list[str], shrink: list[str]) -> str:
+    """Say who grows and who shrinks."""
+    up = f"{_listed(grow)} grow{'s' if len(grow) == 1 else ''} without end"
+    down = f"{_listed(shrink)} shrink{'s' if len(shrink) == 1 else ''} to nothing"
+    return " while ".join(part for part, names in ((up, grow), (down, shrink)) if names)
+
+
+def _listed(names: list[str]) -> str:
+    """Join names as a sentence does."""
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
+
+
+def _meanings(runs: set[str], limits: Sequence[Limit]) -> list[str]:
+    """Explain each parameter that runs once, by the first limit that covers it."""
+    said = []
+    for limit in limits:
+        if limit.runs <= runs:
+            said.append(limit.meaning)
+            runs = runs - limit.runs
+    return said

@@ -1,0 +1,399 @@
+"""BG/NBD: against its papers, then against slow twins, then what holds for any customer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import astuple, replace
+from itertools import product
+from pathlib import Path
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from crmkit.errors import FitError, InvalidArgumentError
+from crmkit.models import BGNBD, Floats
+from tests.published import printed
+from tests.strategies import History, bg_nbd_models, histories
+
+REFERENCE = Path(__file__).parent / "reference"
+
+WEEK = 7.0
+
+PAPER = BGNBD(r=0.243, alpha=4.414, a=0.793, b=2.426)
+"""As printed by Fader, Hardie & Lee (2005), Table 2; ages in weeks."""
+
+BTYD = BGNBD(r=0.2425967, alpha=4.413659, a=0.7929869, b=2.426164)
+"""As printed in the walkthrough of the R package BTYD; ages in weeks."""
+
+
+@pytest.fixture
+def sixty_digits() -> Iterator[None]:
+    with mpmath.workdps(60):
+        yield
+
+
+@pytest.fixture(scope="module")
+def cdnow() -> History:
+    """The 2,357 CDNOW customers of that paper, ages in days."""
+    _, x, t_x, T, _ = np.genfromtxt(REFERENCE / "cdnow_summary.csv", delimiter=",", skip_header=1).T
+    return x, t_x, T
+
+
+def one(x: float, t_x: float, T: float) -> History:
+    return np.array([float(x)]), np.array([float(t_x)]), np.array([float(T)])
+
+
+# Published
+
+
+def test_fit_finds_the_published_parameters(cdnow: History) -> None:
+    # Fader, Hardie & Lee (2005), Table 2: alpha in weeks.
+    found = BGNBD.fit(*cdnow).model
+    in_weeks = astuple(replace(found, alpha=found.alpha / WEEK))
+    expected = ("0.243", "4.414", "0.793", "2.426")
+    assert tuple(printed(v, like=e) for v, e in zip(in_weeks, expected, strict=True)) == expected
+
+
+def test_the_largest_log_likelihood_is_the_published_one(cdnow: History) -> None:
+    # Fader, Hardie & Lee (2005), Table 2. A density per week is seven times one per day.
+    found = BGNBD.fit(*cdnow)
+    in_weeks = found.log_likelihood + cdnow[0].sum() * math.log(WEEK)
+    assert printed(in_weeks, like="-9582.4") == "-9582.4"
+    assert found.converged
+    assert found.diagnostics == ()
+
+
+@pytest.mark.parametrize(
+    ("expected", "rtol"),
+    [
+        pytest.param((0.2425945, 4.4136019, 0.7929199, 2.4258881), 1e-4, id="CLVTools tests"),
+        pytest.param((0.2425967, 4.413659, 0.7929869, 2.426164), 2e-4, id="BTYD walkthrough"),
+    ],
+)
+def test_fit_agrees_with_the_peers(
+    cdnow: History, expected: tuple[float, ...], rtol: float
+) -> None:
+    found = BGNBD.fit(*cdnow).model
+    in_weeks = astuple(replace(found, alpha=found.alpha / WEEK))
+    np.testing.assert_allclose(in_weeks, expected, rtol=rtol)
+
+
+def test_log_likelihood_at_the_peers_estimates(cdnow: History) -> None:
+    # CLVTools, tests/testthat/test_correctness_bgnbd.R, and the BTYD walkthrough: -9582.429.
+    x, t_x, T = cdnow[0], cdnow[1] / WEEK, cdnow[2] / WEEK
+    for model in (BGNBD(0.2425945, 4.4136019, 0.7929199, 2.4258881), BTYD):
+        assert printed(model.log_likelihood(x, t_x, T).sum(), like="-9582.429") == "-9582.429"
+
+
+def test_fit_on_calendar_weeks_finds_the_parameters_of_clvkit() -> None:
+    # clvkit 0.2.1 on the CDNOW sample with purchases merged by calendar week.
+    x, t_x, T, n = np.loadtxt(REFERENCE / "cdnow_calendar_weeks.csv", delimiter=",", skiprows=1).T
+    found = BGNBD.fit(x, t_x, T, weights=n)
+    expected = (0.28344981, 6.59110883, 0.77846135, 2.55342027)
+    np.testing.assert_allclose(astuple(found.model), expected, rtol=1e-4)
+    assert printed(found.log_likelihood, like="-9154.8338") == "-9154.8338"
+    assert found.n_customers == 2357
+
+
+def test_log_likelihood_of_single_histories() -> None:
+    # Hardie's spreadsheet (brucehardie.com/notes/004), in pymc-marketing's TestBetaGeoNBD. The
+    # spreadsheet has unrounded parameters, hence the tolerance.
+    x = np.array([2.0, 1, 0, 7, 1, 2, 5, 10, 1])
+    t_x = np.array([30.43, 1.71, 0, 29.43, 5.0, 35.71, 24.43, 34.14, 4.86])
+    found = PAPER.log_likelihood(x, t_x, np.full(9, 38.86))
+    expected = (-9.4596, -4.4711, -0.5538, -21.8644, -4.8651, -9.5367, -17.3593, -27.3144, -4.852)
+    np.testing.assert_allclose(found, expected, rtol=2e-3)
+
+
+def test_log_likelihood_of_a_very_frequent_buyer() -> None:
+    # brucehardie.com/notes/027, in pymc-marketing's test_numerically_stable_logp.
+    model = BGNBD(r=0.25, alpha=4.0, a=0.8, b=2.5)
+    none, many = model.log_likelihood(np.array([0.0, 200]), np.array([0.0, 38]), np.full(2, 40.0))
+    assert printed(none, like="-0.59947") == "-0.59947"
+    assert printed(many, like="100.7957") == "100.7957"
+
+
+def test_log_likelihood_of_one_customer_to_the_last_digit() -> None:
+    # clvkit, tests/test_bgnbd_likelihood.py.
+    (found,) = PAPER.log_likelihood(*one(4, 30.7, 38.9))
+    assert found == pytest.approx(-15.32935235570709, rel=1e-12)
+
+
+def test_expected_purchases_of_the_worked_example() -> None:
+    # Hardie's spreadsheet (brucehardie.com/notes/004): x=2, t_x=30.43, T=38.86, t=39.
+    (found,) = PAPER.expected_purchases(*one(2, 30.43, 38.86), horizon_days=39)
+    assert printed(found, like="1.226") == "1.226"
+
+
+def test_customer_1516_of_the_btyd_walkthrough() -> None:
+    history = one(26, 30.857142857, 31)
+    (p,) = BTYD.probability_alive(*history)
+    (expected,) = BTYD.expected_purchases(*history, horizon_days=52)
+    assert printed(p, like="0.9688523") == "0.9688523"
+    assert printed(expected, like="25.75659") == "25.75659"
+
+
+def test_the_more_one_bought_the_worse_the_same_silence_is() -> None:
+    # BTYD walkthrough, "increasing frequency paradox".
+    x = np.array([10.0, 15, 20, 25])
+    found = BTYD.expected_purchases(x, np.full(4, 20.0), np.full(4, 39.0), horizon_days=52)
+    np.testing.assert_allclose(found, [0.3474606, 0.04283391, 0.004158973, 0.0003583685], rtol=2e-7)
+
+
+def test_expected_purchases_of_a_new_customer() -> None:
+    (a_year,) = BTYD.expected_purchases_new(np.array([52.0]))  # BTYD walkthrough
+    assert printed(a_year, like="1.444004") == "1.444004"
+    # Hardie's spreadsheet, in lifetimes' test_estimation.py; it has unrounded parameters.
+    weeks = np.array([0.1429, 1.0, 3.0, 31.8571, 32.0, 78.0])
+    expected = [0.0078, 0.0532, 0.1506, 1.0405, 1.0437, 1.8576]
+    np.testing.assert_allclose(PAPER.expected_purchases_new(weeks), expected, atol=0.003)
+
+
+def test_expected_purchases_of_all_new_customers_by_week(cdnow: History) -> None:
+    # BTYD walkthrough, weeks 20 to 25 after the first purchase of all: cumulative, then weekly.
+    first_week = (cdnow[2].max() - cdnow[2]) / WEEK
+    cumulative = np.array(
+        [BTYD.expected_purchases_new(week - first_week).sum() for week in range(19, 26)]
+    )
+    published = [1312.458, 1387.346, 1460.392, 1531.713, 1601.418, 1669.6]
+    np.testing.assert_allclose(cumulative[1:], published, rtol=1e-6)
+    published = [76.86531, 74.88843, 73.04554, 71.32166, 69.70412, 68.18213]
+    np.testing.assert_allclose(np.diff(cumulative), published, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("n", "weeks", "expected"), [(10, 2, "1.07869e-07"), (0, 39, "5.737864e-01")]
+)
+def test_probability_of_so_many_purchases(n: int, weeks: float, expected: str) -> None:
+    # lifetimes, test_probability_of_n_purchases_up_to_time_same_as_R_BTYD.
+    (found,) = PAPER.purchase_probability_new(np.array([float(n)]), days=weeks)
+    digits = len(expected.partition("e")[0]) - 2
+    assert f"{found:.{digits}e}" == expected
+
+
+def test_expected_purchases_within_thirty_days() -> None:
+    # lifetimes, test_customer_lifetime_value_with_known_values (its tolerance is 10 %).
+    model = BGNBD(r=0.16, alpha=1.86, a=1.85, b=3.18)
+    x, t_x = np.array([0.0, 0, 6, 0, 2]), np.array([0.0, 0, 142, 0, 9])
+    T = np.array([298.0, 224, 292, 147, 183])
+    found = model.expected_purchases(x, t_x, T, horizon_days=30)
+    np.testing.assert_allclose(found, [0.016053, 0.021171, 0.030461, 0.031686, 0.001607], rtol=0.1)
+
+
+@pytest.mark.parametrize("age", [1.0, 38.86, 4000.0])
+def test_without_a_repeat_purchase_one_is_alive(age: float) -> None:
+    # lifetimes, test_conditional_probability_alive_returns_1_if_no_repeat_purchases.
+    assert PAPER.probability_alive(*one(0, 0, age)) == 1.0
+
+
+def test_a_very_frequent_buyer_long_silent_is_gone() -> None:
+    # lifetimes, test_no_runtime_warnings_high_frequency.
+    assert PAPER.probability_alive(*one(1000, 10, 100)) == pytest.approx(0, abs=1e-12)
+
+
+# Twins
+
+EXTREME = [
+    BGNBD(r=0.243, alpha=30.9, a=0.793, b=2.426),
+    BGNBD(r=1e-3, alpha=1e4, a=1.0, b=1e-3),
+    BGNBD(r=1e4, alpha=1e-3, a=0.5, b=1e4),
+    BGNBD(r=1.0, alpha=1.0, a=1.0, b=1.0),
+    BGNBD(r=50.0, alpha=1e3, a=1e4, b=1e4),
+    BGNBD(r=1e-3, alpha=1e-3, a=1e-3, b=1e-3),
+    BGNBD(r=0.3, alpha=7.0, a=1e4, b=1e-3),
+    BGNBD(r=1e4, alpha=1e4, a=1.0, b=20.0),
+]
+AWKWARD = [
+    (x, share * T if x else 0.0, T)
+    for x, (share, T) in product([0, 1, 50, 3000], [(1.0, 4000.0), (0.5, 4000.0), (0.5, 1.0)])
+]
+
+
+@pytest.mark.usefixtures("sixty_digits")
+@pytest.mark.parametrize("model", EXTREME, ids=str)
+def test_log_likelihood_is_exact(model: BGNBD) -> None:
+    r, alpha, a, b = map(mpmath.mpf, astuple(model))
+    for x, t_x, T in AWKWARD:
+        stayed = mpmath.beta(a, b + x) * (alpha + T) ** -(r + x)
+        left = mpmath.beta(a + 1, b + x - 1) * (alpha + t_x) ** -(r + x) if x else 0
+        buying = mpmath.rf(r, x) * alpha**r / mpmath.beta(a, b)
+        (log_likelihood,) = model.log_likelihood(*one(x, t_x, T))
+        assert log_likelihood == pytest.approx(
+            float(mpmath.log(buying * (stayed + left))), rel=1e-9
+        )
+        (p,) = model.probability_alive(*one(x, t_x, T))
+        assert p == pytest.approx(float(stayed / (stayed + left)), rel=1e-9, abs=1e-300)
+
+
+@pytest.mark.usefixtures("sixty_digits")
+@pytest.mark.parametrize("model", EXTREME, ids=str)
+def test_expected_purchases_are_exact(model: BGNBD) -> None:
+    r, alpha, a, b = map(mpmath.mpf, astuple(model))
+    if a == 1:  # where the closed form reads 0/0, but has a limit
+        a += mpmath.mpf(10) ** -25
+    for (x, t_x, T), horizon in product(AWKWARD[::2], [1e-6, 365.0, 1e5]):
+        shrink = (alpha + T) / (alpha + T + horizon)
+        gauss = mpmath.hyp2f1(r + x, b + x, a + b + x - 1, 1 - shrink)
+        if_alive = (a + b + x - 1) / (a - 1) * (1 - shrink ** (r + x) * gauss)  # FHL, eq. 10
+        odds_left = a / (b + x - 1) * ((alpha + T) / (alpha + t_x)) ** (r + x) if x else 0
+        (found,) = model.expected_purchases(*one(x, t_x, T), horizon_days=horizon)
+        assert found == pytest.approx(float(if_alive / (1 + odds_left)), rel=1e-9, abs=1e-300)
+
+
+@pytest.mark.parametrize("days", [0.5, 39.0, 2000.0])
+def test_expected_purchases_of_a_new_customer_are_those_of_one_just_seen(days: float) -> None:
+    # Also the printed form of FHL, eq. 9, and the mean of the distribution, eq. 8.
+    r, alpha, a, b = map(mpmath.mpf, astuple(PAPER))
+    gauss = mpmath.hyp2f1(r, b, a + b - 1, days / (alpha + days))
+    printed_form = (a + b - 1) / (a - 1) * (1 - (alpha / (alpha + days)) ** r * gauss)
+    (found,) = PAPER.expected_purchases_new(np.array([days]))
+    assert found == pytest.approx(float(printed_form), rel=1e-11)
+    assert found == pytest.approx(
+        PAPER.expected_purchases(*one(0, 0, 0), horizon_days=days)[0], rel=1e-12
+    )
+
+
+def test_probabilities_of_counts_sum_to_one_and_have_the_expected_mean() -> None:
+    n = np.arange(3000.0)
+    p = PAPER.purchase_probability_new(n, days=39.0)
+    assert p.sum() == pytest.approx(1, rel=1e-12)
+    assert n @ p == pytest.approx(PAPER.expected_purchases_new(np.array([39.0]))[0], rel=1e-10)
+
+
+@pytest.mark.parametrize(("x", "t_x", "T"), [(0, 0, 38.86), (1, 1.71, 38.86), (4, 26, 30)])
+def test_log_likelihood_is_the_average_over_a_population(x: int, t_x: float, T: float) -> None:
+    r, alpha, a, b = astuple(PAPER)
+    quantiles = (np.arange(2000) + 0.5) / 2000
+    rate = stats.gamma.ppf(quantiles, r, scale=1 / alpha)
+    p = stats.beta.ppf(quantiles, a, b)[:, np.newaxis]
+    stayed = (1 - p) ** x * rate**x * np.exp(-rate * T)
+    left = p * (1 - p) ** (x - 1) * rate**x * np.exp(-rate * t_x) if x else 0.0
+    (log_likelihood,) = PAPER.log_likelihood(*one(x, t_x, T))
+    assert np.exp(log_likelihood) == pytest.approx(np.mean(stayed + left), rel=1e-3)
+
+
+# Properties
+
+
+@given(model=bg_nbd_models(), history=histories())
+def test_probability_alive_is_a_probability(model: BGNBD, history: History) -> None:
+    (p,) = model.probability_alive(*history)
+    assert 0 <= p <= 1
+
+
+@given(model=bg_nbd_models(), history=histories(), silence=st.floats(0, 1000))
+def test_silence_never_raises_the_odds_of_being_alive(
+    model: BGNBD, history: History, silence: float
+) -> None:
+    x, t_x, T = history
+    (before,), (after,) = (model.probability_alive(x, t_x, T + more) for more in (0, silence))
+    assert after <= before * (1 + 1e-12)
+
+
+@given(model=bg_nbd_models(), history=histories(), horizons=st.tuples(*[st.floats(0, 1000)] * 2))
+def test_a_longer_horizon_never_holds_fewer_purchases(
+    model: BGNBD, history: History, horizons: tuple[float, float]
+) -> None:
+    near, far = (model.expected_purchases(*history, horizon_days=h)[0] for h in sorted(horizons))
+    assert near <= far * (1 + 1e-11)
+
+
+@given(model=bg_nbd_models(), history=histories())
+def test_no_time_holds_no_purchase(model: BGNBD, history: History) -> None:
+    assert model.expected_purchases(*history, horizon_days=0.0) == 0
+    assert model.expected_purchases_new(np.zeros(1)) == 0
+
+
+@given(model=bg_nbd_models(), history=histories(), horizon=st.floats(1e-9, 1e6))
+def test_nobody_is_expected_to_buy_more_than_if_surely_staying(
+    model: BGNBD, history: History, horizon: float
+) -> None:
+    x, _, T = history
+    (found,) = model.expected_purchases(*history, horizon_days=horizon)
+    assert 0 <= found <= ((model.r + x) / (model.alpha + T) * horizon)[0] * (1 + 1e-11)
+
+
+@given(model=bg_nbd_models(), history=histories(), clock=st.sampled_from([7.0, 30.4375, 365.25]))
+def test_the_clock_does_not_matter(model: BGNBD, history: History, clock: float) -> None:
+    x, t_x, T = history
+    recast = replace(model, alpha=model.alpha * clock)
+    np.testing.assert_allclose(
+        recast.expected_purchases(x, t_x * clock, T * clock, horizon_days=10 * clock),
+        model.expected_purchases(x, t_x, T, horizon_days=10),
+        rtol=1e-9,
+    )
+    np.testing.assert_allclose(
+        recast.log_likelihood(x, t_x * clock, T * clock) + x * math.log(clock),
+        model.log_likelihood(x, t_x, T),
+        rtol=1e-9,
+        atol=1e-9,
+    )
+
+
+@given(model=bg_nbd_models(), history=histories(max_size=20))
+def test_one_customer_alone_is_predicted_as_among_others(model: BGNBD, history: History) -> None:
+    together = model.expected_purchases(*history, horizon_days=365)
+    alone = [
+        model.expected_purchases(*one(*row), horizon_days=365)[0]
+        for row in zip(*history, strict=True)
+    ]
+    np.testing.assert_allclose(together, alone, rtol=1e-12)
+
+
+def test_row_order_does_not_matter(cdnow: History) -> None:
+    backwards = BGNBD.fit(*(column[::-1] for column in cdnow))
+    forwards = BGNBD.fit(*cdnow)
+    np.testing.assert_allclose(astuple(backwards.model), astuple(forwards.model), rtol=1e-7)
+
+
+def test_a_weighted_fit_is_a_fit_on_repeated_rows(cdnow: History) -> None:
+    rows, n = np.unique(np.stack(cdnow), axis=1, return_counts=True)
+    weighted = BGNBD.fit(*rows, weights=n.astype(np.float64))
+    repeated = BGNBD.fit(*cdnow)
+    np.testing.assert_allclose(astuple(weighted.model), astuple(repeated.model), rtol=1e-7)
+    assert weighted.log_likelihood == pytest.approx(repeated.log_likelihood, rel=1e-12)
+    assert weighted.n_customers == repeated.n_customers == 2357
+
+
+# Shape
+
+
+def test_no_customers_give_no_predictions() -> None:
+    none: Floats = np.zeros(0)
+    assert PAPER.log_likelihood(none, none, none).shape == (0,)
+    assert PAPER.probability_alive(none, none, none).shape == (0,)
+    assert PAPER.expected_purchases(none, none, none, horizon_days=30).shape == (0,)
+    assert PAPER.expected_purchases_new(none).shape == (0,)
+
+
+def test_a_fitted_model_prints_as_its_parameters() -> None:
+    assert str(PAPER) == "BGNBD(r=0.243, alpha=4.414, a=0.793, b=2.426)"
+
+
+# Refusals
+
+
+@pytest.mark.parametrize("name", ["r", "alpha", "a", "b"])
+@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
+def test_parameters_must_be_positive_and_finite(name: str, value: float) -> None:
+    model = {"r": 1.0, "alpha": 1.0, "a": 1.0, "b": 1.0, name: value}
+    with pytest.raises(InvalidArgumentError) as caught:
+        BGNBD(**model)
+    shown = ", ".join(f"{key}={number}" for key, number in model.items())
+    assert str(caught.value) == (
+        f"BG/NBD parameters must be positive and finite, got BGNBD({shown})."
+    )
+
+
+def test_without_a_repeat_purchase_nothing_can_be_told() -> None:
+    with pytest.raises(FitError) as caught:
+        BGNBD.fit(np.zeros(200), np.zeros(200), np.full(200, 90.0))
+    assert str(caught.value) == (
+        "customer summary: no repeat purchase in 200 of 200 customers.\n"
+        "Observe them for longer before you fit."
+    )

@@ -1,0 +1,123 @@
+"""Discounted expected purchases: one quadrature, against the integral taken directly."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import integrate, special
+
+from crmkit.errors import InvalidArgumentError
+from crmkit.models import BGNBD
+from crmkit.models.discounting import DAYS_PER_YEAR, discounted
+from tests.strategies import History, bg_nbd_models, histories
+
+CDNOW = BGNBD(r=0.243, alpha=30.9, a=0.793, b=2.426)
+
+# Twins
+
+
+@pytest.mark.parametrize("rate", [0.1, 15.0])
+@pytest.mark.parametrize("bend_days", [0.01, 30.0, 1e4])
+@pytest.mark.parametrize("horizon", [1.0, 365.25, 3652.5])
+def test_a_purchase_a_day_is_an_annuity(rate: float, bend_days: float, horizon: float) -> None:
+    delta = math.log1p(rate) / DAYS_PER_YEAR
+    (found,) = discounted(
+        lambda days: np.array([days]),
+        horizon_days=horizon,
+        annual_discount_rate=rate,
+        bend_days=bend_days,
+    )
+    assert found == pytest.approx(-math.expm1(-delta * horizon) / delta, rel=1e-10)
+
+
+@pytest.mark.parametrize(("x", "t_x", "T"), [(0, 0, 0), (2, 213, 272), (26, 216, 217)])
+@pytest.mark.parametrize("alpha", [5.0, 30.9, 1e4])
+def test_bg_nbd_is_the_discounted_stream_of_its_purchases(
+    x: int, t_x: float, T: float, alpha: float
+) -> None:
+    model = BGNBD(r=0.243, alpha=alpha, a=0.793, b=2.426)
+    rate, horizon = 0.1, 730.0
+    node, weight = special.roots_jacobi(150, model.b + x - 1, model.a - 1)
+    leaving, weight = (1 + node) / 2, weight / weight.sum()
+
+    def discounted_rate(days: float) -> float:
+        fading = (1 + leaving * days / (alpha + T)) ** (-model.r - x - 1)
+        purchases_a_day = (model.r + x) / (alpha + T) * (weight @ fading)
+        return float(purchases_a_day * (1 + rate) ** (-days / 365.25))
+
+    stream, _ = integrate.quad(discounted_rate, 0, horizon, epsabs=0, epsrel=1e-11, limit=200)
+    history = np.array([float(x)]), np.array([float(t_x)]), np.array([float(T)])
+    (alive,) = model.probability_alive(*history)
+    (found,) = model.discounted_purchases(*history, horizon_days=horizon, annual_discount_rate=rate)
+    assert found == pytest.approx(stream * alive, rel=1e-9)
+
+
+# Properties
+
+
+@given(model=bg_nbd_models(), history=histories(max_size=5), horizon=st.floats(0, 4000))
+def test_without_discount_it_is_the_expected_purchases(
+    model: BGNBD, history: History, horizon: float
+) -> None:
+    np.testing.assert_array_equal(
+        model.discounted_purchases(*history, horizon_days=horizon, annual_discount_rate=0.0),
+        model.expected_purchases(*history, horizon_days=horizon),
+    )
+
+
+@given(
+    model=bg_nbd_models(),
+    history=histories(max_size=5),
+    horizon=st.floats(0, 4000),
+    rates=st.tuples(*[st.floats(0, 20)] * 2),
+)
+def test_a_higher_rate_never_raises_the_worth(
+    model: BGNBD, history: History, horizon: float, rates: tuple[float, float]
+) -> None:
+    low, high = (
+        model.discounted_purchases(*history, horizon_days=horizon, annual_discount_rate=rate)
+        for rate in sorted(rates)
+    )
+    assert (high <= low * (1 + 1e-10)).all()
+
+
+@given(model=bg_nbd_models(), history=histories(), rate=st.floats(0, 20))
+def test_worth_lies_between_purchases_paid_at_once_and_at_the_end(
+    model: BGNBD, history: History, rate: float
+) -> None:
+    (total,) = model.expected_purchases(*history, horizon_days=DAYS_PER_YEAR)
+    (worth,) = model.discounted_purchases(
+        *history, horizon_days=DAYS_PER_YEAR, annual_discount_rate=rate
+    )
+    assert total / (1 + rate) * (1 - 1e-10) <= worth <= total * (1 + 1e-10)
+
+
+@given(rate=st.floats(0.01, 5))
+def test_further_horizons_add_less_and_less(rate: float) -> None:
+    history = np.array([4.0]), np.array([200.0]), np.array([210.0])
+    worth = [
+        CDNOW.discounted_purchases(
+            *history, horizon_days=years * 365.25, annual_discount_rate=rate
+        )[0]
+        for years in (1, 2, 3, 4)
+    ]
+    gains = np.diff(worth)
+    assert (gains > 0).all()
+    assert (np.diff(gains) < 0).all()
+
+
+# Refusals
+
+
+@pytest.mark.parametrize("rate", [-0.1, math.nan, math.inf])
+def test_a_rate_is_a_fraction_of_zero_or_more(rate: float) -> None:
+    history = np.array([4.0]), np.array([200.0]), np.array([210.0])
+    with pytest.raises(InvalidArgumentError) as caught:
+        CDNOW.discounted_purchases(*history, horizon_days=30, annual_discount_rate=rate)
+    assert str(caught.value) == (
+        f"annual_discount_rate must be a fraction of 0 or more, got {rate}.\nWrite 10 % as 0.1."
+    )
