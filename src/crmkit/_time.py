@@ -7,14 +7,27 @@ between days stand integer day numbers, counted from 1970-01-01.
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import narwhals as nw
+import numpy as np
+import numpy.typing as npt
 
 from crmkit.errors import InvalidArgumentError
 
+Period: TypeAlias = Literal["day", "week", "month", "quarter", "year"]
+"""A span of the calendar; weeks begin on Monday, as in ISO 8601."""
+
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _MILLISECONDS_A_DAY: Final = 86_400_000
+_PERIODS: Final[dict[Period, tuple[int, Literal["D", "M"]]]] = {
+    "day": (1, "D"),
+    "week": (7, "D"),
+    "month": (1, "M"),
+    "quarter": (3, "M"),
+    "year": (12, "M"),
+}
+"""How many days or months make each period. The first of each begins on 0001-01-01, a Monday."""
 
 
 def as_day(value: date, *, argument: str) -> date:
@@ -66,3 +79,40 @@ def until(frame: nw.LazyFrame[Any], day: date, *, column: str = "date") -> nw.Ex
         return nw.col(column) <= nw.lit(day)
     midnight = datetime(day.year, day.month, day.day) + timedelta(days=1)  # noqa: DTZ001 - no zone
     return nw.col(column) < nw.lit(midnight)
+
+
+def as_period(value: Period, *, argument: str) -> Period:
+    """Take the name of a calendar period."""
+    if value in get_args(Period):
+        return value
+    choices = ", ".join(map(repr, get_args(Period)))
+    msg = f"`{argument}` is {value!r}, which is no calendar period.\nChoose one of {choices}."
+    raise InvalidArgumentError(msg)
+
+
+def period_of(day: date, *, every: Period) -> int:
+    """Count the periods from the one that begins on 0001-01-01 to the one that holds `day`."""
+    size, unit = _PERIODS[every]
+    units = day.toordinal() - 1 if unit == "D" else (day.year - 1) * 12 + day.month - 1
+    return units // size
+
+
+def period_number(frame: nw.LazyFrame[Any], column: str, *, every: Period) -> nw.Expr:
+    """Count periods as `period_of` does, as Int64."""
+    size, unit = _PERIODS[every]
+    if unit == "D":
+        return (day_number(frame, column) + (_EPOCH - 1)) // size
+    year, month = nw.col(column).dt.year(), nw.col(column).dt.month()
+    return ((year.cast(nw.Int64) - 1) * 12 + month.cast(nw.Int64) - 1) // size
+
+
+def calendar(*, every: Period, last: int) -> dict[str, npt.NDArray[Any]]:
+    """List the periods up to number `last`: `number`, and the days on which each `starts`, `ends`.
+
+    It begins in the year 1, so that it covers a ledger whose first day is not known yet.
+    """
+    size, unit = _PERIODS[every]
+    number = np.arange(last + 2)
+    origin = np.datetime64("0001-01-01", "D").astype(f"datetime64[{unit}]")
+    starts = (origin + size * number).astype("datetime64[D]")
+    return {"number": number[:-1], "starts": starts[:-1], "ends": starts[1:] - 1}

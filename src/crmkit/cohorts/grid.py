@@ -1,0 +1,272 @@
+"""What each cohort did in each calendar period since it came."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final, Literal, TypeAlias, get_args
+
+import narwhals as nw
+from narwhals.typing import IntoFrameT
+
+from crmkit import _frames, _time, purchases
+from crmkit.cohorts.rates import RATES, normal_quantile, with_rates
+from crmkit.errors import InvalidArgumentError, MissingColumnsError
+from crmkit.tables import LEDGER
+
+Measure: TypeAlias = Literal["customers", "orders", "amount"]
+
+_CELL: Final = ("cohort", "period", "starts", "ends", "is_complete", "cohort_size")
+
+
+def table(
+    orders: IntoFrameT,
+    *,
+    as_of: date,
+    every: _time.Period = "month",
+    measure: Measure = "customers",
+) -> IntoFrameT:
+    """Follow the customers who came together through the periods since.
+
+    A cohort is all customers whose first purchase falls in the same period. What has not
+    happened yet is null, never zero; a period that is not over on `as_of` is flagged, and its
+    numbers are what was seen so far.
+
+    Parameters
+    ----------
+    orders
+        One row per order, order line or return, as made by `crmkit.transactions`. The ledger
+        must reach back to the customers' true beginnings: with a history cut off on the left,
+        the first cohorts are mostly old customers.
+    as_of
+        The last day that is seen. A period that ends on this day is over.
+    every
+        The calendar period of cohorts and cells: "day", "week" (ISO, from Monday), "month",
+        "quarter" or "year".
+    measure
+        What to count: "customers" with a purchase in the period, their "orders", or their
+        "amount", money less returns.
+
+    Returns
+    -------
+    One row per cohort and period, from each cohort's own to as many periods later as the oldest
+    cohort has seen; sorted by `cohort` and `period` (a lazy table is not sorted):
+
+    ==================  =====  ===========================================================
+    ``cohort``          date   first day of the period of the customers' first purchases
+    ``period``          int    periods since then, 0 for the cohort's own
+    ``starts``          date   first day of the period
+    ``ends``            date   last day of the period
+    ``is_complete``     bool   whether the period is over by the end of `as_of`
+    ``cohort_size``     int    customers in the cohort
+    *measure*           int    the measure under its own name, `amount` as a float; 0 where
+                               nothing happened, null where the period has not begun
+    ==================  =====  ===========================================================
+
+    A period in which nobody bought for the first time makes no cohort.
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If `orders` breaks its contract, or has no `amount` to measure.
+    InvalidArgumentError
+        If `every` or `measure` is not among the choices, or `as_of` is no date.
+
+    Notes
+    -----
+    Returns change `amount` and nothing else: they are no purchase, no order, and no sign of an
+    active customer. Money returned before the first purchase counts in period 0, so that the
+    cells of a cohort add up to the `total_amount` of its customers in `crmkit.rfm.summarize`.
+    Customers with returns only belong to no cohort.
+
+    See Also
+    --------
+    crmkit.cohorts.calendar_retention : the share of each cohort that was active, with intervals.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> orders = pd.DataFrame(
+    ...     {
+    ...         "customer_id": ["ann", "ben", "ann", "cid"],
+    ...         "date": pd.to_datetime(["2024-01-05", "2024-01-09", "2024-02-20", "2024-02-01"]),
+    ...     }
+    ... )
+    >>> cells = table(orders, as_of=date(2024, 2, 25))
+    >>> columns = ["cohort", "period", "ends", "is_complete", "cohort_size", "customers"]
+    >>> print(cells[columns].to_string(index=False))
+        cohort  period       ends  is_complete  cohort_size  customers
+    2024-01-01       0 2024-01-31         True            2        2.0
+    2024-01-01       1 2024-02-29        False            2        1.0
+    2024-02-01       0 2024-02-29        False            1        1.0
+    2024-02-01       1 2024-03-31        False            1        NaN
+    """
+    as_of = _time.as_day(as_of, argument="as_of")
+    every = _time.as_period(every, argument="every")
+    if measure not in get_args(Measure):
+        choices = ", ".join(map(repr, get_args(Measure)))
+        msg = f"`measure` is {measure!r}, which cannot be measured.\nChoose one of {choices}."
+        raise InvalidArgumentError(msg)
+    ledger = _frames.read(orders, LEDGER)
+    if measure == "amount" and not _frames.has(ledger, "amount"):
+        msg = (
+            f'{LEDGER.name}: no column `amount`, and `measure` is "amount".\n'
+            'Name the column of money in crmkit.transactions(), or measure "orders".'
+        )
+        raise MissingColumnsError(msg)
+    cells = full_grid(ledger, as_of=as_of, every=every).select(*_CELL, measure)
+    return _frames.give(cells, like=orders, order_by=["cohort", "period"])
+
+
+def calendar_retention(
+    orders: IntoFrameT, *, as_of: date, every: _time.Period = "month", confidence: float = 0.95
+) -> IntoFrameT:
+    """Measure the share of each cohort that bought in each calendar period since.
+
+    The familiar triangle. Customers of one cohort differ in age by up to a period, so period 1
+    holds returns after a day and after almost two months; `retention` counts from each
+    customer's own first day instead.
+
+    Parameters
+    ----------
+    orders
+        One row per order, order line or return, as made by `crmkit.transactions`.
+    as_of
+        The last day that is seen. A period that ends on this day is over.
+    every
+        The calendar period of cohorts and cells: "day", "week" (ISO, from Monday), "month",
+        "quarter" or "year".
+    confidence
+        Probability, between 0 and 1, that the interval covers the rate.
+
+    Returns
+    -------
+    One row per cohort and period, those of `crmkit.cohorts.table`, with `cohort`, `period`,
+    `starts`, `ends`, `is_complete` and `cohort_size` as there, and:
+
+    ==================  =====  ============================================================
+    ``n_eligible``      int    the whole cohort where the period is over, else 0
+    ``n_retained``      int    customers with a purchase in the period; null where it is not
+                               over
+    ``retention_rate``  float  `n_retained` / `n_eligible`; null where the period is not over
+    ``lower``           float  lower end of the interval for the rate
+    ``upper``           float  upper end
+    ==================  =====  ============================================================
+
+    What was seen so far of a period that is not over stands in `crmkit.cohorts.table`.
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If `orders` breaks its contract.
+    InvalidArgumentError
+        If `every`, `as_of` or `confidence` is outside its range.
+
+    Notes
+    -----
+    The interval is the one of `retention`. In period 0 everybody is active by definition.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> orders = pd.DataFrame(
+    ...     {
+    ...         "customer_id": ["ann", "ben", "ann", "cid"],
+    ...         "date": pd.to_datetime(["2024-01-05", "2024-01-09", "2024-02-20", "2024-02-01"]),
+    ...     }
+    ... )
+    >>> rates = calendar_retention(orders, as_of=date(2024, 2, 29))
+    >>> columns = ["cohort", "period", "cohort_size", "n_eligible", "n_retained"]
+    >>> print(rates[[*columns, "retention_rate"]].to_string(index=False))
+        cohort  period  cohort_size  n_eligible  n_retained  retention_rate
+    2024-01-01       0            2           2         2.0             1.0
+    2024-01-01       1            2           2         1.0             0.5
+    2024-02-01       0            1           1         1.0             1.0
+    2024-02-01       1            1           0         NaN             NaN
+    """
+    as_of = _time.as_day(as_of, argument="as_of")
+    every = _time.as_period(every, argument="every")
+    z = normal_quantile(confidence)
+    cells = full_grid(_frames.read(orders, LEDGER), as_of=as_of, every=every)
+    over = nw.col("is_complete").cast(nw.Int64)
+    counted = cells.with_columns(n_eligible=nw.col("cohort_size") * over, n_retained="customers")
+    rates = with_rates(counted, z=z).select(*_CELL, *RATES)
+    return _frames.give(rates, like=orders, order_by=["cohort", "period"])
+
+
+def full_grid(ledger: _frames.Frame, *, as_of: date, every: _time.Period) -> _frames.Frame:
+    """Lay out every cohort and period with all measures, null where it has not begun.
+
+    The oldest cohort is not known before the plan runs, so the calendar holds every period
+    there can be, and the plan cuts it to size.
+    """
+    today = _time.period_of(as_of, every=every)
+    days = purchases.days(ledger, as_of=as_of)
+    cells = _active_cells(days, every=every)
+    calendar = _frames.table_like(_time.calendar(every=every, last=2 * today), like=cells)
+    number, oldest = nw.col("number"), nw.col("oldest")
+    seen = calendar.filter(number <= today).join(_oldest(days, every=every), how="cross")
+    seen = seen.filter(number >= oldest)
+    cohorts = seen.select(number.alias("cohort_number"))
+    periods = seen.select((number - oldest).alias("period"))
+    grid = cohorts.join(periods, how="cross").join(
+        cells, on=["cohort_number", "period"], how="left"
+    )
+    dated = with_cohort_date(_with_cohort_size(grid), calendar).join(calendar, on="number")
+    measures = [name for name in get_args(Measure) if _frames.has(cells, name)]
+    return dated.with_columns(
+        *(
+            nw.when(number <= today).then(nw.col(name).fill_null(0)).alias(name)
+            for name in measures
+        ),
+        is_complete=_time.until(dated, as_of, column="ends"),
+    )
+
+
+def with_cohort_date(frame: _frames.Frame, calendar: _frames.Frame) -> _frames.Frame:
+    """Name each cohort by the first day of its period."""
+    starts = calendar.select(
+        nw.col("number").alias("cohort_number"), nw.col("starts").alias("cohort")
+    )
+    return frame.join(starts, on="cohort_number")
+
+
+def _oldest(days: _frames.Frame, *, every: _time.Period) -> _frames.Frame:
+    """Find the period of the first purchase of all."""
+    first = days.filter(nw.col("n_orders") > 0).select(nw.col("day").min())
+    first = first.filter(~nw.col("day").is_null())
+    return first.select(oldest=_time.period_number(first, "day", every=every))
+
+
+def _active_cells(days: _frames.Frame, *, every: _time.Period) -> _frames.Frame:
+    """Measure the cohorts and periods in which anything happened.
+
+    A window finds each customer's cohort: with a join, the engines build the days twice.
+    """
+    number, cohort_number, bought = nw.col("number"), nw.col("cohort_number"), nw.col("orders") > 0
+    money = [nw.col("amount").sum()] if _frames.has(days, "amount") else []
+    since = number - cohort_number
+    return (
+        days.with_columns(number=_time.period_number(days, "day", every=every))
+        .group_by("customer_id", "number")
+        .agg(nw.col("n_orders").sum().alias("orders"), *money)
+        .with_columns(bought_number=nw.when(bought).then(number))
+        .with_columns(cohort_number=nw.col("bought_number").min().over("customer_id"))
+        .filter(~cohort_number.is_null())
+        .with_columns(
+            cohort_number.cast(nw.Int64),
+            customers=bought.cast(nw.Int64),
+            period=nw.when(since > 0).then(since).otherwise(nw.lit(0)).cast(nw.Int64),
+        )
+        .group_by("cohort_number", "period")
+        .agg(nw.col("customers").sum(), nw.col("orders").sum(), *money)
+        .with_columns(nw.col("customers", "orders").cast(nw.Int64))
+    )
+
+
+def _with_cohort_size(grid: _frames.Frame) -> _frames.Frame:
+    """Size the cohorts and number their periods; where nobody came there is no cohort."""
+    own = nw.when(nw.col("period") == 0).then(nw.col("customers"))
+    sized = grid.with_columns(own=own, number=nw.col("cohort_number") + nw.col("period"))
+    sized = sized.with_columns(cohort_size=nw.col("own").max().over("cohort_number"))
+    known = sized.filter(~nw.col("cohort_size").is_null())
+    return known.with_columns(nw.col("cohort_size").cast(nw.Int64))
