@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias, cast
 import narwhals as nw
 import numpy as np
 import numpy.typing as npt
-from narwhals.typing import IntoFrame, IntoFrameT
+from narwhals.typing import IntoDataFrame, IntoFrame, IntoFrameT
 
 from crmkit.errors import CrmkitError, InvalidArgumentError, InvalidRowsError, MissingColumnsError
 from crmkit.tables import Column, Kind, Table
@@ -57,6 +57,12 @@ def open_table(native: IntoFrame, table: Table) -> nw.DataFrame[Any] | nw.LazyFr
         )
         raise InvalidArgumentError(msg) from None
     return frame
+
+
+def reopen(native: IntoFrame) -> Frame:
+    """Take a table that crmkit has made itself, and so need not check."""
+    frame: nw.DataFrame[Any] | nw.LazyFrame[Any] = nw.from_native(native)
+    return frame if isinstance(frame, nw.LazyFrame) else _on_its_engine(frame)
 
 
 def is_lazy(native: IntoFrame) -> bool:
@@ -114,6 +120,24 @@ def distribution(frame: Frame, column: str) -> tuple[npt.NDArray[Any], npt.NDArr
     return counted[column].to_numpy(), counted["n_rows"].to_numpy().astype(np.int64)
 
 
+def run_once(native: IntoFrame) -> IntoDataFrame:
+    """Turn a plan into values, so that several looks at it see the same rows in the same order."""
+    frame = nw.from_native(native)
+    eager = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+    return cast("IntoDataFrame", eager.to_native())
+
+
+def counted(frame: Frame, table: Table) -> nw.DataFrame[Any]:
+    """Collect the distinct rows of a table's columns and `n_rows`, how often each occurs.
+
+    The values of a lazy table have not been seen before, so they are held to the contract here.
+    """
+    names = table.column_names
+    data = frame.group_by(*names).agg(nw.len().alias("n_rows")).sort(*names).collect()
+    _require_rows(data, table)
+    return data
+
+
 def with_computed(
     frame: Frame,
     *,
@@ -123,21 +147,26 @@ def with_computed(
 ) -> Frame:
     """Append columns that numpy computes from others.
 
-    `compute` takes each input as an array of its name and gives the new columns. On a lazy
-    table it sees the distinct input rows only, and its results are joined back where the
-    table lives; inputs must then hold no nulls.
+    `compute` takes each input as an array of its name and gives the new columns, NaN where a
+    value is unknown. On a lazy table it sees the distinct input rows only, and its results are
+    joined back where the table lives. Inputs must be whole numbers without nulls: a sum of
+    floats may differ in its last digit each time a plan runs, and would then find no partner.
     """
     if not is_lazy(like):
         data = frame.collect()
         arrays = {name: data[name].to_numpy().astype(float) for name in inputs}
-        new = {
-            name: nw.Series.from_numpy(name, values, backend=data.implementation)
-            for name, values in compute(**arrays).items()
-        }
-        return data.with_columns(**new).lazy()
-    distinct = collect(frame.select(*inputs).unique(), *inputs)
-    computed = compute(**{name: values.astype(float) for name, values in distinct.items()})
-    return frame.join(table_like({**distinct, **computed}, like=frame), on=list(inputs), how="left")
+        new = compute(**arrays)
+        made = (
+            nw.Series.from_numpy(name, values, backend=data.implementation)
+            for name, values in new.items()
+        )
+        appended = data.with_columns(*made).lazy()
+    else:
+        distinct = collect(frame.select(*inputs).unique(), *inputs)
+        new = compute(**{name: values.astype(float) for name, values in distinct.items()})
+        table = table_like({**distinct, **new}, like=frame)
+        appended = frame.join(table, on=list(inputs), how="left")
+    return appended.with_columns(nw.col(name).fill_nan(None) for name in new)
 
 
 # What a contract asks
@@ -154,7 +183,7 @@ def require(
     """Raise for the first complaint that any row gives cause for."""
     if not broken:
         return
-    tallies = [rows.cast(nw.Int64).sum().alias(str(i)) for i, rows in enumerate(broken.values())]
+    tallies = [rows.sum().alias(str(i)) for i, rows in enumerate(broken.values())]
     counts = data.select(*tallies).row(0)
     for n_rows, (complaint, rows) in zip(counts, broken.items(), strict=True):
         if n_rows:

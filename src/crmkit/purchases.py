@@ -27,7 +27,7 @@ def days(ledger: nw.LazyFrame[Any], *, as_of: date) -> nw.LazyFrame[Any]:
         rows = _orders(rows)
     amount = [nw.col("amount").sum()] if _frames.has(rows, "amount") else []
     return (
-        rows.with_columns(n_orders=_is_purchase(rows).cast(nw.Int64))
+        rows.with_columns(n_orders=_is_purchase(rows).cast(nw.Int32))
         .group_by("customer_id", "day")
         .agg(nw.col("n_orders").sum(), *amount)
     )

@@ -1,0 +1,196 @@
+"""Fit a model to all customers at once, and keep what was learned."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from narwhals.typing import IntoFrame
+
+from crmkit import _frames
+from crmkit.clv.history import require_silent_newcomers
+from crmkit.errors import CrmkitWarning, InvalidArgumentError
+from crmkit.models import PURCHASE_MODELS, SPEND_MODELS
+from crmkit.models.protocol import PurchaseModel, SpendModel
+from crmkit.models.search import MaximumLikelihood
+from crmkit.tables import SUMMARY
+
+_HISTORY: Final = SUMMARY.only("frequency", "recency", "T")
+_SPEND: Final = SUMMARY.only("frequency", "monetary_value")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Fit:
+    """A fitted model: a value to print, compare, keep as JSON and predict with.
+
+    Attributes
+    ----------
+    name
+        Which model, as given to `fit`.
+    likelihood
+        The model at its maximum likelihood, the covariance of its log parameters and what
+        the data leave open.
+    n_left_out
+        Customers that the fit could not use: for spend, those without a repeat purchase or
+        with repeat spend of zero or less. A prediction gives them the population's mean.
+    """
+
+    name: str
+    likelihood: MaximumLikelihood[Any]
+    n_left_out: int = 0
+
+    def __repr__(self) -> str:
+        """Show the model, its estimates in four digits, and how well it fits."""
+        estimates = ", ".join(f"{name}={value:.4g}" for name, value in self.estimates.items())
+        return (
+            f"{type(self.model).__name__}({estimates}; log-likelihood {self.log_likelihood:,.1f}, "
+            f"{self.n_customers:,} customers)"
+        )
+
+    @property
+    def model(self) -> Any:  # noqa: ANN401 - a purchase or a spend model
+        """The fitted model itself, with its formulas as methods."""
+        return self.likelihood.model
+
+    @property
+    def estimates(self) -> dict[str, float]:
+        """Each parameter by its name in the literature; times are in days."""
+        return {name: getattr(self.model, name) for name in self.likelihood.names}
+
+    @property
+    def standard_errors(self) -> dict[str, float | None]:
+        """Standard error of each parameter; None where the data leave it open."""
+        errors = self.likelihood.standard_errors
+        return dict(zip(self.likelihood.names, errors, strict=True))
+
+    @property
+    def log_likelihood(self) -> float:
+        """Total log-likelihood of the customers fitted on, ages in days."""
+        return self.likelihood.log_likelihood
+
+    @property
+    def n_customers(self) -> int:
+        """How many customers the fit used."""
+        return self.likelihood.n_customers
+
+    @property
+    def aic(self) -> float:
+        """Akaike's information criterion; lower is better."""
+        return 2 * len(self.likelihood.names) - 2 * self.log_likelihood
+
+    @property
+    def bic(self) -> float:
+        """Bayesian information criterion; lower is better."""
+        return len(self.likelihood.names) * math.log(self.n_customers) - 2 * self.log_likelihood
+
+    @property
+    def diagnostics(self) -> tuple[str, ...]:
+        """What a reader of the estimates must know; empty if all is well."""
+        return self.likelihood.diagnostics
+
+    def to_json(self) -> str:
+        """Write the fit as JSON text, to keep it for next month."""
+        content = asdict(self.likelihood) | {"model": asdict(self.model)}
+        return json.dumps({"name": self.name, "n_left_out": self.n_left_out} | content)
+
+    @classmethod
+    def from_json(cls, text: str) -> Fit:
+        """Read a fit back from the text that `to_json` wrote."""
+        content = json.loads(text)
+        name, n_left_out = content.pop("name"), content.pop("n_left_out")
+        model = _model_class(name)(**content.pop("model"))
+        content["covariance_log"] = tuple(map(tuple, content["covariance_log"]))
+        for listed in ("names", "eigenvalues", "diagnostics"):
+            content[listed] = tuple(content[listed])
+        return cls(name, MaximumLikelihood(model=model, **content), n_left_out)
+
+
+def fit(customers: IntoFrame, *, model: str) -> Fit:
+    """Learn from all customers' histories how they buy and leave, or how they spend.
+
+    Purchase models take it that customers buy at random and that nobody says goodbye; a strong
+    season or trend breaks the first. Spend models take it that how often one buys tells nothing
+    about how much one spends.
+
+    Parameters
+    ----------
+    customers
+        One row per customer, as made by `crmkit.rfm.summarize`.
+    model
+        "bg_nbd" for purchases (`frequency`, `recency`, `T`), "gamma_gamma" for spend
+        (`frequency`, `monetary_value`).
+
+    Returns
+    -------
+    A `Fit`. Only the distinct histories and their counts come to this machine.
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If `customers` breaks its contract.
+    InvalidArgumentError
+        If there is no such model.
+    FitError
+        If no customer has a repeat purchase.
+
+    Warns
+    -----
+    CrmkitWarning
+        If the data leave a parameter open; `Fit.diagnostics` says which and what it means.
+
+    References
+    ----------
+    See `crmkit.models.bg_nbd` and `crmkit.models.gamma_gamma`.
+
+    Examples
+    --------
+    The sample that the founding paper fits; it counts in weeks, and prints 4.414 for alpha.
+
+    >>> from datetime import date
+    >>> from crmkit import rfm
+    >>> from crmkit.datasets import load_cdnow
+    >>> customers = rfm.summarize(load_cdnow(sample=True), as_of=date(1997, 9, 30))
+    >>> purchases = fit(customers, model="bg_nbd")
+    >>> purchases
+    BGNBD(r=0.2426, alpha=30.9, a=0.7929, b=2.426; log-likelihood -14,363.5, 2,357 customers)
+    >>> round(purchases.estimates["alpha"] / 7, 3)
+    4.414
+    """
+    if model in PURCHASE_MODELS:
+        fitted = Fit(model, _fit_purchases(customers, PURCHASE_MODELS[model]))
+    else:
+        fitted = Fit(model, *_fit_spend(customers, _model_class(model)))
+    for note in fitted.diagnostics:
+        warnings.warn(f"{model}: {note}", CrmkitWarning, stacklevel=2)
+    return fitted
+
+
+def _fit_purchases(
+    customers: IntoFrame, model: type[PurchaseModel]
+) -> MaximumLikelihood[PurchaseModel]:
+    frame = _frames.read(customers, _HISTORY)
+    require_silent_newcomers(customers, frame)
+    rows = _frames.counted(frame, _HISTORY)
+    x, t_x, T, weights = (rows[name].to_numpy().astype(float) for name in rows.columns)
+    return model.fit(x, t_x, T, weights=weights)
+
+
+def _fit_spend(
+    customers: IntoFrame, model: type[SpendModel]
+) -> tuple[MaximumLikelihood[SpendModel], int]:
+    rows = _frames.counted(_frames.read(customers, _SPEND), _SPEND)
+    x, z, weights = (rows[name].to_numpy().astype(float) for name in rows.columns)
+    usable = (x > 0) & (z > 0)  # not for NaN: spend is unknown there
+    found = model.fit(x[usable], z[usable], weights=weights[usable])
+    return found, round(float(weights[~usable].sum()))
+
+
+def _model_class(name: str) -> Any:  # noqa: ANN401 - of either kind
+    models: dict[str, Any] = {**PURCHASE_MODELS, **SPEND_MODELS}
+    if name not in models:
+        msg = f"There is no model {name!r}.\nChoose one of {', '.join(map(repr, models))}."
+        raise InvalidArgumentError(msg)
+    return models[name]
