@@ -1,3 +1,79 @@
-"""RFM, lifetime value, tiers, churn, life cycle and cost-benefit: DataFrames in and out."""
+"""From a company's own records to decisions about customers.
+
+DataFrames in, DataFrames out: pandas, Polars, PyArrow and DuckDB alike. `intake` reads what a
+company has, `rfm`, `cohorts`, `clv`, `lifecycle`, `churn` and `tiers` answer who the customers
+are and what they are worth, `actions` and `economics` decide, and `pipeline` does all of it.
+"""
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from crmkit.errors import (
+    CrmkitError,
+    CrmkitWarning,
+    FitError,
+    InvalidArgumentError,
+    InvalidRowsError,
+    MissingColumnsError,
+)
+
+if TYPE_CHECKING:
+    from crmkit import (
+        actions,
+        churn,
+        clv,
+        cohorts,
+        datasets,
+        economics,
+        intake,
+        lifecycle,
+        pipeline,
+        plots,
+        report,
+        rfm,
+        tiers,
+    )
+    from crmkit.intake import costs, transactions
+
+__version__ = "0.1.0"
+__all__ = [
+    "CrmkitError",
+    "CrmkitWarning",
+    "FitError",
+    "InvalidArgumentError",
+    "InvalidRowsError",
+    "MissingColumnsError",
+    "actions",
+    "churn",
+    "clv",
+    "cohorts",
+    "costs",
+    "datasets",
+    "economics",
+    "intake",
+    "lifecycle",
+    "pipeline",
+    "plots",
+    "report",
+    "rfm",
+    "tiers",
+    "transactions",
+]
+_AT_THE_TOP = ("costs", "transactions")
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a room, or one of its functions
+    """Open a room when it is first asked for, so that importing crmkit costs next to nothing."""
+    if name in _AT_THE_TOP:
+        return getattr(import_module("crmkit.intake"), name)
+    if name in __all__:
+        return import_module(f"crmkit.{name}")
+    msg = f"module 'crmkit' has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    """List the public names, also those not opened yet."""
+    return [*__all__, "__version__"]

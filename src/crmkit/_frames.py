@@ -8,7 +8,7 @@ their contract in full; lazy ones by their schema, since a look at the values wo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
 import narwhals as nw
 import numpy as np
@@ -19,6 +19,7 @@ from crmkit.errors import CrmkitError, InvalidArgumentError, InvalidRowsError, M
 from crmkit.tables import Column, Kind, Table
 
 Frame: TypeAlias = nw.LazyFrame[Any]
+Backend: TypeAlias = Literal["pandas", "polars", "pyarrow"]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 _EXAMPLES_SHOWN: Final = 3
@@ -103,6 +104,11 @@ def table_like(columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]], *, like:
         joined: Frame = nw.from_native(relation)
         return joined
     return nw.from_dict(dict(columns), backend=like.implementation).lazy()
+
+
+def new_table(columns: Mapping[str, Sequence[Any]], *, backend: Backend) -> Any:  # noqa: ANN401 - the library decides
+    """Make a native table of a library, for functions that start from no table."""
+    return nw.from_dict(dict(columns), backend=backend).to_native()
 
 
 # To one machine and back
@@ -248,17 +254,19 @@ def _broken_by(column: Column) -> dict[str, nw.Expr]:
     value = nw.col(column.name)
     broken: dict[str, nw.Expr] = {}
     if not column.nullable:
-        broken[f"`{column.name}` is null"] = value.is_null()
+        broken["is null"] = value.is_null()
     if column.kind == "number":
-        unknown = value.is_null() | value.is_nan() if column.nullable else value.is_null()
-        broken[f"`{column.name}` is not finite"] = ~(value.is_finite() | unknown)
+        broken["is not finite"] = ~value.is_finite()
     if column.kind == "count":
-        broken[f"`{column.name}` is not a whole number"] = value != value.floor()
+        broken["is not a whole number"] = value != value.floor()
     if column.minimum is not None:
-        broken[f"`{column.name}` is below {column.minimum:g}"] = value < column.minimum
+        broken[f"is below {column.minimum:g}"] = value < column.minimum
     if column.maximum is not None:
-        broken[f"`{column.name}` is above {column.maximum:g}"] = value > column.maximum
-    return broken
+        broken[f"is above {column.maximum:g}"] = value > column.maximum
+    if column.nullable and column.kind in ("count", "number"):
+        known = ~(value.is_null() | value.is_nan())  # some engines order NaN above all numbers
+        broken = {complaint: known & rows for complaint, rows in broken.items()}
+    return {f"`{column.name}` {complaint}": rows for complaint, rows in broken.items()}
 
 
 def _on_its_engine(data: nw.DataFrame[Any]) -> Frame:

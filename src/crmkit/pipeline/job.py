@@ -125,6 +125,10 @@ def run(
     >>> result = run(load_cdnow(sample=True, backend="pandas"), as_of=date(1998, 6, 30))
     >>> columns = ["customer_id", "segment", "stage", "tier", "p_alive", "clv", "action"]
     >>> print(result.customers[columns].head(3).round(2).to_string(index=False))
+    customer_id   segment  stage   tier  p_alive   clv                      action
+          00004 Champions active silver     0.66 31.28 serve by automatic channels
+          00018      Lost   lost silver     1.00  5.35           stop paid contact
+          00021   At Risk   lost silver     0.17  2.59           stop paid contact
     """
     step = on_step or (lambda _: None)
     step("reading the ledger")
@@ -142,7 +146,7 @@ def run(
         step("following cohorts")
         retention = cohorts.calendar_retention(orders, as_of=settings.as_of)
         step("testing the forecast on held-out days")
-        backtest, calibration = _tested(orders, settings, notes)
+        backtest, calibration, no_test = _tested(orders, settings)
     step("adding up")
     concentration = tiers.concentration(valued)
     return Result(
@@ -164,7 +168,7 @@ def run(
         calibration=calibration,
         kept=Kept(stages=stage_rules, **kept),
         settings=settings,
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(dict.fromkeys([*notes, *no_test])),
     )
 
 
@@ -219,17 +223,15 @@ def _joined(staged: IntoFrameT, valued: IntoFrameT, *, plan: IntoFrame | None) -
 
 
 def _tested(
-    orders: IntoFrameT, settings: Settings, notes: list[str]
-) -> tuple[IntoFrameT, IntoFrameT] | tuple[None, None]:
-    """Hold the forecast against the held-out days, or note why that cannot be done."""
+    orders: IntoFrameT, settings: Settings
+) -> tuple[IntoFrameT | None, IntoFrameT | None, tuple[str, ...]]:
+    """Hold the forecast against the held-out days, or say why that cannot be done."""
+    split, as_of = settings.split, settings.as_of
     try:
-        return (
-            clv.backtest(orders, splits=[settings.split], as_of=settings.as_of),
-            clv.calibration(orders, split=settings.split, as_of=settings.as_of),
-        )
+        backtest = clv.backtest(orders, splits=[split], as_of=as_of)
+        return backtest, clv.calibration(orders, split=split, as_of=as_of), ()
     except FitError as error:
-        notes.append(f"The forecast could not be tested on held-out days. {error}")
-        return None, None
+        return None, None, (f"The forecast could not be tested on held-out days. {error}",)
 
 
 def _call_list(customers: IntoFrameT) -> IntoFrameT:

@@ -161,8 +161,8 @@ class _Rule:
         share = counts[most] / counts.sum()
         if self.method == "natural" or counts[most] == 1 or share <= 1 / self.n:
             return None
-        passed = sum(cut <= values[most] for cut in cuts)
-        given = self.n - passed if self.measure == "days_since_last" else 1 + passed
+        number = int(breaks.classes(values[most], cuts))
+        given = self.n + 1 - number if self.measure == "days_since_last" else number
         return (
             f"customer summary: `{self.measure}` is {values[most]:.10g} for {share:.1%} of the "
             f"customers, while each of {self.n} scores is meant for {1 / self.n:.1%}.\n"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import narwhals as nw
-from narwhals.typing import IntoDataFrame, IntoFrame, IntoFrameT
+from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit import _frames
 from crmkit.errors import InvalidArgumentError
@@ -91,7 +91,7 @@ def assign(customers: IntoFrameT, *, rule: TierRule, policy: IntoFrame | None = 
     return _frames.give(frame, like=customers)
 
 
-def policy(*, backend: Literal["pandas", "polars", "pyarrow"] = "polars") -> IntoDataFrame:
+def policy(*, backend: _frames.Backend = "polars") -> Any:  # noqa: ANN401 - native to `backend`
     """Give the usual policy for diamond, gold and silver, to be edited.
 
     Parameters
@@ -119,8 +119,7 @@ def policy(*, backend: Literal["pandas", "polars", "pyarrow"] = "polars") -> Int
        gold        develop            personal service
      silver lift or let go                self-service
     """
-    table: IntoDataFrame = nw.from_dict(_POLICY, backend=backend).to_native()
-    return table
+    return _frames.new_table(_POLICY, backend=backend)
 
 
 def summary(tiered: IntoFrameT, *, rule: TierRule, by: str = "total_amount") -> IntoFrameT:

@@ -26,8 +26,8 @@ from crmkit.tiers.rules import (
 )
 
 _ROUNDING: Final = 1e-9
-_PLACE: Final = "_place_for_abc"
-_TURN: Final = "crmkit_turn"
+_STEP: Final = "crmkit_abc_step"
+_DIGITS: Final = 12
 
 
 def abc(
@@ -103,19 +103,7 @@ def abc(
         names, share_cuts(values, amounts, shares), (by,), (1.0,), (1.0,), "value_share"
     )
     classed = frame.with_columns(abc_class=class_of(known(by), rule))
-    if _frames.is_lazy(customers):
-        shared = _with_running_share(classed, by, total)
-    else:
-        from_best = np.append(np.cumsum(amounts[::-1])[::-1], np.nan) / total
-        place = known(by).fill_null(math.inf)  # after the last value, where there is no share
-        shared = _frames.with_computed(
-            classed.with_columns(place.alias(_PLACE)),
-            like=customers,
-            inputs=[_PLACE],
-            compute=lambda **value: {
-                "cumulative_share": from_best[np.searchsorted(values, value[_PLACE])]
-            },
-        ).drop(_PLACE)
+    shared = _with_cumulative_share(classed, values, amounts, by=by, total=total, like=customers)
     return _frames.give(shared, like=customers)
 
 
@@ -298,13 +286,33 @@ def whale(customers: IntoFrameT, *, by: str = "profit") -> IntoFrameT:
     return small_table(columns, frame=frame, like=customers)
 
 
-def _with_running_share(frame: nw.LazyFrame[Any], by: str, total: float) -> nw.LazyFrame[Any]:
-    """Add up from the best on, as a window, where a plan could not be joined on its own sums."""
-    ranked = frame.with_columns(known(by).alias(_PLACE), (-known(by)).alias(_TURN))
-    running = nw.col(_PLACE).cum_sum().over(order_by=_TURN) / total
-    shared = ranked.with_columns(running.alias(_TURN))
-    with_all_equal = nw.when(~nw.col(_PLACE).is_null()).then(nw.col(_TURN).max().over(_PLACE))
-    return shared.with_columns(cumulative_share=with_all_equal).drop(_PLACE, _TURN)
+def _with_cumulative_share(
+    frame: nw.LazyFrame[Any],
+    values: Floats,
+    amounts: Floats,
+    *,
+    by: str,
+    total: float,
+    like: IntoFrame,
+) -> nw.LazyFrame[Any]:
+    """Append what each customer, all who are equal and all who are better make up.
+
+    Values are told apart by whole numbers of a unit that no sum of cents falls between, for a
+    sum of money may differ in its last digit each time it is made.
+    """
+    per_unit = 10.0 ** (_DIGITS - math.ceil(math.log10(np.abs(values).max())))
+    steps, first = np.unique(np.rint(values * per_unit), return_index=True)
+    shares = np.append((np.cumsum(amounts[::-1])[::-1] / total)[first], np.nan)
+    unknown = steps[-1] + 1  # comes after the last step, where there is no share
+    step = (known(by) * per_unit).round(0).fill_null(unknown).cast(nw.Int64)
+    return _frames.with_computed(
+        frame.with_columns(step.alias(_STEP)),
+        like=like,
+        inputs=[_STEP],
+        compute=lambda **column: {
+            "cumulative_share": shares[np.searchsorted(steps, column[_STEP])]
+        },
+    ).drop(_STEP)
 
 
 def _best_first(frame: nw.LazyFrame[Any], by: str) -> tuple[Floats, Floats]:

@@ -1,0 +1,30 @@
+"""Figures in sentences: numbers as text that every engine writes alike."""
+
+from __future__ import annotations
+
+import narwhals as nw
+
+
+def days(value: nw.Expr) -> nw.Expr:
+    """Write a number of days, as "1 day" or "60 days"."""
+    unit = nw.when(_rounded(value) == 1).then(nw.lit(" day")).otherwise(nw.lit(" days"))
+    return nw.concat_str(whole(value), unit)
+
+
+def whole(value: nw.Expr) -> nw.Expr:
+    """Write a number without decimals."""
+    return _rounded(value).cast(nw.String)
+
+
+def tenths(value: nw.Expr) -> nw.Expr:
+    """Write a number of zero or more with one decimal."""
+    n_tenths = _rounded(value * 10)
+    before, after = (n_tenths // 10).cast(nw.String), (n_tenths % 10).cast(nw.String)
+    return nw.concat_str(before, nw.lit("."), after)
+
+
+def _rounded(value: nw.Expr) -> nw.Expr:
+    """Round half up, where the engines' own rounding differs; the unknown becomes 0."""
+    number = value.cast(nw.Float64)
+    known = nw.when(number.is_finite()).then(number).otherwise(nw.lit(0.0))
+    return (known + 0.5).floor().cast(nw.Int64)

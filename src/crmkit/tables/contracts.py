@@ -1,0 +1,56 @@
+"""What a contract is made of: columns, rules, tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Kind = Literal["key", "date", "count", "number", "text", "flag"]
+"""What a column holds: `key` is any identifier, `count` a whole number, `number` a finite one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name, what it means, and the values that it may hold."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    minimum: float | None = None
+    maximum: float | None = None
+    nullable: bool = False
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One column never exceeds another, and the reason why."""
+
+    lower: str
+    upper: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table's contract: what one row is, who makes it, its columns and rules."""
+
+    name: str
+    row: str
+    made_by: str
+    columns: tuple[Column, ...]
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """All names, optional columns included."""
+        return tuple(column.name for column in self.columns)
+
+    def only(self, *names: str) -> Table:
+        """Keep the named columns, each of them now required, and the rules between them."""
+        kept = {column.name: replace(column, required=True) for column in self.columns}
+        return replace(
+            self,
+            columns=tuple(kept[name] for name in names),
+            rules=tuple(rule for rule in self.rules if {rule.lower, rule.upper} <= set(names)),
+        )

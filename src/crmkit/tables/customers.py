@@ -1,0 +1,193 @@
+"""One row per customer: history, pace, scores, stage, tier, risk."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from crmkit.tables.contracts import Column, Rule, Table
+
+SUMMARY: Final = Table(
+    name="customer summary",
+    row="one customer",
+    made_by="crmkit.rfm.summarize",
+    columns=(
+        Column("customer_id", "key", "who"),
+        Column("first_date", "date", "day of the first purchase", required=False),
+        Column("last_date", "date", "day of the last purchase", required=False),
+        Column("orders", "count", "orders, the first one counted", minimum=1, required=False),
+        Column("total_amount", "number", "money of all orders less returns", required=False),
+        Column("days_since_last", "count", "days from the last purchase to as_of", minimum=0),
+        Column("frequency", "count", "x: purchase days after the first", minimum=0),
+        Column("recency", "count", "t_x: days from the first purchase to the last", minimum=0),
+        Column("T", "count", "days from the first purchase to as_of", minimum=0),
+        Column(
+            "monetary_value",
+            "number",
+            "mean amount of the purchase days after the first; null where there is none",
+            nullable=True,
+            required=False,
+        ),
+    ),
+    rules=(Rule("recency", "T", because="nobody buys after the end of observation"),),
+)
+
+HOLDOUT: Final = Table(
+    name="calibration and holdout summary",
+    row="one customer seen by the split",
+    made_by="crmkit.rfm.holdout",
+    columns=(
+        *SUMMARY.columns,
+        Column("frequency_holdout", "count", "purchase days after the split", minimum=0),
+        Column("amount_holdout", "number", "money after the split, less returns", required=False),
+        Column("duration_holdout", "count", "days from the split to as_of", minimum=1),
+    ),
+    rules=SUMMARY.rules,
+)
+
+# A prospect's row holds nulls, so whole numbers are declared as numbers here.
+RHYTHM: Final = Table(
+    name="rhythm",
+    row="one customer or prospect",
+    made_by="crmkit.lifecycle.rhythm",
+    columns=(
+        Column("customer_id", "key", "who"),
+        Column("first_date", "date", "day of the first purchase", nullable=True, required=False),
+        Column("last_date", "date", "day of the last purchase", nullable=True, required=False),
+        Column(
+            "orders", "number", "orders, the first one counted", 1, nullable=True, required=False
+        ),
+        Column(
+            "total_amount",
+            "number",
+            "money of all orders less returns",
+            nullable=True,
+            required=False,
+        ),
+        Column(
+            "days_since_last", "number", "days from the last purchase to as_of", 0, nullable=True
+        ),
+        Column("frequency", "number", "purchase days after the first", 0, nullable=True),
+        Column("recency", "number", "days from the first purchase to the last", 0, nullable=True),
+        Column("T", "number", "days from the first purchase to as_of", 0, nullable=True),
+        Column(
+            "mean_gap_days",
+            "number",
+            "mean days between purchase days; null where nobody came back",
+            0,
+            nullable=True,
+        ),
+        Column(
+            "last_gap_days",
+            "number",
+            "days between the last two purchase days; null where nobody came back",
+            0,
+            nullable=True,
+        ),
+        Column(
+            "purchases_recent", "number", "purchase days in the recent window", 0, nullable=True
+        ),
+        Column(
+            "purchases_before",
+            "number",
+            "purchase days in the window of equal length before; null for one who came later",
+            0,
+            nullable=True,
+        ),
+        Column(
+            "amount_recent",
+            "number",
+            "money in the recent window, less returns",
+            nullable=True,
+            required=False,
+        ),
+        Column(
+            "amount_before",
+            "number",
+            "money in the window before, less returns; null for one who came later",
+            nullable=True,
+            required=False,
+        ),
+    ),
+    rules=(Rule("recency", "T", because="nobody buys after the end of observation"),),
+)
+
+_SCORED_CUSTOMER: Final = (
+    Column("customer_id", "key", "who"),
+    Column("days_since_last", "count", "days from the last purchase to as_of", minimum=0),
+    Column("orders", "count", "orders, the first one counted", minimum=1),
+    Column("total_amount", "number", "money of all orders less returns", required=False),
+)
+
+MEASURES: Final = Table(
+    name="customer summary",
+    row="one customer",
+    made_by="crmkit.rfm.summarize",
+    columns=_SCORED_CUSTOMER,
+)
+
+SCORED: Final = Table(
+    name="scored customers",
+    row="one customer",
+    made_by="crmkit.rfm.score",
+    columns=(
+        Column("customer_id", "key", "who"),
+        Column("r_score", "count", "how lately they bought; n is best", 1, 9),
+        Column("f_score", "count", "how often they bought; n is best", 1, 9),
+        Column("m_score", "count", "how much they spent; n is best", 1, 9, required=False),
+    ),
+)
+
+SEGMENTED: Final = Table(
+    name="segmented customers",
+    row="one customer",
+    made_by="crmkit.rfm.segment",
+    columns=(*_SCORED_CUSTOMER, Column("segment", "text", "the segment's name")),
+)
+
+STAGED: Final = Table(
+    name="staged customers",
+    row="one customer or prospect",
+    made_by="crmkit.lifecycle.assign",
+    columns=(
+        Column("customer_id", "key", "who"),
+        Column("stage", "text", "stage of life"),
+        Column(
+            "total_amount",
+            "number",
+            "money of all orders less returns; null for a prospect",
+            nullable=True,
+            required=False,
+        ),
+    ),
+)
+
+RISK_SIGNALS: Final = Table(
+    name="risk signals",
+    row="one customer or prospect",
+    made_by="crmkit.clv.predict() and crmkit.lifecycle.assign",
+    columns=(
+        Column("customer_id", "key", "who"),
+        Column("p_alive", "number", "probability of still being a customer", 0, 1, nullable=True),
+        Column(
+            "overdue_ratio",
+            "number",
+            "days since the last purchase in expected gaps",
+            0,
+            nullable=True,
+        ),
+    ),
+)
+
+
+def customers_with(*measures: str) -> Table:
+    """Promise the named measures of value, whatever else there is."""
+    meaning = "a measure of value, such as total_amount; null where it is unknown"
+    return Table(
+        name="customers",
+        row="one customer",
+        made_by="crmkit.rfm.summarize",
+        columns=tuple(Column(name, "number", meaning, nullable=True) for name in measures),
+    )
+
+
+TIER: Final = Column("tier", "text", "name; null where the value is unknown", nullable=True)

@@ -1,0 +1,67 @@
+"""Where all begins: a company's own records, and what is wrong with them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from crmkit.tables.contracts import Column, Table
+
+LEDGER: Final = Table(
+    name="transactions",
+    row="one order, order line or return",
+    made_by="crmkit.transactions",
+    columns=(
+        Column("customer_id", "key", "who bought"),
+        Column("date", "date", "day, or time without a zone, of the purchase"),
+        Column(
+            "amount", "number", "money in one currency; below zero for a return", required=False
+        ),
+        Column("order_id", "key", "which order the line belongs to", required=False),
+        Column("product", "key", "what was bought", nullable=True, required=False),
+        Column("quantity", "number", "units bought", nullable=True, required=False),
+        Column(
+            "is_purchase",
+            "flag",
+            "whether the row is a purchase; where the column is absent, rows with an amount of "
+            "zero or more are, and rows below zero change money but never timing",
+            required=False,
+        ),
+    ),
+)
+
+PROSPECTS: Final = Table(
+    name="prospects",
+    row="one person known by name, whether or not they have bought",
+    made_by="one customer_id per person, as in pandas.DataFrame",
+    columns=(Column("customer_id", "key", "who"),),
+)
+
+COSTS: Final = Table(
+    name="costs",
+    row="one item of a cost-benefit statement",
+    made_by="crmkit.costs",
+    columns=(
+        Column("item", "text", "what the money went to or came from"),
+        Column("kind", "text", '"cost" or "revenue"'),
+        Column("amount", "number", "money in one currency; the kind tells the direction"),
+        Column("group", "text", "what the item belongs to", nullable=True, required=False),
+    ),
+)
+
+FINDINGS: Final = Table(
+    name="findings",
+    row="one rule that a raw table was held against",
+    made_by="crmkit.intake.check",
+    columns=(
+        Column("rule", "text", "what was looked for"),
+        Column(
+            "severity",
+            "text",
+            "error: crmkit.transactions refuses such rows; warning: read this before going on; "
+            "info: fine, but good to know",
+        ),
+        Column("rows", "count", "rows found, 0 for none", minimum=0),
+        Column("share", "number", "part of all rows; null for an empty table", 0, 1, nullable=True),
+        Column("example", "text", "the first few, with row and customer; empty for none"),
+    ),
+)

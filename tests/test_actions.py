@@ -1,0 +1,106 @@
+"""One action for each customer, by stage and tier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pytest
+
+from crmkit import actions, lifecycle
+from crmkit.errors import InvalidArgumentError, InvalidRowsError, MissingColumnsError
+from tests.conftest import MakeFrame, rows
+
+CUSTOMERS: dict[str, list[Any]] = {
+    "customer_id": ["a", "b", "c", "d", "e"],
+    "stage": ["at risk", "active", "prospect", "lost", "new"],
+    "tier": ["diamond", "silver", None, "gold", "diamond"],
+}
+TIERS = ("diamond", "gold", "silver", None)
+
+
+def test_every_stage_and_tier_has_an_action_of_its_own_stage() -> None:
+    everybody = pl.DataFrame(
+        [(stage, tier) for stage in lifecycle.STAGES for tier in TIERS],
+        schema={"stage": pl.String, "tier": pl.String},
+        orient="row",
+    )
+    advised = actions.recommend(everybody)
+    assert advised["action"].null_count() == 0
+    assert advised["action_reason"].null_count() == 0
+    fallback = pl.DataFrame(actions.plan()).row(-1, named=True)["reason"]
+    assert fallback not in advised["action_reason"].to_list()
+
+
+def test_every_rule_of_the_plan_can_be_met() -> None:
+    plan = pl.DataFrame(actions.plan())
+    everybody = pl.DataFrame(
+        [(s, t) for s in (*lifecycle.STAGES, "other") for t in TIERS],
+        schema={"stage": pl.String, "tier": pl.String},
+        orient="row",
+    )
+    met = set(actions.recommend(everybody).select("action", "action_reason").rows())
+    assert set(plan.select("action", "reason").rows()) == met
+
+
+def test_the_first_rule_that_fits_counts(make_frame: MakeFrame) -> None:
+    found = rows(actions.recommend(make_frame(CUSTOMERS)), by="customer_id")
+    assert [row["action"] for row in found] == [
+        "call now",
+        "serve by automatic channels",
+        "invite to a first order",
+        "try one win-back offer",
+        "welcome in person",
+    ]
+
+
+def test_your_plan_takes_the_place_of_ours(make_frame: MakeFrame) -> None:
+    plan = pd.DataFrame(
+        {"stage": ["lost"], "tier": ["any"], "action": ["let go"], "reason": ["our policy"]}
+    )
+    found = rows(actions.recommend(make_frame(CUSTOMERS), plan=plan), by="customer_id")
+    assert [row["action"] for row in found] == [None, None, None, "let go", None]
+
+
+def test_rows_keep_their_order_and_index() -> None:
+    table = pd.DataFrame(CUSTOMERS, index=[3, 3, 1, 2, 0])
+    found = actions.recommend(table)
+    assert found.index.tolist() == [3, 3, 1, 2, 0]
+    assert found.columns.tolist() == [*CUSTOMERS, "action", "action_reason"]
+
+
+def test_a_lazy_table_is_not_run(make_frame: MakeFrame) -> None:
+    table = make_frame(CUSTOMERS)
+    assert type(actions.recommend(table)) is type(table)
+
+
+def test_customers_without_a_stage_are_refused() -> None:
+    with pytest.raises(MissingColumnsError) as caught:
+        actions.recommend(pl.DataFrame({"tier": ["gold"]}))
+    assert str(caught.value) == (
+        "staged and tiered customers: no column `stage` among `tier`.\n"
+        "Build this table with crmkit.tiers.assign()."
+    )
+
+
+def test_a_plan_with_a_hole_is_refused() -> None:
+    plan = pl.DataFrame(
+        {"stage": ["new"], "tier": ["any"], "action": [None], "reason": ["x"]},
+        schema_overrides={"action": pl.String},
+    )
+    with pytest.raises(InvalidRowsError) as caught:
+        actions.recommend(pl.DataFrame(CUSTOMERS), plan=plan)
+    assert str(caught.value) == (
+        "action plan: `action` is null in 1 of 1 rows (row 0).\n"
+        "Build this table with crmkit.actions.plan()."
+    )
+
+
+def test_an_empty_plan_is_refused() -> None:
+    plan = pl.DataFrame(actions.plan()).head(0)
+    with pytest.raises(InvalidArgumentError) as caught:
+        actions.recommend(pl.DataFrame(CUSTOMERS), plan=plan)
+    assert str(caught.value) == (
+        "action plan: no rows.\nStart from crmkit.actions.plan() and edit it."
+    )
