@@ -155,6 +155,12 @@ def test_each_head_is_the_smaller_part_above_the_mean(data: Distribution) -> Non
         values, counts = values[above], counts[above]
 
 
+def test_natural_breaks_see_small_gaps_between_large_values() -> None:
+    values = 1e9 + np.array([0.0, 1, 2, 10, 11, 30])
+    cuts = breaks.natural_cuts(values, np.ones(6, dtype=np.int64), n=3)
+    assert (cuts - 1e9).tolist() == [10, 30]
+
+
 def test_a_class_that_no_value_reaches_starts_at_infinity() -> None:
     cuts = breaks.quantile_cuts(np.array([7.0]), np.array([50]), n=5)
     assert cuts.tolist() == [7, 7, np.inf, np.inf]

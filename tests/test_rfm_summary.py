@@ -10,6 +10,7 @@ import duckdb
 import narwhals as nw
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -332,8 +333,14 @@ def test_dates_as_text_are_refused(make_frame: MakeFrame) -> None:
     )
 
 
-def test_two_columns_of_one_name_are_refused() -> None:
-    twice = pd.DataFrame([["a", "b", 1.0]], columns=["customer_id", "customer_id", "amount"])
+@pytest.mark.parametrize("engine", ["pandas", "pyarrow", "duckdb"])
+def test_two_columns_of_one_name_are_refused(engine: str) -> None:
+    names = ["customer_id", "customer_id", "amount"]
+    twice: Any = pd.DataFrame([["a", "b", 1.0]], columns=names)
+    if engine != "pandas":
+        twice = pa.table([["a"], ["b"], [1.0]], names=names)
+    if engine == "duckdb":
+        twice = duckdb.connect().sql("select 1 as customer_id, 2 as amount, 3 as customer_id")
     with pytest.raises(InvalidArgumentError) as caught:
         rfm.summarize(twice, as_of=AS_OF)
     assert str(caught.value) == (

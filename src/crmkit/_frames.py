@@ -7,6 +7,7 @@ their contract in full; lazy ones by their schema, since a look at the values wo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias, cast
 
@@ -44,10 +45,7 @@ def read(native: IntoFrameT, table: Table) -> Frame:
 
 def open_table(native: IntoFrame, table: Table) -> nw.DataFrame[Any] | nw.LazyFrame[Any]:
     """Wrap a native table, whatever it holds."""
-    if nw.dependencies.is_pandas_dataframe(native) and native.columns.has_duplicates:
-        twice = sorted({str(name) for name in native.columns[native.columns.duplicated()]})
-        msg = f"{table.name}: more than one column {quoted(twice)}.\nRename or drop the others."
-        raise InvalidArgumentError(msg)
+    _require_unique_names(native, table)
     try:
         frame: nw.DataFrame[Any] | nw.LazyFrame[Any] = nw.from_native(native)
     except TypeError:
@@ -214,6 +212,20 @@ def _invalid_rows(
         f"({key} {', '.join(map(repr, examples))}).\n{advice}"
     )
     return InvalidRowsError(msg, n_rows=n_rows, examples=examples)
+
+
+def _require_unique_names(native: Any, table: Table) -> None:  # noqa: ANN401 - any library
+    """Refuse one name on two columns, of which narwhals would take either."""
+    known = nw.dependencies
+    names: Sequence[str] = ()
+    if known.is_pyarrow_table(native):
+        names = native.column_names
+    elif known.is_pandas_dataframe(native) or known.is_duckdb_relation(native):
+        names = list(native.columns)
+    twice = sorted({str(name) for name, n in Counter(names).items() if n > 1})
+    if twice:
+        msg = f"{table.name}: more than one column {quoted(twice)}.\nRename or drop the others."
+        raise InvalidArgumentError(msg)
 
 
 def _require_columns(frame: nw.DataFrame[Any] | Frame, table: Table) -> None:

@@ -114,5 +114,6 @@ def calendar(*, every: Period, last: int) -> dict[str, npt.NDArray[Any]]:
     size, unit = _PERIODS[every]
     number = np.arange(last + 2)
     origin = np.datetime64("0001-01-01", "D").astype(f"datetime64[{unit}]")
-    starts = (origin + size * number).astype("datetime64[D]")
-    return {"number": number[:-1], "starts": starts[:-1], "ends": starts[1:] - 1}
+    starts = (origin + (size * number).astype(f"timedelta64[{unit}]")).astype("datetime64[D]")
+    day = np.timedelta64(1, "D")
+    return {"number": number[:-1], "starts": starts[:-1], "ends": starts[1:] - day}

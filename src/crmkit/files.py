@@ -124,8 +124,7 @@ def safe_for_spreadsheets(table: pl.DataFrame) -> pl.DataFrame:
     """
     import polars as pl  # noqa: PLC0415 - loaded when files are, not with crmkit
 
-    words = pl.selectors.string() | pl.selectors.categorical()
-    text = words.cast(pl.String)
+    text = pl.col(pl.String, pl.Categorical).cast(pl.String)
     risky = text.str.contains(_RUN_BY_SPREADSHEETS)
     safe = table.with_columns(pl.when(risky).then(pl.lit("'") + text).otherwise(text).name.keep())
     return safe.rename({name: _safe_name(name) for name in safe.columns})

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias, cast
 
 import narwhals as nw
-from narwhals.typing import EagerAllowed, IntoDataFrame, IntoFrame
+from narwhals.typing import EagerAllowed, IntoFrame
 
 from crmkit import _frames
 from crmkit.errors import InvalidArgumentError, InvalidRowsError
@@ -16,14 +16,13 @@ from crmkit.rfm.known_maps import KNOWN_MAPS, SegmentRule, code_rule
 from crmkit.tables import SEGMENT_CODES, SEGMENT_RANGES
 
 MapName: TypeAlias = Literal["codes_125", "rf_25", "r_vignette", "r_putler"]
-Backend: TypeAlias = Literal["polars", "pandas", "pyarrow"]
 Rules: TypeAlias = Sequence[SegmentRule]
 
 OTHERS: Final = "Others"
 """The segment of customers whose code no row covers."""
 
 
-def segment_map(name: MapName, *, backend: Backend = "polars") -> IntoDataFrame:
+def segment_map(name: MapName, *, backend: _frames.Backend = "polars") -> Any:  # noqa: ANN401 - native to `backend`
     """Give a built-in segment map as a table, to print, or to edit and pass on.
 
     All are made for scores from 1 to 5. A segment's name is a habit of the trade, not a finding
@@ -73,10 +72,10 @@ def segment_map(name: MapName, *, backend: Backend = "polars") -> IntoDataFrame:
         for i, measure in enumerate("rfm"[: len(rules[0].ranges)]):
             columns[f"{measure}_min"] = [rule.ranges[i][0] for rule in rules]
             columns[f"{measure}_max"] = [rule.ranges[i][1] for rule in rules]
-    return cast("IntoDataFrame", nw.from_dict(columns, backend=backend).to_native())
+    return _frames.new_table(columns, backend=backend)
 
 
-def check_map(segments: MapName | IntoFrame, *, n: int = 5) -> IntoDataFrame:
+def check_map(segments: MapName | IntoFrame, *, n: int = 5) -> Any:  # noqa: ANN401 - native to the map's library
     """List the gaps and overlaps of a segment map, before customers fall into them.
 
     Parameters
@@ -125,9 +124,11 @@ def check_map(segments: MapName | IntoFrame, *, n: int = 5) -> IntoDataFrame:
     names = ("problem", "rfm_code", "segment", "detail")
     findings = list(_findings(read_rules(segments), n=n))
     columns = {name: [finding[i] for finding in findings] for i, name in enumerate(names)}
-    schema = dict.fromkeys(names, nw.String())
-    findings_table = nw.from_dict(columns, schema=schema, backend=_backend(segments))
-    return cast("IntoDataFrame", findings_table.to_native())
+    backend = _backend(segments)
+    # Told that a column is text, pandas 2 writes None as text too.
+    untyped = findings and backend in ("pandas", nw.Implementation.PANDAS)
+    schema = None if untyped else dict.fromkeys(names, nw.String())
+    return nw.from_dict(columns, schema=schema, backend=backend).to_native()
 
 
 def read_rules(segments: MapName | IntoFrame, *, each_code_once: bool = False) -> Rules:

@@ -1,0 +1,56 @@
+# make demo   the main job on real data, or on your own: make demo DATA=log.csv CUSTOMER=.. DATE=.. AMOUNT=..
+# make test   every check: lint, types, import contract, tests, published values, docs
+# make fmt    put the code in form
+# make bench  the benchmarks
+
+# The first of these that is Python 3.11 or newer; PYTHON=/path/to/python overrides it.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= out
+
+REPORT_OPTIONS = --out "$(OUT)" \
+	$(if $(CUSTOMER),--customer "$(CUSTOMER)") $(if $(DATE),--date "$(DATE)") $(if $(AMOUNT),--amount "$(AMOUNT)") \
+	$(if $(ORDER),--order-id "$(ORDER)") $(if $(AS_OF),--as-of "$(AS_OF)")
+
+.PHONY: demo test fmt bench docs clean
+
+demo: $(VENV)/installed
+	$(BIN)/crmkit report $(if $(DATA),"$(DATA)") $(REPORT_OPTIONS)
+
+test: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/make_pages.py --check
+	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered
+
+fmt: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/python docs/make_pages.py
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/summarize.py
+	$(BIN)/python benchmarks/main_job.py
+
+docs: $(VENV)/installed-dev
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf $(VENV) $(OUT) site
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "crmkit needs Python 3.11 or newer; none was found. Install it, or say make PYTHON=/path/to/python." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch $@ $(VENV)/installed

@@ -1,0 +1,157 @@
+"""What each picture needs of its table, and the table as rows."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Any, Final
+
+import narwhals as nw
+from narwhals.typing import IntoFrame
+
+from crmkit import _frames
+from crmkit.tables import RETENTION, Column, Kind, Table
+
+Row = dict[str, Any]
+
+
+def _table(name: str, row: str, made_by: str, *columns: Column) -> Table:
+    return Table(name=name, row=row, made_by=made_by, columns=columns)
+
+
+def _column(name: str, kind: Kind, meaning: str, *, required: bool = True) -> Column:
+    return Column(name, kind, meaning, nullable=True, required=required)
+
+
+_N_CUSTOMERS: Final = Column("n_customers", "count", "customers", minimum=0)
+_CUSTOMER_SHARE: Final = _column("customer_share", "number", "share of all customers")
+_AMOUNT_SHARE: Final = _column("amount_share", "number", "share of all money", required=False)
+_RATES: Final = (
+    _column("retention_rate", "number", "share of the eligible who came back"),
+    _column("lower", "number", "lower end of the interval for the rate"),
+    _column("upper", "number", "upper end"),
+)
+_WINDOWS: Final = (
+    Column("period", "count", "calendar periods since the first purchase", 0, required=False),
+    Column("from_day", "count", "first day of the window", minimum=1, required=False),
+    _column("to_day", "number", "first day after the window", required=False),
+)
+
+ACTIONS: Final = _table(
+    "action summary",
+    "one recommended action",
+    "crmkit.pipeline.run",
+    _column("action", "text", "what to do"),
+    _N_CUSTOMERS,
+    _column("value_at_risk", "number", "expected value that silence puts in doubt"),
+)
+CALL_LIST: Final = _table(
+    "call list",
+    "one customer",
+    "crmkit.pipeline.run",
+    Column("customer_id", "key", "who"),
+    _column("clv", "number", "expected value"),
+    _column("value_at_risk", "number", "the part of it that silence puts in doubt"),
+)
+SEGMENTS: Final = _table(
+    "segment summary",
+    "one segment",
+    "crmkit.rfm.segment_summary",
+    _column("segment", "text", "the segment's name"),
+    _N_CUSTOMERS,
+    _CUSTOMER_SHARE,
+    _AMOUNT_SHARE,
+)
+STAGES: Final = _table(
+    "stage summary",
+    "one stage of life",
+    "crmkit.lifecycle.stage_summary",
+    Column("stage", "text", "the stage"),
+    Column("stage_order", "count", "its place in life"),
+    _N_CUSTOMERS,
+    _CUSTOMER_SHARE,
+    _AMOUNT_SHARE,
+)
+TIERS: Final = _table(
+    "tier summary",
+    "one tier",
+    "crmkit.tiers.summary",
+    _column("tier", "text", "the tier's name"),
+    _column("cut", "number", "least value of the tier"),
+    _N_CUSTOMERS,
+    _CUSTOMER_SHARE,
+    _column("value_share", "number", "share of the total value"),
+)
+GROUPS: Final = _table(
+    "cost-benefit groups",
+    "one group of items",
+    "crmkit.economics.cost_benefit",
+    _column("group", "text", "what the items belong to"),
+    Column("cost", "number", "sum of its costs"),
+    Column("revenue", "number", "sum of its revenues"),
+    _column("ratio", "number", "revenue over cost"),
+)
+CONCENTRATION: Final = _table(
+    "concentration",
+    "one share of the customers, the best first",
+    "crmkit.tiers.concentration",
+    Column("customer_share", "number", "the share", minimum=0, maximum=1),
+    _column("value_share", "number", "what part of the value they bring"),
+)
+SCORED: Final = _table(
+    "scored customers",
+    "one customer",
+    "crmkit.rfm.score",
+    _column("r_score", "number", "how lately they bought"),
+    _column("f_score", "number", "how often they bought"),
+)
+RETENTION_RATES: Final = _table(
+    RETENTION.name,
+    RETENTION.row,
+    RETENTION.made_by,
+    Column("cohort", "date", "first day of the period of the customers' first purchases"),
+    *_WINDOWS,
+    Column("cohort_size", "count", "customers in the cohort", minimum=1),
+    Column("is_complete", "flag", "whether the row is final"),
+    *_RATES,
+)
+POOLED_RATES: Final = _table(
+    "pooled retention", "one window or period", "crmkit.cohorts.pooled", *_WINDOWS, *_RATES
+)
+CALIBRATION: Final = _table(
+    "calibration",
+    "customers with so many repeat days by the split",
+    "crmkit.clv.calibration",
+    Column("frequency", "count", "repeat days by the split", minimum=0),
+    Column("actual_purchases", "number", "their mean purchase days after it"),
+    Column("predicted_purchases", "number", "the mean forecast of it"),
+)
+BACKTEST: Final = _table(
+    "backtest",
+    "one split and way of forecasting",
+    "crmkit.clv.backtest",
+    Column("split", "date", "last day that the forecast knew"),
+    Column("method", "text", "model or plain rule"),
+    _column("purchases_error", "number", "predicted / actual - 1"),
+)
+
+
+def rows_of(native: IntoFrame, table: Table) -> list[Row]:
+    """Hold a table to what the picture needs, and bring it here."""
+    return as_rows(_frames.read(native, table))
+
+
+def as_rows(frame: nw.LazyFrame[Any]) -> list[Row]:
+    """Bring a small table here, one dictionary per row; the unknown is None, a time its day."""
+    return [
+        {name: _plain(value) for name, value in row.items()}
+        for row in frame.collect().iter_rows(named=True)
+    ]
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a cell of any table
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value != value:  # noqa: PLR0124 - pandas' missing times differ from themselves
+        return None
+    return value.date() if isinstance(value, datetime) else value

@@ -1,0 +1,73 @@
+"""Pictures as SVG that can stand in a page with others."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, cast
+
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_POINTER: Final = re.compile(r"(?P<before>^#|url\(#)(?P<id>[\w.-]+)")
+_LEFT_OUT: Final = ("metadata", "style")
+
+
+def draw(key: str, make: Callable[[], Axes]) -> Markup:
+    """Draw a picture as an SVG element of its own.
+
+    It takes the page's width and type, names itself to screen readers, and its ids begin with
+    `key`, so that no two pictures of a page share one.
+    """
+    from matplotlib import style  # noqa: PLC0415 - heavy, so not loaded with crmkit
+
+    # The default style, so that a page does not depend on how the caller draws.
+    page_style = {"svg.fonttype": "none", "svg.hashsalt": key, "font.family": "DejaVu Sans"}
+    with style.context(["default", page_style]), warnings.catch_warnings():
+        # The browser has the letters that matplotlib's own font lacks.
+        warnings.filterwarnings(
+            "ignore", message="Glyph .* missing from font", category=UserWarning
+        )
+        axes = make()
+        title = axes.get_title()
+        written = io.StringIO()
+        cast("Figure", axes.figure).savefig(written, format="svg", metadata={"Date": None})
+    svg = ET.fromstring(written.getvalue())  # noqa: S314 - matplotlib has just written it
+    _make_plain(svg, key)
+    width, height = svg.attrib["viewBox"].split()[2:]
+    svg.attrib.update(width=width, height=height, role="img", **{"aria-label": title})
+    return Markup(ET.tostring(svg, encoding="unicode"))  # noqa: S704 - escaped by the XML writer
+
+
+def _make_plain(svg: ET.Element, key: str) -> None:
+    """Drop namespaces, metadata and unused ids, and put the key before the others."""
+    pointers = [
+        value
+        for element in svg.iter()
+        for name, value in element.attrib.items()
+        if _local(name) == "href" or "url(" in value
+    ]
+    used = {found["id"] for value in pointers for found in _POINTER.finditer(value)}
+    for element in svg.iter():
+        element.tag = _local(element.tag)
+        for child in [child for child in element if _local(child.tag) in _LEFT_OUT]:
+            element.remove(child)
+        attributes = {_local(name): value for name, value in element.attrib.items()}
+        element.attrib.clear()
+        for name, value in attributes.items():
+            if name == "id" and value in used:
+                element.attrib["id"] = f"{key}-{value}"
+            elif name == "href" or "url(" in value:
+                element.attrib[name] = _POINTER.sub(rf"\g<before>{key}-\g<id>", value)
+            elif name != "id":
+                element.attrib[name] = value
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]

@@ -1,0 +1,58 @@
+"""What a section of the report is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from crmkit.report.grids import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One key figure: its name, its value in words, what it means, and the table behind it."""
+
+    name: str
+    value: str
+    meaning: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One drawing; a wide one takes the page's whole width."""
+
+    svg: Markup
+    is_wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One question and its answer.
+
+    Attributes
+    ----------
+    key
+        Its id in the page.
+    heading
+        The question, in a few words.
+    reading
+        The answer, in one sentence made from the numbers.
+    remarks
+        What else to know, a sentence or two each.
+    tables
+        The tables behind it.
+    is_split
+        Whether picture and table stand side by side where there is room.
+    """
+
+    key: str
+    heading: str
+    reading: str
+    remarks: tuple[str, ...] = ()
+    cards: tuple[Card, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    grids: tuple[Grid, ...] = ()
+    tables: tuple[str, ...] = ()
+    is_split: bool = False
