@@ -101,9 +101,10 @@ def test_without_a_file_it_shows_cdnow(tmp_path: Path, capsys: pytest.CaptureFix
             ),
         ),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "No column looks like the customer among "),
+        (b"\x00" * 2_000_000, "log.csv is no CSV file: its first line is no line of text."),
+        (b"x" * 2_000_000, "log.csv is no CSV file: its first line is no line of text."),
         (b'customer,date,amount\n"a,2024-01-01,5\n', ""),
         (b"customer,date,amount\na,b,c,d,e\n", "log.csv does not read as a table: "),
-        (b"\x00" * 10_000, ""),
     ],
 )
 def test_a_file_that_will_not_do_gets_one_sentence(
@@ -117,6 +118,35 @@ def test_a_file_that_will_not_do_gets_one_sentence(
     (line,) = told.err.splitlines()
     assert line.startswith(f"crmkit: {sentence}")
     assert len(line) < 700
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("log.parquet", "log.parquet does not read as a table: "),
+        ("log.csv.gz", "log.csv.gz ends in .gz, but what it holds was not packed by gzip."),
+    ],
+)
+def test_a_file_that_is_not_what_its_name_says_gets_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, sentence: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"customer,date,amount\na,2024-01-01,5\n")
+    assert cli.main(["report", str(path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"crmkit: {sentence}")
+
+
+def test_a_huge_file_of_nothing_is_refused_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "log.csv"
+    with path.open("wb") as file:
+        file.truncate(2**31)  # 2 GB that take no room on the disk
+    assert cli.main(["report", str(path)]) == 2
+    assert capsys.readouterr().err == (
+        "crmkit: log.csv is no CSV file: its first line is no line of text.\n"
+    )
 
 
 def test_no_file_gets_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -43,6 +44,7 @@ _ONLY_IN_PAIRS: Final = ("quantity", "price")
 _SEPARATORS: Final = (",", ";", "\t", "|")
 _RUN_BY_SPREADSHEETS: Final = r"^[=+\-@\t\r]"
 _NAMES_SHOWN: Final = 12
+_LONGEST_HEADER: Final = 1_000_000
 
 
 def find_columns(names: Sequence[str], *, given: Mapping[str, str | None]) -> dict[str, str]:
@@ -151,10 +153,22 @@ def _scan(path: Path) -> pl.LazyFrame:
 
 def _separator(path: Path) -> str:
     """Take the separator that occurs most in the header."""
+    header = _first_line(path)
+    if b"\0" in header or (len(header) == _LONGEST_HEADER and not header.endswith(b"\n")):
+        msg = f"{path.name} is no CSV file: its first line is no line of text."
+        raise InvalidArgumentError(msg)
+    text = header.decode("utf-8", errors="replace")
+    return max(_SEPARATORS, key=text.count)
+
+
+def _first_line(path: Path) -> bytes:
     packed = path.suffix.lower() == ".gz"
-    with gzip.open(path, "rb") if packed else path.open("rb") as file:
-        header = file.readline(1_000_000).decode("utf-8", errors="replace")
-    return max(_SEPARATORS, key=header.count)
+    try:
+        with gzip.open(path, "rb") if packed else path.open("rb") as file:
+            return file.readline(_LONGEST_HEADER)
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        msg = f"{path.name} ends in .gz, but what it holds was not packed by gzip."
+        raise InvalidArgumentError(msg) from None
 
 
 def _no_column(column: str, *, role: str, names: Sequence[str]) -> str:

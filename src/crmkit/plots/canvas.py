@@ -25,7 +25,8 @@ SMALL: Final = 8.5
 MEDIUM: Final = 9.5
 
 _TITLE: Final = 10.5
-_LUMINANCE_OF_EQUAL_CONTRAST: Final = 0.21  # of white and of INK
+_BLACK: Final = "#000000"
+_LUMINANCE_OF_EQUAL_CONTRAST: Final = 0.179  # with black and with white
 
 
 def start(ax: Axes | None, *, title: str, height: float, width: float = WIDTH) -> Axes:
@@ -79,7 +80,7 @@ def write_on_line(ax: Axes, xy: tuple[float, float], text: str) -> None:
 def draw_cell(ax: Axes, place: tuple[float, float], *, depth: float, hatch: str = "") -> str:
     """Draw a cell that is darker for more, and give the colour to write on it with.
 
-    White where that has the better contrast (the luminance of WCAG 2.2).
+    Black or white, whichever has the better contrast (with the luminance of WCAG 2.2).
     """
     from matplotlib import colormaps  # noqa: PLC0415 - heavy, so not loaded with crmkit
     from matplotlib.patches import Rectangle  # noqa: PLC0415
@@ -89,7 +90,7 @@ def draw_cell(ax: Axes, place: tuple[float, float], *, depth: float, hatch: str 
     ax.add_patch(Rectangle(corner, 1, 1, facecolor=color, edgecolor=WHITE, hatch=hatch))
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3]]  # noqa: PLR2004 - sRGB
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return WHITE if luminance < _LUMINANCE_OF_EQUAL_CONTRAST else INK
+    return WHITE if luminance < _LUMINANCE_OF_EQUAL_CONTRAST else _BLACK
 
 
 def name_rows(ax: Axes, names: Sequence[object], *, above: float) -> None:

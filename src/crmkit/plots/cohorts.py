@@ -74,7 +74,7 @@ def retention_heatmap(
     ... )
     >>> axes = retention_heatmap(cohorts.calendar_retention(orders, as_of=date(2024, 2, 29)))
     >>> axes.get_title()
-    'Percent of each cohort that bought again, by month since the first purchase'
+    'Percent of each cohort that bought again'
     >>> [label.get_text() for label in axes.get_yticklabels()], len(axes.patches)
     (['2024-01 (2 customers)', '2024-02 (1 customer)'], 1)
     """
@@ -82,14 +82,16 @@ def retention_heatmap(
     rows = inputs.rows_of(retention, inputs.RETENTION_RATES)
     by_period = _is_by_period(rows, made_by=inputs.RETENTION_RATES.made_by)
     rows = [row for row in rows if not by_period or row["period"] > 0]
+    rows.sort(key=lambda row: (row["cohort"], _window(row)))
     windows = sorted({_window(row) for row in rows})
     sizes = {row["cohort"]: row["cohort_size"] for row in rows}
     cohorts = sorted(sizes)
-    since = f"{every} since the first purchase" if by_period else "days since the first purchase"
-    width = max(canvas.WIDTH, 1.9 + 0.4 * min(len(windows), _MOST_NUMBERED))
-    title = f"Percent of each cohort that bought again, by {since}"
-    height = 1.1 + max(min(0.3 * len(cohorts), 9.0), 0.6)
-    ax = canvas.start(ax, title=title, height=height, width=width)
+    ax = canvas.start(
+        ax,
+        title="Percent of each cohort that bought again",
+        height=1.3 + max(min(0.3 * len(cohorts), 9.0), 0.6),
+        width=max(5.5, 1.9 + 0.4 * min(len(windows), _MOST_NUMBERED)),
+    )
     if not rows:
         return canvas.say_empty(ax)
     cells = [
@@ -102,6 +104,8 @@ def retention_heatmap(
     ]
     _draw_cells(ax, cells, numbered=len(windows) <= _MOST_NUMBERED)
     _name_columns(ax, [_column_name(window, by_period=by_period) for window in windows])
+    ax.xaxis.set_label_position("top")
+    ax.set_xlabel(f"{every if by_period else 'day'}s since the first purchase")
     named = [
         f"{_period_name(each, every)} ({words.counted(sizes[each], 'customer')})"
         for each in cohorts
@@ -253,8 +257,18 @@ def new_and_returning(
     )
     ax.set_ylim(top=1.25 * ax.get_ylim()[1])  # room for the two words above the bars
     for y, text, color in ((0.98, "new", canvas.FAINT), (0.90, "returning", canvas.BLUE)):
-        ax.text(1, y, text, transform=ax.transAxes, ha="right", va="top", color=color)
+        ax.text(
+            1,
+            y,
+            text,
+            transform=ax.transAxes,
+            ha="right",
+            va="top",
+            color=color,
+            fontsize=canvas.MEDIUM,
+        )
     _name_columns(ax, [_period_name(day, every) for day in days], top=False)
+    ax.locator_params(axis="y", integer=True, nbins=6)
     ax.yaxis.set_major_formatter(lambda value, _: words.whole(value))
     ax.grid(axis="y", color=canvas.PALE, linewidth=0.6)
     ax.set_axisbelow(True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import narwhals as nw
 from narwhals.typing import IntoFrame
@@ -12,6 +12,8 @@ from crmkit.plots import canvas, inputs, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_ROOM_FOR_TEXT: Final = 0.07
 
 
 def concentration(concentration: IntoFrame, *, ax: Axes | None = None) -> Axes:
@@ -57,8 +59,10 @@ def concentration(concentration: IntoFrame, *, ax: Axes | None = None) -> Axes:
     ax.fill_between(x, y, x, color=canvas.BLUE, alpha=0.10, linewidth=0)
     ax.plot(x, y, color=canvas.BLUE, marker="o", markersize=4, linewidth=1.8)
     ax.plot([0, 1], [0, 1], color=canvas.GREY, linewidth=1, linestyle=(0, (4, 3)))
-    for share, value in zip(x[1:], y[1:], strict=True):
-        if share < 1:
+    last = 1.0
+    for share, value in zip(reversed(x[1:]), reversed(y[1:]), strict=True):
+        if abs(last - value) > _ROOM_FOR_TEXT and share < 1:
+            last = value
             text = f"best {words.percent(share, digits=0)}: {words.percent(value)}"
             canvas.write_on_line(ax, (share, value), text)
     canvas.write(ax, (0.62, 0.62), "if all were equal", color=canvas.FAINT, shift=(8, -6), va="top")

@@ -64,7 +64,7 @@ def render(
     >>> result = pipeline.run(load_cdnow(sample=True), as_of=date(1998, 6, 30))
     >>> page = render(result, title="CDNOW", source="one tenth of CDNOW", currency="$")
     >>> page.count("<section"), page.count("<svg")
-    (11, 12)
+    (11, 11)
     """
     book = open_book(
         result,

@@ -99,7 +99,7 @@ def segments(book: Book) -> Section:
         key="segments",
         heading="Segments",
         reading=reading,
-        pictures=(_picture("segments", plots.segments, book), Picture(grid_picture)),
+        pictures=(_picture("segments", plots.segments, book), grid_picture),
         grids=(grid,),
         tables=("segments", "customers"),
     )
@@ -177,7 +177,7 @@ def _concentrated(book: Book) -> str:
 
 
 def _picture(name: str, plot: Any, book: Book, **options: str) -> Picture:  # noqa: ANN401 - any plot
-    return Picture(draw(name.replace("_", "-"), lambda: plot(book.tables[name], **options)))
+    return draw(name, lambda: plot(book.tables[name], **options))
 
 
 def _sum(rows: Sequence[Row], name: str) -> float:

@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Final, cast
 
 from markupsafe import Markup
 
+from crmkit.report.sections import Picture
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _POINTER: Final = re.compile(r"(?P<before>^#|url\(#)(?P<id>[\w.-]+)")
+_LONG_NUMBER: Final = re.compile(r"-?\d+\.\d{3,}")
+_GEOMETRY: Final = ("d", "transform", "x", "y", "width", "height", "viewBox")
 _LEFT_OUT: Final = ("metadata", "style")
 
 
-def draw(key: str, make: Callable[[], Axes]) -> Markup:
+def draw(key: str, make: Callable[[], Axes]) -> Picture:
     """Draw a picture as an SVG element of its own.
 
     It takes the page's width and type, names itself to screen readers, and its ids begin with
@@ -42,18 +46,18 @@ def draw(key: str, make: Callable[[], Axes]) -> Markup:
     _make_plain(svg, key)
     width, height = svg.attrib["viewBox"].split()[2:]
     svg.attrib.update(width=width, height=height, role="img", **{"aria-label": title})
-    return Markup(ET.tostring(svg, encoding="unicode"))  # noqa: S704 - escaped by the XML writer
+    markup = Markup(ET.tostring(svg, encoding="unicode"))  # noqa: S704 - escaped by the XML writer
+    return Picture(markup, width=round(float(width)))
 
 
 def _make_plain(svg: ET.Element, key: str) -> None:
-    """Drop namespaces, metadata and unused ids, and put the key before the others."""
-    pointers = [
-        value
-        for element in svg.iter()
-        for name, value in element.attrib.items()
-        if _local(name) == "href" or "url(" in value
-    ]
-    used = {found["id"] for value in pointers for found in _POINTER.finditer(value)}
+    """Drop namespaces, metadata and idle ids; number the others; round to what can be seen."""
+    ids: dict[str, str] = {}
+    for element in svg.iter():
+        for name, value in element.attrib.items():
+            if _local(name) == "href" or "url(" in value:
+                for found in _POINTER.finditer(value):
+                    ids.setdefault(found["id"], f"{key}-{len(ids) + 1}")
     for element in svg.iter():
         element.tag = _local(element.tag)
         for child in [child for child in element if _local(child.tag) in _LEFT_OUT]:
@@ -61,12 +65,18 @@ def _make_plain(svg: ET.Element, key: str) -> None:
         attributes = {_local(name): value for name, value in element.attrib.items()}
         element.attrib.clear()
         for name, value in attributes.items():
-            if name == "id" and value in used:
-                element.attrib["id"] = f"{key}-{value}"
-            elif name == "href" or "url(" in value:
-                element.attrib[name] = _POINTER.sub(rf"\g<before>{key}-\g<id>", value)
-            elif name != "id":
-                element.attrib[name] = value
+            if name != "id":
+                pointed = _POINTER.sub(lambda found: found["before"] + ids[found["id"]], value)
+                is_pointer = name == "href" or "url(" in value
+                element.attrib[name] = pointed if is_pointer else _rounded(name, value)
+            elif value in ids:
+                element.attrib["id"] = ids[value]
+
+
+def _rounded(name: str, value: str) -> str:
+    if name not in _GEOMETRY:
+        return value
+    return _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.2f}", value)
 
 
 def _local(name: str) -> str:

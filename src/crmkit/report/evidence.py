@@ -11,7 +11,7 @@ from crmkit.plots.inputs import Row
 from crmkit.report.book import Book
 from crmkit.report.drawings import draw
 from crmkit.report.grids import Grid, make_grid
-from crmkit.report.sections import Picture, Section
+from crmkit.report.sections import Section
 
 _A_YEAR: Final = 12
 _PLAIN_RULES: Final[Mapping[str, str]] = {
@@ -39,7 +39,7 @@ def retention(book: Book) -> Section:
         remarks=(
             "A cohort is all who first bought in one month. What is not known yet stays blank.",
         ),
-        pictures=(Picture(heatmap, is_wide=True), Picture(curve), Picture(mixed)),
+        pictures=(heatmap, curve, mixed),
         grids=(grid,),
         tables=("retention", "retention_by_month", "cohorts"),
     )
@@ -57,10 +57,10 @@ def lifetime_value(book: Book) -> Section:
     if book.has("backtest"):
         grids.append(_forecasts(book))
         drawing = draw("backtest", lambda: plots.forecast_error(book.tables["backtest"]))
-        pictures.append(Picture(drawing))
+        pictures.append(drawing)
     if book.has("calibration"):
         drawing = draw("calibration", lambda: plots.calibration(book.tables["calibration"]))
-        pictures.append(Picture(drawing))
+        pictures.append(drawing)
     parameters = make_grid(
         book.rows["models"],
         *("model", "parameter", "estimate", "standard_error"),
@@ -120,10 +120,10 @@ def _off(row: Row) -> str:
 
 def _in_plain_terms(book: Book) -> tuple[str, ...]:
     """Say what the parameters of the model of purchases mean."""
-    found = {
-        row["parameter"]: row["estimate"] for row in book.rows["models"] if row["model"] == "bg_nbd"
-    }
-    if {"r", "alpha", "a", "b"} - set(found):
+    rows = [row for row in book.rows["models"] if row["model"] == "bg_nbd"]
+    found = {row["parameter"]: row["estimate"] for row in rows}
+    has_maximum = all(row["standard_error"] is not None for row in rows)
+    if not rows or not has_maximum:
         return ()
     days, leaving = found["alpha"] / found["r"], found["a"] / (found["a"] + found["b"])
     told = (

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from markupsafe import Markup
 
 from crmkit.report.grids import Grid
+
+_WIDTH_OF_HALF_A_PAGE: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +24,15 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One drawing; a wide one takes the page's whole width."""
+    """One drawing, and its width in points; a wide one takes the page's whole width."""
 
     svg: Markup
-    is_wide: bool = False
+    width: int
+
+    @property
+    def is_wide(self) -> bool:
+        """Tell whether it would be too small to read beside another."""
+        return self.width > _WIDTH_OF_HALF_A_PAGE
 
 
 @dataclass(frozen=True, slots=True)
