@@ -75,6 +75,7 @@ def test_totals_are_forecast_as_well_as_by_other_libraries(
 
 
 def test_the_held_out_half_has_its_known_size(found: dict[str, dict[str, Any]]) -> None:
+    # CDNOW master file, 1 October 1997 to 30 June 1998, as lifetimes and CLVTools count it.
     row = found["bg_nbd"]
     assert (row["n_customers"], row["actual_purchases"]) == (23_570, 19_684)
     assert round(row["actual_amount"]) == 776_961

@@ -88,6 +88,7 @@ ONLINE = {
 
 
 def test_monthly_counts_are_the_published_ones() -> None:
+    # R package cohorts 1.3.0 (MIT), README and tests.
     cells = measured(
         cohorts.table(online_shop(unknown="unknown"), as_of=date(2011, 12, 9)), "customers"
     )
@@ -99,6 +100,7 @@ def test_monthly_counts_are_the_published_ones() -> None:
 
 
 def test_customers_without_a_name_are_not_one_customer() -> None:
+    # The same data without its 277 rows of unknown customers.
     named = online_shop(unknown=None).drop_nulls()
     cells = measured(cohorts.table(named, as_of=date(2011, 12, 9)), "customers")
     first = [cells[date(2010, 12, 1), period] for period in range(6)]
@@ -106,6 +108,7 @@ def test_customers_without_a_name_are_not_one_customer() -> None:
 
 
 def test_customers_without_a_name_are_refused() -> None:
+    # The 277 rows that the R package counts as one customer.
     with pytest.raises(InvalidRowsError) as caught:
         cohorts.table(online_shop(unknown=None), as_of=date(2011, 12, 9))
     assert str(caught.value) == (

@@ -69,6 +69,7 @@ def table(statement: list[tuple[str, float, str | None]]) -> pl.DataFrame:
 
 
 def test_the_printed_statement_adds_up_to_other_totals(make_frame: MakeFrame) -> None:
+    # A firm's cost-benefit statement of its customers for 2015 and 2016, mistakes included.
     result = economics.cost_benefit(make_frame(STATEMENT), declared=DECLARED)
     (total,) = rows(result.groups)
     assert (total["group"], total["cost"], total["revenue"]) == ("total", 2299572, 7708106)
@@ -78,6 +79,7 @@ def test_the_printed_statement_adds_up_to_other_totals(make_frame: MakeFrame) ->
 
 
 def test_the_printed_statement_contradicts_itself_three_times(make_frame: MakeFrame) -> None:
+    # A firm's cost-benefit statement of its customers for 2015 and 2016, mistakes included.
     findings = rows(economics.cost_benefit(make_frame(STATEMENT), declared=DECLARED).findings)
     assert [row["finding"] for row in findings] == [
         "declared total_cost differs from the sum of its items by 4441801",

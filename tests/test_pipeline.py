@@ -51,6 +51,7 @@ def test_the_forecast_is_tested_from_the_papers_half() -> None:
 
 
 def test_the_whole_log_gives_its_known_figures() -> None:
+    # CDNOW master file; the forecast error is that of lifetimes and CLVTools.
     result = pipeline.run(load_cdnow(), as_of=AS_OF)
     assert figure(result, "customers") == 23_570
     assert figure(result, "orders") == 69_659

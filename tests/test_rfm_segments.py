@@ -110,6 +110,7 @@ def test_the_125_codes_are_named_as_in_public_analyses() -> None:
 
 
 def test_the_25_cells_are_named_as_in_public_notebooks() -> None:
+    # Eight public notebooks agree on the ten ranges.
     found = segments_of([code for code in CODES if code[2] == "3"], "rf_25")
     assert Counter(found.values()) == {
         "hibernating": 4,
@@ -168,6 +169,7 @@ def test_the_25_cells_are_named_as_in_public_notebooks() -> None:
 def test_in_the_r_packages_maps_the_first_rule_that_holds_wins(
     name: MapName, won: dict[str, int]
 ) -> None:
+    # R package rfm 0.3.0 (MIT): the maps of its vignette and of its tests, counted.
     assert Counter(segments_of(CODES, name).values()) == won
 
 

@@ -95,6 +95,7 @@ def test_the_gini_of_one_who_has_seven_tenths() -> None:
 
 
 def test_the_whale_curve_of_ten_customers() -> None:
+    # Arithmetic on the definition of the whale curve (controlling-wiki).
     profit = [400, 300, 200, 100, 50, 0, -50, -150, -250, -400]
     table = pd.DataFrame({"profit": profit})
     tenths = [n / 10 for n in range(1, 11)]
@@ -114,6 +115,7 @@ def test_the_whale_curve_of_ten_customers() -> None:
 
 
 def test_the_policy_is_the_one_of_the_three_tiers() -> None:
+    # The customer policy of a services firm: diamond, gold, silver.
     assert rows(tiers.policy()) == [
         {
             "tier": "diamond",

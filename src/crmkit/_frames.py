@@ -7,8 +7,10 @@ their contract in full; lazy ones by their schema, since a look at the values wo
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias, cast
 
 import narwhals as nw
@@ -21,6 +23,7 @@ from crmkit.tables import Column, Kind, Table
 
 Frame: TypeAlias = nw.LazyFrame[Any]
 Backend: TypeAlias = Literal["pandas", "polars", "pyarrow"]
+Row: TypeAlias = dict[str, Any]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 _EXAMPLES_SHOWN: Final = 3
@@ -74,6 +77,12 @@ def has(frame: Frame, column: str) -> bool:
     return column in frame.collect_schema().names()
 
 
+def known(column: str) -> nw.Expr:
+    """Take a number as a float, null where it is unknown: pandas writes NaN for null."""
+    number = nw.col(column).cast(nw.Float64)
+    return nw.when(~number.is_nan()).then(number)
+
+
 # Going out
 
 
@@ -116,6 +125,19 @@ def collect(frame: Frame, *columns: str) -> dict[str, npt.NDArray[Any]]:
     """Bring columns to this machine as numpy arrays; a null number is NaN."""
     data = frame.select(*columns).collect()
     return {name: data[name].to_numpy() for name in columns}
+
+
+def read_rows(native: IntoFrame, table: Table) -> list[Row]:
+    """Hold a small table to its contract, and bring it to this machine row by row."""
+    return rows(read(native, table))
+
+
+def rows(frame: Frame) -> list[Row]:
+    """Bring a small table here, one dictionary per row; the unknown is None, a time its day."""
+    return [
+        {name: _plain(value) for name, value in row.items()}
+        for row in frame.collect().iter_rows(named=True)
+    ]
 
 
 def distribution(frame: Frame, column: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
@@ -212,6 +234,14 @@ def _invalid_rows(
         f"({key} {', '.join(map(repr, examples))}).\n{advice}"
     )
     return InvalidRowsError(msg, n_rows=n_rows, examples=examples)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a cell of any table
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value != value:  # noqa: PLR0124 - pandas' missing times differ from themselves
+        return None
+    return value.date() if isinstance(value, datetime) else value
 
 
 def _require_unique_names(native: Any, table: Table) -> None:  # noqa: ANN401 - any library

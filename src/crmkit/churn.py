@@ -94,7 +94,7 @@ def risk(customers: IntoFrameT, *, medium_from: float = 0.5, high_from: float = 
     """
     _require_limits(medium_from, high_from)
     frame = _frames.read(customers, RISK_SIGNALS)
-    by_model, by_rhythm = 1 - _known("p_alive"), _overdue_risk()
+    by_model, by_rhythm = 1 - _frames.known("p_alive"), _overdue_risk()
     known = ~(by_model.is_null() | by_rhythm.is_null())
     worse = nw.when(by_rhythm > by_model).then(by_rhythm).otherwise(by_model)
     churn_risk = nw.when(known).then(worse)
@@ -173,14 +173,8 @@ def p_active(customers: IntoFrameT) -> IntoFrameT:
     return _frames.give(frame.with_columns(p_active=judged), like=customers)
 
 
-def _known(column: str) -> nw.Expr:
-    """Take NaN for null: a table that has been through pandas holds the one for the other."""
-    value = nw.col(column).cast(nw.Float64)
-    return nw.when(~value.is_nan()).then(value)
-
-
 def _overdue_risk() -> nw.Expr:
-    ratio = _known("overdue_ratio")
+    ratio = _frames.known("overdue_ratio")
     late = nw.when(ratio > 1).then(1 - 1 / ratio)
     return late.when(ratio >= 0).then(nw.lit(0.0))
 

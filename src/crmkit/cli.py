@@ -72,6 +72,7 @@ def _report(options: argparse.Namespace) -> None:
         source=log.source,
         findings=findings,
         n_set_aside=len(set_aside),
+        currency=options.currency,
     )
     (options.out / "report.html").write_text(page, encoding="utf-8")
     step("")
@@ -213,6 +214,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--annual-discount-rate", type=float, default=0.0, metavar="RATE", help="0.1 for 10 %% (0)"
+    )
+    command.add_argument(
+        "--currency", default="", metavar="SIGN", help='written before amounts, such as "$"'
     )
     return parser
 

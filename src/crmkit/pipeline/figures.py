@@ -72,7 +72,7 @@ def key_figures(
             _best_share(concentration),
             "share",
             "concentration",
-            "part of the revenue that the best 20 % of the customers brought",
+            "part of the revenue that the best 20% of the customers brought",
         ),
         _Figure(
             "expected purchases",

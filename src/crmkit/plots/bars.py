@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from narwhals.typing import IntoFrame
 
+from crmkit import _frames, tables
+from crmkit._frames import Row
 from crmkit.errors import InvalidArgumentError
-from crmkit.plots import canvas, inputs, words
-from crmkit.plots.inputs import Row
+from crmkit.plots import canvas, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +59,7 @@ def actions(action_summary: IntoFrame, *, ax: Axes | None = None, currency: str 
     >>> [text.get_text() for text in axes.texts]
     ['17,473 with 98 customers, 178 each', '8,169 with 665 customers, 12 each']
     """
-    rows = inputs.rows_of(action_summary, inputs.ACTIONS)
+    rows = _frames.read_rows(action_summary, tables.ACTION_SUMMARY)
     rows.sort(key=lambda row: (-(row["value_at_risk"] or 0), str(row["action"])))
     ax = canvas.start(ax, title="Value at risk, by what to do", height=_height(rows))
     if not rows:
@@ -118,7 +119,7 @@ def call_list(
     if first < 1:
         msg = f"`first` must be 1 or more, got {first!r}."
         raise InvalidArgumentError(msg)
-    rows = inputs.rows_of(call_list, inputs.CALL_LIST)
+    rows = _frames.read_rows(call_list, tables.CALL_LIST)
     rows.sort(key=lambda row: (-(row["value_at_risk"] or 0), str(row["customer_id"])))
     rows = rows[:first]
     title = "Expected value at risk, customer by customer"
@@ -177,7 +178,7 @@ def segments(segment_summary: IntoFrame, *, ax: Axes | None = None) -> Axes:
     >>> [label.get_text() for label in axes.get_yticklabels()]
     ['Champions', 'Lost']
     """
-    rows = inputs.rows_of(segment_summary, inputs.SEGMENTS)
+    rows = _frames.read_rows(segment_summary, tables.SEGMENT_SUMMARY)
     by = "amount_share" if any(row.get("amount_share") is not None for row in rows) else ""
     rows.sort(key=lambda row: (-(row.get(by) or 0), -row["n_customers"], str(row["segment"])))
     return _paired(ax, rows, name="segment", value=by, what="Segments")
@@ -222,7 +223,7 @@ def stages(stage_summary: IntoFrame, *, ax: Axes | None = None) -> Axes:
     >>> len(axes.patches)
     4
     """
-    rows = inputs.rows_of(stage_summary, inputs.STAGES)
+    rows = _frames.read_rows(stage_summary, tables.STAGE_SUMMARY)
     rows.sort(key=lambda row: (row["stage_order"], str(row["stage"])))
     by = "amount_share" if any(row.get("amount_share") is not None for row in rows) else ""
     return _paired(ax, rows, name="stage", value=by, what="Stages", outstanding=_LATE)
@@ -265,7 +266,7 @@ def tiers(tier_summary: IntoFrame, *, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in axes.texts][:2]
     ['20% of the customers', '70% of the value']
     """
-    rows = inputs.rows_of(tier_summary, inputs.TIERS)
+    rows = _frames.read_rows(tier_summary, tables.TIER_SUMMARY)
     rows.sort(key=lambda row: (row["tier"] is None, row["cut"] is None, -(row["cut"] or 0)))
     return _paired(ax, rows, name="tier", value="value_share", what="Tiers", worth="value")
 
@@ -305,7 +306,7 @@ def cost_benefit(groups: IntoFrame, *, ax: Axes | None = None, currency: str = "
     >>> [text.get_text() for text in axes.texts]
     ['cost 400.00', 'revenue 1,000, 2.50 for each 1 of cost']
     """
-    rows = inputs.rows_of(groups, inputs.GROUPS)
+    rows = _frames.read_rows(groups, tables.COST_GROUPS)
     ax = canvas.start(ax, title="Cost and revenue", height=_height(rows, thick=1.3))
     if not rows:
         return canvas.say_empty(ax)

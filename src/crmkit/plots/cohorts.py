@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from narwhals.typing import IntoFrame
 
-from crmkit import _time
+from crmkit import _frames, _time, tables
+from crmkit._frames import Row
 from crmkit.errors import MissingColumnsError
-from crmkit.plots import canvas, inputs, words
-from crmkit.plots.inputs import Row
+from crmkit.plots import canvas, words
 from crmkit.tables import COHORTS
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ def retention_heatmap(
     (['2024-01 (2 customers)', '2024-02 (1 customer)'], 1)
     """
     every = _time.as_period(every, argument="every")
-    rows = inputs.rows_of(retention, inputs.RETENTION_RATES)
-    by_period = _is_by_period(rows, made_by=inputs.RETENTION_RATES.made_by)
+    rows = _frames.read_rows(retention, tables.RETENTION_RATES)
+    by_period = _is_by_period(rows, made_by=tables.RETENTION_RATES.made_by)
     rows = [row for row in rows if not by_period or row["period"] > 0]
     rows.sort(key=lambda row: (row["cohort"], _window(row)))
     windows = sorted({_window(row) for row in rows})
@@ -159,8 +159,8 @@ def retention_curve(
     'months since the first purchase; the band is the interval'
     """
     every = _time.as_period(every, argument="every")
-    rows = inputs.rows_of(retention_by_period, inputs.POOLED_RATES)
-    by_period = _is_by_period(rows, made_by=inputs.POOLED_RATES.made_by)
+    rows = _frames.read_rows(retention_by_period, tables.POOLED_RATES)
+    by_period = _is_by_period(rows, made_by=tables.POOLED_RATES.made_by)
     rows = [row for row in rows if not by_period or row["period"] > 0]
     rows = sorted((row for row in rows if row["retention_rate"] is not None), key=_window)
     ax = canvas.start(ax, title="Share of customers who bought again", height=3.0)
@@ -229,7 +229,7 @@ def new_and_returning(
     [0.0, 1.0, 2.0, 1.0]
     """
     every = _time.as_period(every, argument="every")
-    rows = inputs.rows_of(cohort_table, COHORTS)
+    rows = _frames.read_rows(cohort_table, COHORTS)
     measure = next((name for name in _MEASURES if rows and name in rows[0]), "customers")
     what = "customers" if measure == "customers" else f"customers' {measure}"
     ax = canvas.start(ax, title=f"New and returning {what}, by {every}", height=3.0)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from narwhals.typing import IntoFrame
 
-from crmkit.plots import canvas, inputs, words
+from crmkit import _frames, tables
+from crmkit.plots import canvas, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +50,7 @@ def calibration(calibration: IntoFrame, *, most: int = 7, ax: Axes | None = None
     >>> [label.get_text() for label in axes.get_xticklabels()]
     ['0', '1', '2+']
     """
-    rows = inputs.rows_of(calibration, inputs.CALIBRATION)
+    rows = _frames.read_rows(calibration, tables.CALIBRATION)
     rows.sort(key=lambda row: row["frequency"])
     ax = canvas.start(ax, title="Purchases per customer on held-out days", height=3.2)
     if not rows:
@@ -112,7 +113,7 @@ def forecast_error(backtest: IntoFrame, *, ax: Axes | None = None) -> Axes:
     """
     rows = [
         row
-        for row in inputs.rows_of(backtest, inputs.BACKTEST)
+        for row in _frames.read_rows(backtest, tables.BACKTEST)
         if row["purchases_error"] is not None
     ]
     rows.sort(key=lambda row: (row["split"], abs(row["purchases_error"]), row["method"]))

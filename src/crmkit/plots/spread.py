@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import narwhals as nw
 from narwhals.typing import IntoFrame
 
-from crmkit import _frames
-from crmkit.plots import canvas, inputs, words
+from crmkit import _frames, tables
+from crmkit.plots import canvas, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,7 @@ def concentration(concentration: IntoFrame, *, ax: Axes | None = None) -> Axes:
     >>> axes.texts[0].get_text()
     'best 20%: 70%'
     """
-    rows = inputs.rows_of(concentration, inputs.CONCENTRATION)
+    rows = _frames.read_rows(concentration, tables.CONCENTRATION)
     rows = sorted(
         (row for row in rows if row["value_share"] is not None),
         key=lambda row: row["customer_share"],
@@ -105,9 +105,9 @@ def rfm_grid(scored: IntoFrame, *, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in axes.texts]
     ['1', '2']
     """
-    frame = _frames.read(scored, inputs.SCORED).filter(~nw.col("r_score").is_null())
+    frame = _frames.read(scored, tables.SCORES).filter(~nw.col("r_score").is_null())
     counted = frame.group_by("r_score", "f_score").agg(nw.len().alias("n_customers"))
-    cells = inputs.as_rows(counted.sort("r_score", "f_score"))
+    cells = _frames.rows(counted.sort("r_score", "f_score"))
     ax = canvas.start(ax, title="Customers by recency and frequency score", height=3.2)
     if not cells:
         return canvas.say_empty(ax)

@@ -11,11 +11,11 @@ import narwhals as nw
 from narwhals.typing import IntoDataFrame, IntoFrame
 
 from crmkit import _frames
+from crmkit._frames import Row, rows
 from crmkit.lifecycle import StageRules
 from crmkit.pipeline import Result
 from crmkit.pipeline.result import Settings
 from crmkit.plots import words
-from crmkit.plots.inputs import Row, as_rows
 
 _BESIDE_THE_PAGE: Final = "customers"
 _UNSORTED_IF_LAZY: Final = {"stages": "stage_order", "retention_by_month": "period"}
@@ -84,7 +84,7 @@ def open_book(
     if findings is not None:
         frames["findings"] = findings
     tables = {name: _frames.run_once(frame) for name, frame in frames.items()}
-    rows = {name: as_rows(_frames.reopen(table)) for name, table in tables.items()}
+    rows = {name: rows(_frames.reopen(table)) for name, table in tables.items()}
     for name, column in _UNSORTED_IF_LAZY.items():
         rows[name].sort(key=lambda row: row[column])
     return Book(

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from crmkit import plots
+from crmkit._frames import Row
 from crmkit.plots import words
-from crmkit.plots.inputs import Row
 from crmkit.report.book import Book
 from crmkit.report.drawings import draw
 from crmkit.report.grids import Grid, make_grid

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Literal
 
+from crmkit._frames import Row
 from crmkit.plots import words
-from crmkit.plots.inputs import Row
 
 Kind = Literal["text", "whole", "tenths", "decimal", "money", "percent"]
 

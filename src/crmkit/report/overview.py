@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from crmkit._frames import Row
 from crmkit.plots import words
-from crmkit.plots.inputs import Row
 from crmkit.report.book import Book
 from crmkit.report.sections import Card, Section
 

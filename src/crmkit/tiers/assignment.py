@@ -13,7 +13,7 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from crmkit import _frames
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import TIER, TIER_POLICY, customers_with
-from crmkit.tiers.rules import TierRule, known, value_of
+from crmkit.tiers.rules import TierRule, value_of
 
 _ROUNDING: Final = 1e-12
 """The part of a sum of money that may be rounding."""
@@ -228,7 +228,7 @@ class _Sums(NamedTuple):
 
 def _sums(frame: nw.LazyFrame[Any], by: str) -> dict[str | None, _Sums]:
     grouped = (
-        frame.select(nw.col("tier").cast(nw.String), value=known(by))
+        frame.select(nw.col("tier").cast(nw.String), value=_frames.known(by))
         .group_by("tier")
         .agg(
             nw.len().alias("n_customers"),

@@ -190,12 +190,6 @@ def rule(
     return TierRule(names, given, measures, tuple(weights.values()), scales, method)
 
 
-def known(column: str) -> nw.Expr:
-    """Take a number as a float, null where it is unknown."""
-    number = nw.col(column).cast(nw.Float64)
-    return nw.when(~number.is_nan()).then(number)
-
-
 def value_name(measures: Sequence[str]) -> str:
     """Name the value that is cut: the measure itself, or an index of several."""
     return measures[0] if len(measures) == 1 else "tier_value"
@@ -204,10 +198,10 @@ def value_name(measures: Sequence[str]) -> str:
 def value_of(measures: Sequence[str], weights: Sequence[float], scales: Sequence[float]) -> nw.Expr:
     """Weigh the measures into the value that is cut; null where one of them is unknown."""
     if len(measures) == 1:
-        return known(measures[0])
+        return _frames.known(measures[0])
     whole = math.fsum(weights)
     first, *others = (
-        known(name) * (weight / (whole * scale))
+        _frames.known(name) * (weight / (whole * scale))
         for name, weight, scale in zip(measures, weights, scales, strict=True)
     )
     return sum(others, first)
@@ -330,7 +324,7 @@ def _scales(frame: nw.LazyFrame[Any], measures: Sequence[str]) -> tuple[float, .
         return (1.0,)
     scales = []
     for name in measures:
-        values, counts = distribution(frame, known(name), name=name)
+        values, counts = distribution(frame, _frames.known(name), name=name)
         scales.append(total_above_zero(values, counts, name=name) / int(counts.sum()))
     return tuple(scales)
 

@@ -20,7 +20,6 @@ from crmkit.tiers.rules import (
     TierRule,
     checked_cuts,
     distribution,
-    known,
     share_cuts,
     total_above_zero,
 )
@@ -65,7 +64,7 @@ def abc(
     InvalidArgumentError
         If `cuts` do not rise between 0 and 1, or there are columns of these names already.
     FitError
-        If no value is known, or the total is not above zero.
+        If no value is or the total is not above zero.
 
     Notes
     -----
@@ -96,13 +95,13 @@ def abc(
     names = _letters(len(shares) + 1)
     frame = _frames.read(customers, customers_with(by))
     require_free(frame, ["abc_class", "cumulative_share"])
-    values, counts = distribution(frame, known(by), name=by)
+    values, counts = distribution(frame, _frames.known(by), name=by)
     total = total_above_zero(values, counts, name=by)
     amounts = values * counts
     rule = TierRule(
         names, share_cuts(values, amounts, shares), (by,), (1.0,), (1.0,), "value_share"
     )
-    classed = frame.with_columns(abc_class=class_of(known(by), rule))
+    classed = frame.with_columns(abc_class=class_of(_frames.known(by), rule))
     shared = _with_cumulative_share(classed, values, amounts, by=by, total=total, like=customers)
     return _frames.give(shared, like=customers)
 
@@ -199,7 +198,7 @@ def gini(customers: IntoFrame, *, by: str = "total_amount") -> float:
     MissingColumnsError, InvalidRowsError
         If `customers` lacks `by`, or it is not finite.
     FitError
-        If no value is known, or the total is not above zero.
+        If no value is or the total is not above zero.
 
     Notes
     -----
@@ -216,7 +215,7 @@ def gini(customers: IntoFrame, *, by: str = "total_amount") -> float:
     0.45
     """
     frame = _frames.read(customers, customers_with(by))
-    values, counts = distribution(frame, known(by), name=by)
+    values, counts = distribution(frame, _frames.known(by), name=by)
     total = total_above_zero(values, counts, name=by)
     n = int(counts.sum())
     mean_rank = np.cumsum(counts) - (counts - 1) / 2
@@ -271,7 +270,7 @@ def whale(customers: IntoFrameT, *, by: str = "profit") -> IntoFrameT:
                4          2 800.0  500.0   300.0            1.6
     """
     frame = _frames.read(customers, customers_with(by))
-    values, counts = distribution(frame, known(by), name=by)
+    values, counts = distribution(frame, _frames.known(by), name=by)
     amounts = values * counts
     gainful = values > 0
     peak, total = math.fsum(amounts[gainful]), math.fsum(amounts)
@@ -304,7 +303,7 @@ def _with_cumulative_share(
     steps, first = np.unique(np.rint(values * per_unit), return_index=True)
     shares = np.append((np.cumsum(amounts[::-1])[::-1] / total)[first], np.nan)
     unknown = steps[-1] + 1  # comes after the last step, where there is no share
-    step = (known(by) * per_unit).round(0).fill_null(unknown).cast(nw.Int64)
+    step = (_frames.known(by) * per_unit).round(0).fill_null(unknown).cast(nw.Int64)
     return _frames.with_computed(
         frame.with_columns(step.alias(_STEP)),
         like=like,
@@ -317,7 +316,7 @@ def _with_cumulative_share(
 
 def _best_first(frame: nw.LazyFrame[Any], by: str) -> tuple[Floats, Floats]:
     """Add up the best 0, 1, 2, ... customers at the numbers where the value changes."""
-    values, counts = distribution(frame, known(by), name=by)
+    values, counts = distribution(frame, _frames.known(by), name=by)
     amounts = np.cumsum((values * counts)[::-1])
     return np.append(0.0, amounts), np.append(0.0, np.cumsum(counts[::-1]))
 

@@ -1,18 +1,11 @@
-"""What each picture needs of its table, and the table as rows."""
+"""Small tables that people look at, as far as a picture needs them."""
 
 from __future__ import annotations
 
-import math
-from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-import narwhals as nw
-from narwhals.typing import IntoFrame
-
-from crmkit import _frames
-from crmkit.tables import RETENTION, Column, Kind, Table
-
-Row = dict[str, Any]
+from crmkit.tables.contracts import Column, Kind, Table
+from crmkit.tables.groups import RETENTION
 
 
 def _table(name: str, row: str, made_by: str, *columns: Column) -> Table:
@@ -37,7 +30,7 @@ _WINDOWS: Final = (
     _column("to_day", "number", "first day after the window", required=False),
 )
 
-ACTIONS: Final = _table(
+ACTION_SUMMARY: Final = _table(
     "action summary",
     "one recommended action",
     "crmkit.pipeline.run",
@@ -53,7 +46,7 @@ CALL_LIST: Final = _table(
     _column("clv", "number", "expected value"),
     _column("value_at_risk", "number", "the part of it that silence puts in doubt"),
 )
-SEGMENTS: Final = _table(
+SEGMENT_SUMMARY: Final = _table(
     "segment summary",
     "one segment",
     "crmkit.rfm.segment_summary",
@@ -62,7 +55,7 @@ SEGMENTS: Final = _table(
     _CUSTOMER_SHARE,
     _AMOUNT_SHARE,
 )
-STAGES: Final = _table(
+STAGE_SUMMARY: Final = _table(
     "stage summary",
     "one stage of life",
     "crmkit.lifecycle.stage_summary",
@@ -72,7 +65,7 @@ STAGES: Final = _table(
     _CUSTOMER_SHARE,
     _AMOUNT_SHARE,
 )
-TIERS: Final = _table(
+TIER_SUMMARY: Final = _table(
     "tier summary",
     "one tier",
     "crmkit.tiers.summary",
@@ -82,7 +75,7 @@ TIERS: Final = _table(
     _CUSTOMER_SHARE,
     _column("value_share", "number", "share of the total value"),
 )
-GROUPS: Final = _table(
+COST_GROUPS: Final = _table(
     "cost-benefit groups",
     "one group of items",
     "crmkit.economics.cost_benefit",
@@ -98,7 +91,7 @@ CONCENTRATION: Final = _table(
     Column("customer_share", "number", "the share", minimum=0, maximum=1),
     _column("value_share", "number", "what part of the value they bring"),
 )
-SCORED: Final = _table(
+SCORES: Final = _table(
     "scored customers",
     "one customer",
     "crmkit.rfm.score",
@@ -134,24 +127,3 @@ BACKTEST: Final = _table(
     Column("method", "text", "model or plain rule"),
     _column("purchases_error", "number", "predicted / actual - 1"),
 )
-
-
-def rows_of(native: IntoFrame, table: Table) -> list[Row]:
-    """Hold a table to what the picture needs, and bring it here."""
-    return as_rows(_frames.read(native, table))
-
-
-def as_rows(frame: nw.LazyFrame[Any]) -> list[Row]:
-    """Bring a small table here, one dictionary per row; the unknown is None, a time its day."""
-    return [
-        {name: _plain(value) for name, value in row.items()}
-        for row in frame.collect().iter_rows(named=True)
-    ]
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - a cell of any table
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value != value:  # noqa: PLR0124 - pandas' missing times differ from themselves
-        return None
-    return value.date() if isinstance(value, datetime) else value
