@@ -111,9 +111,9 @@ def _names(room: ModuleType) -> list[str]:
 
 def contracts() -> list[Table]:
     """List every table contract, in the order of the source."""
-    files = (tables.records, tables.customers, tables.groups)
-    declared = [each for file in files for each in vars(file).values() if isinstance(each, Table)]
-    return [*declared, tables.customers_with("total_amount")]
+    files = (tables.records, tables.customers, tables.groups, tables.summaries)
+    found = (each for file in files for each in vars(file).values() if isinstance(each, Table))
+    return [*dict.fromkeys(found), tables.customers_with("total_amount")]
 
 
 def tables_page() -> str:

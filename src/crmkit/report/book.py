@@ -11,7 +11,7 @@ import narwhals as nw
 from narwhals.typing import IntoDataFrame, IntoFrame
 
 from crmkit import _frames
-from crmkit._frames import Row, rows
+from crmkit._frames import Row
 from crmkit.lifecycle import StageRules
 from crmkit.pipeline import Result
 from crmkit.pipeline.result import Settings
@@ -84,7 +84,7 @@ def open_book(
     if findings is not None:
         frames["findings"] = findings
     tables = {name: _frames.run_once(frame) for name, frame in frames.items()}
-    rows = {name: rows(_frames.reopen(table)) for name, table in tables.items()}
+    rows = {name: _frames.rows(_frames.reopen(table)) for name, table in tables.items()}
     for name, column in _UNSORTED_IF_LAZY.items():
         rows[name].sort(key=lambda row: row[column])
     return Book(
