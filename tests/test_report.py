@@ -335,6 +335,17 @@ def test_without_a_test_of_the_forecast_the_page_says_why() -> None:
     assert read(html).tags["svg"] == 9
 
 
+def test_a_month_that_is_not_over_is_drawn_hatched() -> None:
+    result = pipeline.run(load_cdnow(sample=True), as_of=date(1998, 6, 11))
+    page = read(report.render(result))
+    filled = [re.search(r"url\(#([^)]+)\)", style) for style in page.values("style")]
+    hatched = {found[1] for found in filled if found} | {
+        found[1] for each in page.values("fill") if (found := re.search(r"url\(#(.+)\)", each))
+    }
+    assert hatched
+    assert hatched <= set(page.ids)
+
+
 def test_tables_without_rows_leave_their_sections_standing(
     empty: pipeline.Result[pl.DataFrame],
 ) -> None:

@@ -6,7 +6,7 @@ import io
 import re
 import warnings
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, cast
 
 from markupsafe import Markup
@@ -55,7 +55,7 @@ def _make_plain(svg: ET.Element, key: str) -> None:
     ids: dict[str, str] = {}
     for element in svg.iter():
         for name, value in element.attrib.items():
-            if _local(name) == "href" or "url(" in value:
+            if _points(_local(name), value):
                 for found in _POINTER.finditer(value):
                     ids.setdefault(found["id"], f"{key}-{len(ids) + 1}")
     for element in svg.iter():
@@ -66,11 +66,20 @@ def _make_plain(svg: ET.Element, key: str) -> None:
         element.attrib.clear()
         for name, value in attributes.items():
             if name != "id":
-                pointed = _POINTER.sub(lambda found: found["before"] + ids[found["id"]], value)
-                is_pointer = name == "href" or "url(" in value
-                element.attrib[name] = pointed if is_pointer else _rounded(name, value)
+                element.attrib[name] = _plain(name, value, ids)
             elif value in ids:
                 element.attrib["id"] = ids[value]
+
+
+def _points(name: str, value: str) -> bool:
+    """Tell whether an attribute points to an id; a colour such as #0072b2 does not."""
+    return name == "href" or "url(" in value
+
+
+def _plain(name: str, value: str, ids: Mapping[str, str]) -> str:
+    if _points(name, value):
+        return _POINTER.sub(lambda found: found["before"] + ids[found["id"]], value)
+    return _rounded(name, value)
 
 
 def _rounded(name: str, value: str) -> str:
