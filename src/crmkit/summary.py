@@ -88,7 +88,7 @@ def summarize(orders: IntoFrameT, *, as_of: date) -> IntoFrameT:
     """
     as_of = _time.as_day(as_of, argument="as_of")
     days = purchases.days(_frames.read(orders, LEDGER), as_of=as_of)
-    summary = _per_customer(purchases.histories(days), as_of=as_of)
+    summary = per_customer(purchases.histories(days), as_of=as_of)
     return _frames.give(summary, like=orders, order_by=["customer_id"])
 
 
@@ -153,7 +153,7 @@ def holdout(orders: IntoFrameT, *, split: date, as_of: date) -> IntoFrameT:
             *_sums(all_days, amount_holdout="amount"),
         )
     )
-    joined = _per_customer(purchases.histories(calibration), as_of=split).join(
+    joined = per_customer(purchases.histories(calibration), as_of=split).join(
         later, on="customer_id", how="left"
     )
     filled = [nw.col("frequency_holdout").fill_null(0).cast(nw.Int64)]
@@ -226,7 +226,8 @@ def newcomers(orders: IntoFrameT, *, split: date, as_of: date) -> IntoFrameT:
     return _frames.give(whole, like=orders)
 
 
-def _per_customer(histories: nw.LazyFrame[Any], *, as_of: date) -> nw.LazyFrame[Any]:
+def per_customer(histories: nw.LazyFrame[Any], *, as_of: date) -> nw.LazyFrame[Any]:
+    """Tell the histories of `crmkit.purchases` as of a day, in the columns of `summarize`."""
     numbered = histories.with_columns(
         first=_time.day_number(histories, "first_day"), last=_time.day_number(histories, "last_day")
     )

@@ -10,6 +10,7 @@ from narwhals.typing import IntoFrameT
 
 from crmkit import _frames, _time, purchases
 from crmkit.errors import InvalidArgumentError
+from crmkit.summary import per_customer
 from crmkit.tables import LEDGER, PROSPECTS
 
 
@@ -92,42 +93,35 @@ def rhythm(
     as_of = _time.as_day(as_of, argument="as_of")
     _require_window(recent_days)
     days = purchases.days(_frames.read(orders, LEDGER), as_of=as_of)
-    customers = _measured(days, today=_time.number_of(as_of), window=recent_days)
+    customers = _measured(days, as_of=as_of, window=recent_days)
     if prospects is not None:
         customers = _with_prospects(customers, _frames.read(prospects, PROSPECTS))
     return _frames.give(customers, like=orders, order_by=["customer_id"])
 
 
-def _measured(days: nw.LazyFrame[Any], *, today: int, window: int) -> nw.LazyFrame[Any]:
+def _measured(days: nw.LazyFrame[Any], *, as_of: date, window: int) -> nw.LazyFrame[Any]:
     timing = days.select("customer_id", "day", "n_orders")
-    histories = purchases.histories(timing)
-    histories = histories.with_columns(
-        first=_time.day_number(histories, "first_day"), last=_time.day_number(histories, "last_day")
-    )
-    since_first = (nw.lit(today) - nw.col("first")).cast(nw.Int64)
-    both_windows = since_first >= 2 * window
-    gaps_ended = nw.col("n_days") > 1
-    recency = nw.col("last") - nw.col("first")
+    customers = per_customer(purchases.histories(timing), as_of=as_of)
+    windows = _windows(days, customers, today=_time.number_of(as_of), window=window)
+    both_windows = nw.col("T") >= 2 * window
+    gaps_ended = nw.col("frequency") > 0
     money = _frames.has(days, "amount")
-    total = [nw.col("amount").alias("total_amount")] if money else []
     amounts = [
         nw.col("amount_recent"),
         nw.when(both_windows).then(nw.col("amount_before")).alias("amount_before"),
     ]
-    return histories.join(
-        _windows(days, histories, today=today, window=window), on="customer_id", how="left"
-    ).select(
+    return customers.join(windows, on="customer_id", how="left").select(
         "customer_id",
-        nw.col("first_day").alias("first_date"),
-        nw.col("last_day").alias("last_date"),
-        nw.col("n_orders").alias("orders"),
-        *total,
-        (nw.lit(today) - nw.col("last")).cast(nw.Int64).alias("days_since_last"),
-        (nw.col("n_days") - 1).alias("frequency"),
-        recency.alias("recency"),
-        since_first.alias("T"),
-        nw.when(gaps_ended).then(recency / (nw.col("n_days") - 1)).alias("mean_gap_days"),
-        (nw.col("last") - nw.col("previous")).cast(nw.Float64).alias("last_gap_days"),
+        "first_date",
+        "last_date",
+        "orders",
+        *([nw.col("amount").alias("total_amount")] if money else []),
+        "days_since_last",
+        "frequency",
+        "recency",
+        "T",
+        nw.when(gaps_ended).then(nw.col("recency") / nw.col("frequency")).alias("mean_gap_days"),
+        nw.col("last_gap_days").cast(nw.Float64),
         nw.col("purchases_recent").cast(nw.Int64),
         nw.when(both_windows)
         .then(nw.col("purchases_before").cast(nw.Float64))
@@ -137,15 +131,16 @@ def _measured(days: nw.LazyFrame[Any], *, today: int, window: int) -> nw.LazyFra
 
 
 def _windows(
-    days: nw.LazyFrame[Any], histories: nw.LazyFrame[Any], *, today: int, window: int
+    days: nw.LazyFrame[Any], customers: nw.LazyFrame[Any], *, today: int, window: int
 ) -> nw.LazyFrame[Any]:
-    """Find the last purchase day but one, and sum up the two windows."""
-    day, bought = nw.col("day_number"), nw.col("n_orders") > 0
-    recent = day > today - window
-    before = (day > today - 2 * window) & ~recent
+    """Find the gap that the last purchase ended, and sum up the two windows."""
+    ago, bought = nw.col("days_ago"), nw.col("n_orders") > 0
+    recent = ago < window
+    before = (ago < 2 * window) & ~recent
     inside = {"recent": recent, "before": before}
     flags = {f"purchases_{name}": (bought & when).cast(nw.Int64) for name, when in inside.items()}
-    previous = nw.when(bought & (day < nw.col("last"))).then(day)
+    since_last = ago - nw.col("days_since_last")
+    gap = nw.when(bought & (since_last > 0)).then(since_last)
     sums = [nw.col(name).sum() for name in flags]
     if _frames.has(days, "amount"):
         zero = nw.lit(0.0)
@@ -155,11 +150,11 @@ def _windows(
         }
         sums = [*(nw.col(name).sum() for name in flags), nw.col("amount").sum()]
     return (
-        days.with_columns(day_number=_time.day_number(days, "day"))
-        .join(histories.select("customer_id", "last"), on="customer_id", how="inner")
-        .with_columns(previous=previous, **flags)
+        days.with_columns(days_ago=(nw.lit(today) - _time.day_number(days, "day")).cast(nw.Int64))
+        .join(customers.select("customer_id", "days_since_last"), on="customer_id", how="inner")
+        .with_columns(last_gap_days=gap, **flags)
         .group_by("customer_id")
-        .agg(nw.col("previous").max(), *sums)
+        .agg(nw.col("last_gap_days").min(), *sums)
     )
 
 
