@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from datetime import date
 
-from lifetimes import BetaGeoFitter
+from lifetimes import BetaGeoFitter, ParetoNBDFitter
 
 from crmkit import clv, pipeline, rfm
 from crmkit.datasets import load_cdnow
@@ -40,10 +40,14 @@ def main() -> None:
     orders = load_cdnow()
     customers = rfm.summarize(orders, as_of=AS_OF)
     columns = [customers[name].to_numpy() for name in ("frequency", "recency", "T")]
+    fitted = clv.fit(customers, model="bg_nbd")
     jobs: dict[str, Callable[[], object]] = {
         "main job, 69,659 rows": lambda: pipeline.run(orders, as_of=AS_OF),
         "fit bg_nbd, 23,570 customers": lambda: clv.fit(customers, model="bg_nbd"),
         "the same in lifetimes": lambda: BetaGeoFitter().fit(*columns),
+        "fit pareto_nbd": lambda: clv.fit(customers, model="pareto_nbd"),
+        "the same in lifetimes ": lambda: ParetoNBDFitter().fit(*columns),
+        "posterior of bg_nbd": lambda: clv.posterior(customers, fit=fitted),
         "fit gamma_gamma": lambda: clv.fit(customers, model="gamma_gamma"),
     }
     print(f"{'job':32}{'CPU s':>8}")

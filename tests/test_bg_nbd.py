@@ -171,7 +171,7 @@ def test_expected_purchases_of_all_new_customers_by_week(cdnow: History) -> None
 )
 def test_probability_of_so_many_purchases(n: int, weeks: float, expected: str) -> None:
     # lifetimes, test_probability_of_n_purchases_up_to_time_same_as_R_BTYD.
-    (found,) = PAPER.purchase_probability_new(np.array([float(n)]), days=weeks)
+    (found,) = PAPER.purchase_distribution(*one(0, 0, 0), horizon_days=weeks, most=n)[0, -1:]
     digits = len(expected.partition("e")[0]) - 2
     assert f"{found:.{digits}e}" == expected
 
@@ -260,7 +260,7 @@ def test_expected_purchases_of_a_new_customer_are_those_of_one_just_seen(days: f
 
 def test_probabilities_of_counts_sum_to_one_and_have_the_expected_mean() -> None:
     n = np.arange(3000.0)
-    p = PAPER.purchase_probability_new(n, days=39.0)
+    (p,) = PAPER.purchase_distribution(*one(0, 0, 0), horizon_days=39.0, most=2999)
     assert p.sum() == pytest.approx(1, rel=1e-12)
     assert n @ p == pytest.approx(PAPER.expected_purchases_new(np.array([39.0]))[0], rel=1e-10)
 

@@ -22,6 +22,7 @@ from crmkit.errors import (
     InvalidRowsError,
     MissingColumnsError,
 )
+from crmkit.models import PURCHASE_MODELS, SPEND_MODELS
 from tests.conftest import MAKERS, MakeFrame, rows
 from tests.published import printed
 
@@ -186,6 +187,21 @@ def test_a_fit_is_a_value(customers: pl.DataFrame, purchases: clv.Fit, spend: cl
     )
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"name": "bg_nbd"}'])
+def test_a_text_without_a_fit_is_refused(text: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        clv.Fit.from_json(text)
+    assert str(caught.value) == "Fit: this text holds no fit.\nKeep one with to_json()."
+
+
+def test_a_chosen_k_is_among_the_estimates(customers: pl.DataFrame) -> None:
+    fitted = clv.fit(customers.head(500), model="mbg_cnbd_k")
+    assert fitted.estimates["k"] == fitted.model.k
+    assert fitted.standard_errors["k"] is None
+    assert fitted.n_parameters == 5
+    assert clv.Fit.from_json(fitted.to_json()) == fitted
+
+
 def test_criteria_count_parameters(purchases: clv.Fit) -> None:
     deviance = -2 * purchases.log_likelihood
     assert purchases.aic == pytest.approx(deviance + 8)
@@ -283,14 +299,14 @@ def test_rates_in_percent_are_refused(
 def test_a_spend_model_predicts_no_purchases(spend: clv.Fit) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         clv.predict(pl.DataFrame(SUMMARY), purchases=spend, horizon_days=30)
+    names = ", ".join(map(repr, PURCHASE_MODELS))
     assert str(caught.value) == (
-        "`purchases` is a fitted gamma_gamma.\nFit one of 'bg_nbd' instead."
+        f"`purchases` is a fitted gamma_gamma.\nFit one of {names} instead."
     )
 
 
 def test_an_unknown_model_is_named() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         clv.fit(pl.DataFrame(SUMMARY), model="bgnbd")
-    assert str(caught.value) == (
-        "There is no model 'bgnbd'.\nChoose one of 'bg_nbd', 'gamma_gamma'."
-    )
+    names = ", ".join(map(repr, [*PURCHASE_MODELS, *SPEND_MODELS]))
+    assert str(caught.value) == f"There is no model 'bgnbd'.\nChoose one of {names}."

@@ -34,6 +34,18 @@ def test_a_purchase_a_day_is_an_annuity(rate: float, bend_days: float, horizon: 
     assert found == pytest.approx(-math.expm1(-delta * horizon) / delta, rel=1e-10)
 
 
+@pytest.mark.parametrize("rate", [1e-6, 0.1, 15.0])
+@pytest.mark.parametrize("bend_days", [0.01, 30.0, math.inf])
+def test_a_purchase_a_day_for_ever_is_a_perpetuity(rate: float, bend_days: float) -> None:
+    (found,) = discounted(
+        lambda days: np.array([days]),
+        horizon_days=math.inf,
+        annual_discount_rate=rate,
+        bend_days=bend_days,
+    )
+    assert found == pytest.approx(DAYS_PER_YEAR / math.log1p(rate), rel=1e-10)
+
+
 @pytest.mark.parametrize(("x", "t_x", "T"), [(0, 0, 0), (2, 213, 272), (26, 216, 217)])
 @pytest.mark.parametrize("alpha", [5.0, 30.9, 1e4])
 def test_bg_nbd_is_the_discounted_stream_of_its_purchases(
@@ -110,6 +122,19 @@ def test_further_horizons_add_less_and_less(rate: float) -> None:
     assert (np.diff(gains) < 0).all()
 
 
+@given(model=bg_nbd_models(), history=histories(), rate=st.floats(0.01, 5))
+def test_for_ever_is_where_ever_longer_horizons_lead(
+    model: BGNBD, history: History, rate: float
+) -> None:
+    a_century, for_ever = (
+        model.discounted_purchases(*history, horizon_days=days, annual_discount_rate=rate)[0]
+        for days in (36525.0, math.inf)
+    )
+    # What comes after a century is worth less than a century at most like the first, discounted.
+    rest = (1 + rate) ** -100 / (1 - (1 + rate) ** -100)
+    assert a_century * (1 - 1e-10) <= for_ever <= a_century * (1 + rest) * (1 + 1e-10)
+
+
 # Refusals
 
 
@@ -120,4 +145,14 @@ def test_a_rate_is_a_fraction_of_zero_or_more(rate: float) -> None:
         CDNOW.discounted_purchases(*history, horizon_days=30, annual_discount_rate=rate)
     assert str(caught.value) == (
         f"annual_discount_rate must be a fraction of 0 or more, got {rate}.\nWrite 10 % as 0.1."
+    )
+
+
+def test_undiscounted_purchases_for_ever_have_no_sum() -> None:
+    history = np.array([4.0]), np.array([200.0]), np.array([210.0])
+    with pytest.raises(InvalidArgumentError) as caught:
+        CDNOW.discounted_purchases(*history, horizon_days=math.inf, annual_discount_rate=0.0)
+    assert str(caught.value) == (
+        "annual_discount_rate must be above 0 over an endless horizon, got 0.\n"
+        "Undiscounted purchases for ever need not have a finite sum."
     )

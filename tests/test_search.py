@@ -182,7 +182,7 @@ def test_equal_fits_are_equal() -> None:
 
 
 def test_models_are_found_by_name() -> None:
-    assert dict(PURCHASE_MODELS) == {"bg_nbd": BGNBD}
+    assert PURCHASE_MODELS["bg_nbd"] is BGNBD
     assert dict(SPEND_MODELS) == {"gamma_gamma": GammaGamma}
 
 

@@ -8,7 +8,36 @@ themselves are in `crmkit.models`.
 from __future__ import annotations
 
 from crmkit.clv.backtests import backtest, calibration
+from crmkit.clv.comparison import compare
+from crmkit.clv.dependence import spend_dependence
 from crmkit.clv.fits import Fit, fit
+from crmkit.clv.follow_up import tracking
 from crmkit.clv.forecast import predict
+from crmkit.clv.opportunities import opportunities
+from crmkit.clv.posteriors import Posterior, posterior
+from crmkit.clv.priors import LogNormal
+from crmkit.clv.retention import (
+    RetentionFit,
+    discounted_residual_lifetime,
+    fit_retention,
+    forecast_retention,
+)
 
-__all__ = ["Fit", "backtest", "calibration", "fit", "predict"]
+__all__ = [
+    "Fit",
+    "LogNormal",
+    "Posterior",
+    "RetentionFit",
+    "backtest",
+    "calibration",
+    "compare",
+    "discounted_residual_lifetime",
+    "fit",
+    "fit_retention",
+    "forecast_retention",
+    "opportunities",
+    "posterior",
+    "predict",
+    "spend_dependence",
+    "tracking",
+]

@@ -13,6 +13,7 @@ from narwhals.typing import IntoDataFrame, IntoFrameT
 
 from crmkit import _frames
 from crmkit._frames import Floats
+from crmkit.clv.dependence import mid_ranks
 from crmkit.clv.fits import fit
 from crmkit.clv.forecast import predict
 from crmkit.errors import InvalidArgumentError
@@ -285,16 +286,11 @@ def _relative(predicted: float, actual: float) -> float | None:
 
 
 def _spearman(first: Floats, second: Floats) -> float | None:
-    forecast, outcome = _mid_ranks(first), _mid_ranks(second)
+    each = np.ones(len(first))
+    forecast, outcome = mid_ranks(first, each), mid_ranks(second, each)
     if np.ptp(forecast) == 0 or np.ptp(outcome) == 0:
         return None
     return float(np.corrcoef(forecast, outcome)[0, 1])
-
-
-def _mid_ranks(values: Floats) -> Floats:
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks: Floats = np.cumsum(counts) - (counts - 1) / 2
-    return ranks[place]
 
 
 def _top_tenth_share(forecast: Floats, outcome: Floats) -> float | None:

@@ -5,21 +5,16 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from narwhals.typing import IntoFrame
 
-from crmkit import _frames
-from crmkit.clv.history import require_silent_newcomers
+from crmkit.clv.history import purchase_histories, spend_histories
 from crmkit.errors import CrmkitWarning, InvalidArgumentError
 from crmkit.models import PURCHASE_MODELS, SPEND_MODELS
 from crmkit.models.protocol import PurchaseModel, SpendModel
 from crmkit.models.search import MaximumLikelihood
-from crmkit.tables import SUMMARY
-
-_HISTORY: Final = SUMMARY.only("frequency", "recency", "T")
-_SPEND: Final = SUMMARY.only("frequency", "monetary_value")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -58,13 +53,13 @@ class Fit:
     @property
     def estimates(self) -> dict[str, float]:
         """Each parameter by its name in the literature; times are in days."""
-        return {name: getattr(self.model, name) for name in self.likelihood.names}
+        return asdict(self.model)
 
     @property
     def standard_errors(self) -> dict[str, float | None]:
-        """Standard error of each parameter; None where the data leave it open."""
-        errors = self.likelihood.standard_errors
-        return dict(zip(self.likelihood.names, errors, strict=True))
+        """Standard error of each parameter; None for a k, or where the data leave it open."""
+        errors = zip(self.likelihood.names, self.likelihood.standard_errors, strict=True)
+        return dict.fromkeys(self.estimates) | dict(errors)
 
     @property
     def log_likelihood(self) -> float:
@@ -77,14 +72,19 @@ class Fit:
         return self.likelihood.n_customers
 
     @property
+    def n_parameters(self) -> int:
+        """How many numbers the fit chose, the k of a CNBD among them."""
+        return len(fields(self.model))
+
+    @property
     def aic(self) -> float:
         """Akaike's information criterion; lower is better."""
-        return 2 * len(self.likelihood.names) - 2 * self.log_likelihood
+        return 2 * self.n_parameters - 2 * self.log_likelihood
 
     @property
     def bic(self) -> float:
         """Bayesian information criterion; lower is better."""
-        return len(self.likelihood.names) * math.log(self.n_customers) - 2 * self.log_likelihood
+        return self.n_parameters * math.log(self.n_customers) - 2 * self.log_likelihood
 
     @property
     def diagnostics(self) -> tuple[str, ...]:
@@ -93,19 +93,39 @@ class Fit:
 
     def to_json(self) -> str:
         """Write the fit as JSON text, to keep it for next month."""
-        content = asdict(self.likelihood) | {"model": asdict(self.model)}
-        return json.dumps({"name": self.name, "n_left_out": self.n_left_out} | content)
+        return json.dumps(
+            {
+                "name": self.name,
+                "n_left_out": self.n_left_out,
+                "likelihood": self.likelihood.to_dict(),
+            }
+        )
 
     @classmethod
     def from_json(cls, text: str) -> Fit:
-        """Read a fit back from the text that `to_json` wrote."""
-        content = json.loads(text)
-        name, n_left_out = content.pop("name"), content.pop("n_left_out")
-        model = _model_class(name)(**content.pop("model"))
-        content["covariance_log"] = tuple(map(tuple, content["covariance_log"]))
-        for listed in ("names", "eigenvalues", "diagnostics"):
-            content[listed] = tuple(content[listed])
-        return cls(name, MaximumLikelihood(model=model, **content), n_left_out)
+        """Read a fit back from the text that `to_json` wrote.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the text holds no fit.
+        """
+        kept = read_fit(text)
+        likelihood = MaximumLikelihood.from_dict(
+            kept["likelihood"], build=_model_class(kept["name"])
+        )
+        return cls(kept["name"], likelihood, kept["n_left_out"])
+
+
+def read_fit(text: str) -> dict[str, Any]:
+    """Read the text of a fit, or say that it is none."""
+    try:
+        kept = json.loads(text)
+        kept["name"], kept["n_left_out"], kept["likelihood"]["model"]
+    except (ValueError, KeyError, TypeError):
+        msg = "Fit: this text holds no fit.\nKeep one with to_json()."
+        raise InvalidArgumentError(msg) from None
+    return dict(kept)
 
 
 def fit(customers: IntoFrame, *, model: str) -> Fit:
@@ -120,8 +140,17 @@ def fit(customers: IntoFrame, *, model: str) -> Fit:
     customers
         One row per customer, as made by `crmkit.rfm.summarize`.
     model
-        "bg_nbd" for purchases (`frequency`, `recency`, `T`), "gamma_gamma" for spend
-        (`frequency`, `monetary_value`).
+        For purchases (`frequency`, `recency`, `T`) one of those below, for spend (`frequency`,
+        `monetary_value`) "gamma_gamma".
+
+        ================  ===============================================================
+        ``bg_nbd``        one may leave after each repeat purchase; the usual choice
+        ``mbg_nbd``       one may leave after the first purchase too
+        ``pareto_nbd``    one may leave at any time
+        ``bg_cnbd_k``     as bg_nbd, with purchases more regular than chance; finds k
+        ``mbg_cnbd_k``    as mbg_nbd, likewise
+        ``nbd``           nobody leaves: the benchmark
+        ================  ===============================================================
 
     Returns
     -------
@@ -143,7 +172,7 @@ def fit(customers: IntoFrame, *, model: str) -> Fit:
 
     References
     ----------
-    See `crmkit.models.bg_nbd` and `crmkit.models.gamma_gamma`.
+    The head of each model's file in `crmkit.models` names its paper.
 
     Examples
     --------
@@ -171,21 +200,15 @@ def fit(customers: IntoFrame, *, model: str) -> Fit:
 def _fit_purchases(
     customers: IntoFrame, model: type[PurchaseModel]
 ) -> MaximumLikelihood[PurchaseModel]:
-    frame = _frames.read(customers, _HISTORY)
-    require_silent_newcomers(customers, frame)
-    rows = _frames.counted(frame, _HISTORY)
-    x, t_x, T, weights = (rows[name].to_numpy().astype(float) for name in rows.columns)
+    (x, t_x, T), weights, _ = purchase_histories(customers)
     return model.fit(x, t_x, T, weights=weights)
 
 
 def _fit_spend(
     customers: IntoFrame, model: type[SpendModel]
 ) -> tuple[MaximumLikelihood[SpendModel], int]:
-    rows = _frames.counted(_frames.read(customers, _SPEND), _SPEND)
-    x, z, weights = (rows[name].to_numpy().astype(float) for name in rows.columns)
-    usable = (x > 0) & (z > 0)  # not for NaN: spend is unknown there
-    found = model.fit(x[usable], z[usable], weights=weights[usable])
-    return found, round(float(weights[~usable].sum()))
+    (x, z), weights, n_left_out = spend_histories(customers)
+    return model.fit(x, z, weights=weights), n_left_out
 
 
 def _model_class(name: str) -> Any:  # noqa: ANN401 - of either kind

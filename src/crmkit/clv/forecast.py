@@ -107,7 +107,7 @@ def predict(
           00021     0.21                0.20           18.91  3.72
     """
     _check_rates(horizon_days, margin, annual_discount_rate)
-    _check_kinds(purchases, spend)
+    check_kinds(purchases, spend)
     frame = _frames.read(customers, _HISTORY if spend is None else _HISTORY_AND_SPEND)
     require_silent_newcomers(customers, frame)
     scored = _with_purchases(
@@ -122,6 +122,20 @@ def predict(
         worth = margin * nw.col("expected_spend") * nw.col(_DISCOUNTED)
         scored = scored.with_columns(clv=worth)
     return _frames.give(scored.drop(_DISCOUNTED), like=customers)
+
+
+def check_kinds(purchases: Fit, spend: Fit | None = None) -> None:
+    """Refuse a spend model where a purchase model is due, and the other way round."""
+    for fitted, models, argument in (
+        (purchases, PURCHASE_MODELS, "purchases"),
+        (spend, SPEND_MODELS, "spend"),
+    ):
+        if fitted is not None and fitted.name not in models:
+            msg = (
+                f"`{argument}` is a fitted {fitted.name}.\n"
+                f"Fit one of {', '.join(map(repr, models))} instead."
+            )
+            raise InvalidArgumentError(msg)
 
 
 def _with_purchases(
@@ -167,19 +181,6 @@ def _with_spend(frame: _frames.Frame, *, like: IntoFrame, model: SpendModel) -> 
     lined = _frames.with_computed(with_days, like=like, inputs=[_SPEND_DAYS], compute=lines)
     start, rise = (nw.col(name) for name in _LINE)
     return lined.with_columns(expected_spend=start + rise * own).drop(_SPEND_DAYS, *_LINE)
-
-
-def _check_kinds(purchases: Fit, spend: Fit | None) -> None:
-    for fitted, models, argument in (
-        (purchases, PURCHASE_MODELS, "purchases"),
-        (spend, SPEND_MODELS, "spend"),
-    ):
-        if fitted is not None and fitted.name not in models:
-            msg = (
-                f"`{argument}` is a fitted {fitted.name}.\n"
-                f"Fit one of {', '.join(map(repr, models))} instead."
-            )
-            raise InvalidArgumentError(msg)
 
 
 def _check_rates(horizon_days: float, margin: float, annual_discount_rate: float) -> None:

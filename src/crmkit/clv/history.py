@@ -1,12 +1,45 @@
-"""What a history must look like before a model reads it."""
+"""The distinct histories in a table of customers, as models read them."""
 
 from __future__ import annotations
+
+from typing import Final, NamedTuple
 
 import narwhals as nw
 from narwhals.typing import IntoFrame
 
 from crmkit import _frames
+from crmkit._frames import Floats
 from crmkit.tables import SUMMARY
+
+_PURCHASES: Final = SUMMARY.only("frequency", "recency", "T")
+_SPEND: Final = SUMMARY.only("frequency", "monetary_value")
+
+
+class Histories(NamedTuple):
+    """Distinct histories, a column for each thing known, and how many customers have each."""
+
+    columns: tuple[Floats, ...]
+    weights: Floats
+    n_left_out: int
+    """Customers of whom a model of this kind can make nothing."""
+
+
+def purchase_histories(customers: IntoFrame) -> Histories:
+    """Collect `frequency`, `recency` and `T`, held to their contract."""
+    frame = _frames.read(customers, _PURCHASES)
+    require_silent_newcomers(customers, frame)
+    rows = _frames.counted(frame, _PURCHASES)
+    *columns, weights = (rows[name].to_numpy().astype(float) for name in rows.columns)
+    return Histories(tuple(columns), weights, 0)
+
+
+def spend_histories(customers: IntoFrame) -> Histories:
+    """Collect `frequency` and `monetary_value` of those with repeat spend above 0."""
+    rows = _frames.counted(_frames.read(customers, _SPEND), _SPEND)
+    x, z, weights = (rows[name].to_numpy().astype(float) for name in rows.columns)
+    usable = (x > 0) & (z > 0)  # not for NaN: spend is unknown there
+    n_left_out = round(float(weights[~usable].sum()))
+    return Histories((x[usable], z[usable]), weights[usable], n_left_out)
 
 
 def require_silent_newcomers(customers: IntoFrame, frame: _frames.Frame) -> None:

@@ -1,7 +1,7 @@
 """Probability models of buying and spending: arrays in, arrays out.
 
-`PURCHASE_MODELS` and `SPEND_MODELS` name them. Each is a frozen dataclass of its parameters, and
-what it can do is in `PurchaseModel` and `SpendModel`:
+`PURCHASE_MODELS`, `SPEND_MODELS` and `CONTRACT_MODELS` name them. Each is a frozen dataclass of
+its parameters, and what it can do is in `PurchaseModel`, `SpendModel` and `ContractModel`:
 
     found = PURCHASE_MODELS["bg_nbd"].fit(x, t_x, T, weights=n)    # a MaximumLikelihood
     found.model.expected_purchases(x, t_x, T, horizon_days=365.0)
@@ -25,22 +25,52 @@ from types import MappingProxyType
 from typing import Final
 
 from crmkit.models.arrays import Floats
+from crmkit.models.bdw import BDW
+from crmkit.models.bg_bb import BGBB
 from crmkit.models.bg_nbd import BGNBD
+from crmkit.models.cnbd_k import BGCNBDK, MBGCNBDK
 from crmkit.models.gamma_gamma import GammaGamma
-from crmkit.models.protocol import PurchaseModel, SpendModel
+from crmkit.models.mbg_nbd import MBGNBD
+from crmkit.models.nbd import NBD
+from crmkit.models.pareto_nbd import ParetoNBD
+from crmkit.models.protocol import ContractModel, PurchaseModel, SpendModel
+from crmkit.models.sbg import SBG
 from crmkit.models.search import MaximumLikelihood
 
 __all__ = [
+    "BDW",
+    "BGBB",
+    "BGCNBDK",
     "BGNBD",
+    "CONTRACT_MODELS",
+    "MBGCNBDK",
+    "MBGNBD",
+    "NBD",
     "PURCHASE_MODELS",
+    "SBG",
     "SPEND_MODELS",
+    "ContractModel",
     "Floats",
     "GammaGamma",
     "MaximumLikelihood",
+    "ParetoNBD",
     "PurchaseModel",
     "SpendModel",
 ]
 
-PURCHASE_MODELS: Final[Mapping[str, type[PurchaseModel]]] = MappingProxyType({"bg_nbd": BGNBD})
+PURCHASE_MODELS: Final[Mapping[str, type[PurchaseModel]]] = MappingProxyType(
+    {
+        "bg_cnbd_k": BGCNBDK,
+        "bg_nbd": BGNBD,
+        "mbg_cnbd_k": MBGCNBDK,
+        "mbg_nbd": MBGNBD,
+        "nbd": NBD,
+        "pareto_nbd": ParetoNBD,
+    }
+)
 
 SPEND_MODELS: Final[Mapping[str, type[SpendModel]]] = MappingProxyType({"gamma_gamma": GammaGamma})
+
+CONTRACT_MODELS: Final[Mapping[str, type[ContractModel]]] = MappingProxyType(
+    {"sbg": SBG, "bdw": BDW}
+)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Protocol, Self
 
-from crmkit.models.arrays import Floats
+import numpy as np
+
+from crmkit.models.arrays import Codes, Floats
 from crmkit.models.search import MaximumLikelihood
 
 
@@ -31,6 +33,12 @@ class PurchaseModel(Protocol):
         """Probability that each customer is still active at `T`."""
         ...
 
+    def probability_alive_later(
+        self, x: Floats, t_x: Floats, T: Floats, /, *, days: float
+    ) -> Floats:
+        """Probability that each customer is still active so many days after `T`."""
+        ...
+
     def expected_purchases(
         self, x: Floats, t_x: Floats, T: Floats, /, *, horizon_days: float
     ) -> Floats:
@@ -39,6 +47,16 @@ class PurchaseModel(Protocol):
 
     def expected_purchases_new(self, days: Floats, /) -> Floats:
         """Purchases expected of a new customer within so many days of the first one."""
+        ...
+
+    def purchase_distribution(
+        self, x: Floats, t_x: Floats, T: Floats, /, *, horizon_days: float, most: int
+    ) -> Floats:
+        """Probability of 0, 1, ... `most` purchases within the horizon: a row per customer.
+
+        What a row lacks to 1 is the probability of more. A new customer is one seen for no
+        time: x, t_x and T of 0.
+        """
         ...
 
     def discounted_purchases(
@@ -51,7 +69,18 @@ class PurchaseModel(Protocol):
         horizon_days: float,
         annual_discount_rate: float,
     ) -> Floats:
-        """Purchases expected within the horizon, each discounted to `T`."""
+        """Purchases expected within the horizon, each discounted to `T`.
+
+        The horizon may be infinite if the rate is above 0.
+        """
+        ...
+
+    def simulate(self, T: Floats, /, *, rng: np.random.Generator) -> tuple[Codes, Floats]:
+        """Invent the repeat purchases of new customers, each observed for an age of `T`.
+
+        Gives the customer's position in `T` and the age at the purchase, above 0 and up to `T`,
+        sorted by both.
+        """
         ...
 
 
@@ -80,4 +109,44 @@ class SpendModel(Protocol):
 
     def expected_spend(self, x: Floats, z: Floats, /) -> Floats:
         """Mean spend expected of each customer's future purchase days; NaN is unknown."""
+        ...
+
+
+class ContractModel(Protocol):
+    """How long customers keep a contract that they renew or end, period by period.
+
+    A customer is `periods` and `lost`: lost (1) at the end of that period, or still there (0)
+    after so many. Periods count from 1.
+    """
+
+    @classmethod
+    def fit(
+        cls, periods: Floats, lost: Floats, /, *, weights: Floats | None = None
+    ) -> MaximumLikelihood[Self]:
+        """Fit by maximum likelihood; `weights` counts the customers that a row stands for."""
+        ...
+
+    def log_likelihood(self, periods: Floats, lost: Floats, /) -> Floats:
+        """Log probability of each customer's history."""
+        ...
+
+    def survival(self, periods: Floats, /) -> Floats:
+        """Share of customers still there after so many periods."""
+        ...
+
+    def retention_rate(self, periods: Floats, /) -> Floats:
+        """Share of those who came to the end of the period who renew."""
+        ...
+
+    def churn_rate(self, periods: Floats, /) -> Floats:
+        """Share of those who came to the end of the period who leave."""
+        ...
+
+    def discounted_lifetime(
+        self, renewals: Floats, /, *, discount_rate_per_period: float
+    ) -> Floats:
+        """Periods still to come at the next renewal, for customers who made so many before.
+
+        Each is discounted to that renewal; the period that it pays for counts in full.
+        """
         ...

@@ -9,10 +9,10 @@ so that a parameter which the data send to infinity is found out rather than fol
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -118,6 +118,19 @@ class MaximumLikelihood(Generic[Model]):
         values = (getattr(self.model, name) for name in self.names)
         errors = zip(values, self.standard_errors_log, strict=True)
         return tuple(None if error is None else value * error for value, error in errors)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Take it apart, to be kept as text."""
+        return asdict(self) | {"model": asdict(cast("Any", self.model))}
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any], *, build: Callable[..., Model]) -> Self:
+        """Put together what `to_dict` gave, after text has turned its tuples into lists."""
+        content = dict(kept)
+        content["covariance_log"] = tuple(map(tuple, content["covariance_log"]))
+        for listed in ("names", "eigenvalues", "diagnostics"):
+            content[listed] = tuple(content[listed])
+        return cls(**content | {"model": build(**content["model"])})
 
 
 def maximize(

@@ -10,6 +10,7 @@ from crmkit.tables.contracts import Column, Kind, Rule, Table
 from crmkit.tables.customers import (
     HOLDOUT,
     MEASURES,
+    OPPORTUNITIES,
     RHYTHM,
     RISK_SIGNALS,
     SCORED,
@@ -26,9 +27,10 @@ from crmkit.tables.groups import (
     RETENTION,
     SEGMENT_CODES,
     SEGMENT_RANGES,
+    SURVIVORS,
     TIER_POLICY,
 )
-from crmkit.tables.records import COSTS, FINDINGS, LEDGER, PROSPECTS
+from crmkit.tables.records import CONTRACTS, COSTS, FINDINGS, LEDGER, PROSPECTS
 from crmkit.tables.summaries import (
     ACTION_SUMMARY,
     BACKTEST,
@@ -53,12 +55,14 @@ __all__ = [
     "CALL_LIST",
     "COHORTS",
     "CONCENTRATION",
+    "CONTRACTS",
     "COSTS",
     "COST_GROUPS",
     "FINDINGS",
     "HOLDOUT",
     "LEDGER",
     "MEASURES",
+    "OPPORTUNITIES",
     "POOLED_RATES",
     "PROSPECTS",
     "RETENTION",
@@ -74,6 +78,7 @@ __all__ = [
     "STAGED",
     "STAGE_SUMMARY",
     "SUMMARY",
+    "SURVIVORS",
     "TIER",
     "TIER_POLICY",
     "TIER_SUMMARY",

@@ -191,3 +191,19 @@ def customers_with(*measures: str) -> Table:
 
 
 TIER: Final = Column("tier", "text", "name; null where the value is unknown", nullable=True)
+
+OPPORTUNITIES: Final = Table(
+    name="opportunities",
+    row="one customer",
+    made_by="crmkit.clv.opportunities",
+    columns=(
+        Column("customer_id", "key", "who"),
+        Column("frequency", "count", "x: periods after the first with a purchase", minimum=0),
+        Column("recency", "count", "t_x: the last of them, counted from 1; 0 for none", minimum=0),
+        Column("n_opportunities", "count", "n: complete periods after the first", minimum=0),
+    ),
+    rules=(
+        Rule("frequency", "recency", because="a period is one opportunity to buy"),
+        Rule("recency", "n_opportunities", because="nobody buys after the end of observation"),
+    ),
+)

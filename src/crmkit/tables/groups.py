@@ -138,3 +138,14 @@ ACTION_PLAN: Final = Table(
         Column("reason", "text", "why"),
     ),
 )
+
+SURVIVORS: Final = Table(
+    name="survivors",
+    row="one period, or one cohort and period",
+    made_by="one row per period, as in pandas.DataFrame",
+    columns=(
+        Column("cohort", "key", "customers who began together", required=False),
+        Column("period", "count", "periods since they began, 0 for the beginning", minimum=0),
+        Column("survivors", "count", "customers still there after so many periods", minimum=0),
+    ),
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from crmkit.tables.contracts import Column, Table
+from crmkit.tables.contracts import Column, Rule, Table
 
 LEDGER: Final = Table(
     name="transactions",
@@ -64,4 +64,21 @@ FINDINGS: Final = Table(
         Column("share", "number", "part of all rows; null for an empty table", 0, 1, nullable=True),
         Column("example", "text", "the first few, with row and customer; empty for none"),
     ),
+)
+
+CONTRACTS: Final = Table(
+    name="contracts",
+    row="one contract, from its first day to its end, renewals included",
+    made_by="one row per contract, as in pandas.DataFrame",
+    columns=(
+        Column("customer_id", "key", "whose contract it is"),
+        Column("start", "date", "first day"),
+        Column(
+            "end",
+            "date",
+            "last day, or the day after; null for a contract that still runs",
+            nullable=True,
+        ),
+    ),
+    rules=(Rule("start", "end", because="a contract begins before it ends"),),
 )

@@ -1,0 +1,86 @@
+"""What is believed of a model's parameters before the data speak.
+
+The default says little and means the same in any currency and on any clock: each parameter is
+within a factor of about 50 of 1 with 95 % probability, where those that are times are measured in
+the customers' own days per repeat purchase, and money in their own mean spend. That lets
+customers be nearly alike or differ wildly. It weighs as much as a quarter of an observation of
+the log of the parameter, and so gives way to any data that tell something; what it does is
+to hold a parameter that the data would send to infinity.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from crmkit.errors import InvalidArgumentError
+
+
+@dataclass(frozen=True, slots=True)
+class LogNormal:
+    """A belief of a positive number: its log is normal.
+
+    Attributes
+    ----------
+    median
+        The number is as probably above as below this.
+    log_deviation
+        Standard deviation of its log: 0.7 is a factor of about 4 either way with 95 %
+        probability, 2 a factor of 50.
+    """
+
+    median: float
+    log_deviation: float
+
+    def __post_init__(self) -> None:
+        """Refuse what is no distribution."""
+        if not (0 < self.median < math.inf and 0 < self.log_deviation < math.inf):
+            msg = f"A prior needs a positive median and deviation, got {self}."
+            raise InvalidArgumentError(msg)
+
+
+_WIDE: Final = 2.0
+
+_POWERS: Final[Mapping[str, Mapping[str, int]]] = {
+    "pareto_nbd": {"alpha": 1, "beta": 1},
+    "ggompertz_nbd": {"alpha": 1, "b": -1},
+    "gamma_gamma": {"v": 1},
+}
+"""The power of a day, or of money, that parameters of a model are measured in."""
+
+_USUAL_POWERS: Final = {"alpha": 1}
+"""Those of the other models: purchases come at rates with a mean of r / alpha a day."""
+
+
+def priors(
+    name: str,
+    parameters: Sequence[str],
+    *,
+    unit: float,
+    changes: Mapping[str, LogNormal] | None,
+) -> tuple[LogNormal, ...]:
+    """Give the belief of each parameter: the default unless changed.
+
+    Parameters
+    ----------
+    name, parameters
+        The model, and its parameters in order.
+    unit
+        Days per repeat purchase, or mean spend, of the customers at hand.
+    changes
+        What the user believes instead, by parameter.
+    """
+    changes = changes or {}
+    unknown = [each for each in changes if each not in parameters]
+    if unknown:
+        msg = (
+            f"`prior` has {', '.join(map(repr, unknown))}, which {name} has not.\n"
+            f"Its parameters are {', '.join(map(repr, parameters))}."
+        )
+        raise InvalidArgumentError(msg)
+    powers = _POWERS.get(name, _USUAL_POWERS)
+    return tuple(
+        changes.get(each, LogNormal(unit ** powers.get(each, 0), _WIDE)) for each in parameters
+    )

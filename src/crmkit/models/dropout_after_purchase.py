@@ -1,0 +1,333 @@
+r"""What all models share in which one leaves right after a purchase: BG/NBD and its kin.
+
+Two things tell them apart. Is the first purchase already an occasion to leave (the modified
+models, MBG), or only the repeat purchases (BG)? And how many arrivals of a Poisson process make a
+purchase: each one (NBD), or only every k-th, so that buying is the more regular the larger k is
+(CNBD-k)? Here both are left open. The rate of arrivals :math:`\lambda` varies over customers as
+:math:`\mathrm{Gamma}(r, \alpha)`, the probability :math:`p` of leaving at an occasion as
+:math:`\mathrm{Beta}(a, b)`.
+
+What is known of a customer who is alive at `T`: :math:`p \sim \mathrm{Beta}(a, b + n)` after n
+occasions, and, if j arrivals have come since the last purchase,
+:math:`\lambda \sim \mathrm{Gamma}(r + kx + j, \alpha + T)`, independent of p. For k = 1 there is
+only j = 0; otherwise the days since the last purchase weigh j = 0, ..., k - 1.
+
+References
+----------
+Fader, P. S., Hardie, B. G. S. & Lee, K. L. (2005). "Counting your customers" the easy way: an
+alternative to the Pareto/NBD model. *Marketing Science* 24(2), 275-284.
+https://doi.org/10.1287/mksc.1040.0098. Cited below as FHL.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, Self
+
+import numpy as np
+from scipy.special import expit, log_expit
+
+from crmkit.errors import FitError, InvalidArgumentError
+from crmkit.models.arrays import Codes, Floats
+from crmkit.models.beta_mean import beta_rule
+from crmkit.models.discounting import days_that_count, discounted
+from crmkit.models.distinct import distinct, distinct_pairs
+from crmkit.models.dropout_likelihood import DropoutLikelihood
+from crmkit.models.gamma_ratio import log_rising
+from crmkit.models.purchases_ahead import count_distribution, mean_purchases, stage_weights
+from crmkit.models.search import Limit, MaximumLikelihood, maximize
+
+_PARAMETERS = ("r", "alpha", "a", "b")
+
+_FIRST_REPEAT, _FIRST = "first repeat purchase", "first purchase"
+
+_TINIEST, _ALL_BUT_ONE = 1e-300, 1 - 1e-16
+
+
+@dataclass(frozen=True, slots=True)
+class DropoutAfterPurchase:
+    """How buying (r, alpha) and leaving (a, b) vary over customers."""
+
+    r: float
+    alpha: float
+    a: float
+    b: float
+
+    title: ClassVar[str]
+    """The model's name in the literature."""
+
+    may_leave_at_first: ClassVar[bool]
+    """Whether the first purchase is an occasion to leave."""
+
+    def __post_init__(self) -> None:
+        """Refuse parameters outside the model's domain."""
+        if not all(0 < value < math.inf for value in (self.r, self.alpha, self.a, self.b)):
+            msg = f"{self.title} parameters must be positive and finite, got {self}."
+            raise InvalidArgumentError(msg)
+
+    @property
+    def arrivals_per_purchase(self) -> int:
+        """Every how many arrivals of a Poisson process one buys."""
+        return 1
+
+    @classmethod
+    def fit(
+        cls, x: Floats, t_x: Floats, T: Floats, /, *, weights: Floats | None = None
+    ) -> MaximumLikelihood[Self]:
+        """Fit by maximum likelihood; `weights` counts the customers that a row stands for.
+
+        Raises
+        ------
+        FitError
+            If no customer has a repeat purchase.
+        """
+        return cls._fit_arrivals(x, t_x, T, weights, build=cls, k=1)
+
+    def log_likelihood(self, x: Floats, t_x: Floats, T: Floats, /) -> Floats:
+        """Log-likelihood of each customer's history.
+
+        It is that of one who stayed, divided by the probability of being alive (FHL, eq. 6).
+        """
+        k, (counts, of_count) = self.arrivals_per_purchase, distinct(x)
+        occasions = self._occasions(counts)
+        stayed = log_rising(self.b, occasions) - log_rising(self.a + self.b, occasions)
+        bought = log_rising(self.r, k * counts)
+        since = -self.r * np.log1p(T / self.alpha) - k * x * np.log(self.alpha + T)
+        log_alive = log_expit(self._log_odds_alive(x, t_x, T))
+        return (stayed + bought)[of_count] + since + self._log_waiting(x, t_x, T) - log_alive
+
+    def probability_alive(self, x: Floats, t_x: Floats, T: Floats, /) -> Floats:
+        """Probability that each customer is still active at `T`.
+
+        Where the first purchase is no occasion to leave, it is 1 for one without a repeat.
+        """
+        return expit(self._log_odds_alive(x, t_x, T))
+
+    def probability_alive_later(
+        self, x: Floats, t_x: Floats, T: Floats, /, *, days: float
+    ) -> Floats:
+        """Probability that each customer is still active so many days after `T`.
+
+        Each purchase ahead ends it with probability p, so what is missing to 1 is p times the
+        purchases ahead; the mean over Beta(a, b) of p f(p) is a / (a + b) times that of f over
+        Beta(a + 1, b).
+        """
+        gone = np.zeros(len(x))
+        for weight, of_row, purchases in self._futures(x, t_x, T, a=self.a + 1, longest=days):
+            gone += weight * purchases(days)[of_row]
+        leaving = self.a / (self.a + self.b + self._occasions(x))
+        stays = np.maximum(1 - leaving * gone, 0.0)
+        return stays * self.probability_alive(x, t_x, T)
+
+    def expected_purchases(
+        self, x: Floats, t_x: Floats, T: Floats, /, *, horizon_days: float
+    ) -> Floats:
+        """Purchases expected of each observed customer within the horizon.
+
+        One who leaves with probability p and would make M purchases if staying expects
+        (1 - (1 - p) ** M) / p of them; this is the mean of that over all still possible. For
+        BG/NBD it equals FHL eq. 10, whose 2F1 overflows for heavy buyers and which reads 0/0
+        at a = 1.
+        """
+        expected = np.zeros(len(x))
+        for weight, of_row, purchases in self._futures(x, t_x, T, a=self.a, longest=horizon_days):
+            expected += weight * purchases(horizon_days)[of_row]
+        return expected * self.probability_alive(x, t_x, T)
+
+    def expected_purchases_new(self, days: Floats, /) -> Floats:
+        """Purchases expected of a new customer within so many days (FHL, eq. 9).
+
+        The days count from the first purchase, which is not itself counted.
+        """
+        none, k = np.zeros(1), self.arrivals_per_purchase
+        rule = self._rule(none, a=self.a, longest=float(days.max(initial=0.0)))
+        if_alive = mean_purchases(
+            *rule,
+            np.zeros(len(days), np.int64),
+            np.full(len(days), self.r),
+            days / self.alpha,
+            beta=(self.a, np.full(len(days), self.b + self._occasions(none))),
+            k=k,
+            stage=0,
+        )
+        return if_alive * self.probability_alive(none, none, none)
+
+    def purchase_distribution(
+        self, x: Floats, t_x: Floats, T: Floats, /, *, horizon_days: float, most: int
+    ) -> Floats:
+        """Probability of 0, 1, ... `most` purchases within the horizon: a row per customer.
+
+        What a row lacks to 1 is the probability of more. A new customer is one seen for no
+        time: x, t_x and T of 0 (FHL, eq. 8).
+        """
+        k, alive = self.arrivals_per_purchase, self.probability_alive(x, t_x, T)
+        counts, ages, of_row = distinct_pairs(x, T)
+        beta = self.a, self.b + self._occasions(counts)
+        weights = self._stage_shares(x, t_x, T)
+        if_alive = np.zeros((len(x), most + 1))
+        for stage in range(k):
+            shape, z = self.r + k * counts + stage, horizon_days / (self.alpha + ages)
+            chances = count_distribution(shape, z, most=most, beta=beta, k=k, stage=stage)
+            if_alive += weights[stage][:, np.newaxis] * chances[of_row]
+        distribution = if_alive * alive[:, np.newaxis]
+        distribution[:, 0] += 1 - alive
+        return distribution
+
+    def discounted_purchases(
+        self,
+        x: Floats,
+        t_x: Floats,
+        T: Floats,
+        /,
+        *,
+        horizon_days: float,
+        annual_discount_rate: float,
+    ) -> Floats:
+        """Purchases expected within the horizon, each discounted to `T`.
+
+        The horizon may be infinite if the rate is above 0.
+        """
+        longest = days_that_count(horizon_days, annual_discount_rate=annual_discount_rate)
+        worth = np.zeros(len(x))
+        for weight, of_row, purchases in self._futures(x, t_x, T, a=self.a, longest=longest):
+            if_alive = discounted(
+                purchases,
+                horizon_days=horizon_days,
+                annual_discount_rate=annual_discount_rate,
+                bend_days=self.alpha,
+            )
+            worth += weight * if_alive[of_row]
+        return worth * self.probability_alive(x, t_x, T)
+
+    def simulate(self, T: Floats, /, *, rng: np.random.Generator) -> tuple[Codes, Floats]:
+        """Invent the repeat purchases of new customers, each observed for an age of `T`.
+
+        Gives the customer's position in `T` and the age at the purchase, sorted by both.
+        """
+        k = self.arrivals_per_purchase
+        arrivals = rng.poisson(rng.gamma(self.r, 1 / self.alpha, len(T)) * T)
+        p = np.clip(rng.beta(self.a, self.b, len(T)), _TINIEST, _ALL_BUT_ONE)
+        stays = np.floor(rng.exponential(size=len(T)) / -np.log1p(-p))
+        most = stays if self.may_leave_at_first else stays + 1
+        x = np.minimum(arrivals // k, most).astype(np.int64)
+        customer = np.repeat(np.arange(len(T)), x)
+        # Given how many arrivals there are, their gaps are as shares of one exponential wait.
+        waits = np.cumsum(rng.gamma(k, size=len(customer)))
+        before = np.concatenate([[0.0], waits])[np.cumsum(x) - x]
+        last = np.concatenate([[0.0], waits])[np.cumsum(x)]
+        total = last - before + rng.gamma(arrivals + 1 - k * x)
+        return customer, T[customer] * ((waits - before[customer]) / total[customer])
+
+    @classmethod
+    def _fit_arrivals(
+        cls,
+        x: Floats,
+        t_x: Floats,
+        T: Floats,
+        weights: Floats | None,
+        *,
+        build: Callable[..., Self],
+        k: int,
+    ) -> MaximumLikelihood[Self]:
+        """Fit r, alpha, a and b for a given k."""
+        weights = np.ones(len(x)) if weights is None else weights
+        repeats, exposure = float(weights @ x), float(weights @ T)
+        if not repeats:
+            msg = (
+                f"customer summary: no repeat purchase in {weights.sum():,.0f} of "
+                f"{weights.sum():,.0f} customers.\nObserve them for longer before you fit."
+            )
+            raise FitError(msg)
+        days_between = exposure / repeats / k
+        return maximize(
+            build=build,
+            names=_PARAMETERS,
+            likelihood=partial(DropoutLikelihood, may_leave_at_first=cls.may_leave_at_first, k=k),
+            columns=(x, t_x, T),
+            weights=weights,
+            starts=[
+                (r, r * days_between / speed, a, b)
+                for r, speed, a, b in (
+                    (0.5, 2.0, 0.8, 2.5),
+                    (1.5, 1.0, 0.1, 3.0),
+                    (0.3, 3.0, 2.0, 1.0),
+                )
+            ],
+            limits=_limits(_FIRST if cls.may_leave_at_first else _FIRST_REPEAT),
+        )
+
+    def _occasions(self, x: Floats) -> Floats:
+        """Occasions to leave so far, the last purchase included."""
+        return x + 1 if self.may_leave_at_first else x
+
+    def _log_odds_alive(self, x: Floats, t_x: Floats, T: Floats) -> Floats:
+        occasions, shape = self._occasions(x), self.r + self.arrivals_per_purchase * x
+        silence = np.log1p(t_x / self.alpha) - np.log1p(T / self.alpha)
+        odds_at_last = (self.b + np.maximum(occasions - 1, 0)) / self.a
+        log_odds = np.log(odds_at_last) + shape * silence + self._log_waiting(x, t_x, T)
+        return np.where(occasions > 0, log_odds, np.inf)
+
+    def _log_waiting(self, x: Floats, t_x: Floats, T: Floats) -> Floats | float:
+        """Log of what arrivals short of a purchase add to no arrival since the last one."""
+        if self.arrivals_per_purchase == 1:
+            return 0.0
+        return np.log(self._stage_weights(x, t_x, T).sum(axis=0))
+
+    def _stage_weights(self, x: Floats, t_x: Floats, T: Floats) -> Floats:
+        k = self.arrivals_per_purchase
+        return stage_weights(k, self.r + k * x, (T - t_x) / (self.alpha + T))
+
+    def _stage_shares(self, x: Floats, t_x: Floats, T: Floats) -> Floats:
+        """Probability of 0, ..., k - 1 arrivals since the last purchase of one alive."""
+        if self.arrivals_per_purchase == 1:
+            return np.ones((1, len(x)))
+        weights = self._stage_weights(x, t_x, T)
+        return weights / weights.sum(axis=0)
+
+    def _futures(
+        self, x: Floats, t_x: Floats, T: Floats, *, a: float, longest: float
+    ) -> Iterator[tuple[Floats, Codes, Callable[[float], Floats]]]:
+        """Give, for each number of arrivals since the last purchase, what may come.
+
+        Each customer's weight, the customer's row, and what those alive at `T` will buy as a
+        function of the days to come, with p taken from a Beta distribution of this `a`.
+        """
+        k = self.arrivals_per_purchase
+        pair_counts, ages, of_row = distinct_pairs(x, T)
+        counts, of_count = distinct(pair_counts)
+        rule = self._rule(counts, a=a, longest=longest)
+        beta = a, self.b + self._occasions(pair_counts)
+        for stage, weight in enumerate(self._stage_shares(x, t_x, T)):
+
+            def purchases(days: float, stage: int = stage) -> Floats:
+                shape, z = self.r + k * pair_counts + stage, days / (self.alpha + ages)
+                return mean_purchases(*rule, of_count, shape, z, beta=beta, k=k, stage=stage)
+
+            yield weight, of_row, purchases
+
+    def _rule(self, x: Floats, *, a: float, longest: float) -> tuple[Floats, Floats]:
+        """Nodes and weights of a mean over the p of those alive, a row for each x."""
+        k = self.arrivals_per_purchase
+        # 1 / p where leaving with probability p begins to cost purchases.
+        steepness = np.maximum(self.r + k * x + k - 1, 1) * longest / self.alpha
+        return beta_rule(a, self.b + self._occasions(x), steepness=steepness)
+
+
+def _limits(first: str) -> tuple[Limit, ...]:
+    """Say what it means when parameters run away; `first` is the first occasion to leave."""
+    nobody_leaves = "Hardly anybody seems to leave."
+    nobody_stays = f"Hardly anybody seems to stay after a {first}."
+    return (
+        Limit({"r up", "alpha up"}, "Customers do not differ in how often they buy."),
+        Limit({"a up", "b up"}, "Customers do not differ in how readily they leave."),
+        Limit({"a down", "b down"}, f"Customers leave after a {first} or never."),
+        Limit({"a down", "b up"}, nobody_leaves),
+        Limit({"a up", "b down"}, nobody_stays),
+        Limit({"a down"}, nobody_leaves),
+        Limit({"b up"}, nobody_leaves),
+        Limit({"a up"}, nobody_stays),
+        Limit({"b down"}, nobody_stays),
+    )

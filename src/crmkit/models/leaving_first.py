@@ -1,0 +1,175 @@
+r"""Whether a customer leaves before buying again, when both are left to chance.
+
+A customer who is still active at age t, after x purchases, buys next at a rate drawn from
+Gamma(r + x, alpha + t) and leaves at a rate drawn from Gamma(s, beta + t). The probability that
+leaving comes first,
+
+.. math::
+
+    q_x(t) = \int_0^\infty \left(\frac{\alpha + t}{\alpha + t + u}\right)^{r + x}
+             \left(\frac{\beta + t}{\beta + t + u}\right)^{s} \frac{s \, du}{\beta + t + u},
+
+is all that the Pareto/NBD likelihood holds beyond powers: whoever fell silent at :math:`t_x` left
+before buying again, or stayed until T and would buy first. Both cases are positive, so nothing
+cancels; the papers write the same as a difference of two 2F1, which overflow.
+
+It depends on r + x, on s and on the ratio of alpha + t to beta + t alone, and on the log of this
+ratio so smoothly that a polynomial gives it to 13 digits. So the integral is taken at a dozen
+points for each distinct x, whatever the number of customers and ages.
+
+References
+----------
+Fader, P. S. & Hardie, B. G. S. (2005). A note on deriving the Pareto/NBD model and related
+expressions. http://brucehardie.com/notes/009/. (The likelihood, section 3.)
+Takahasi, H. & Mori, M. (1974). Double exponential formulas for numerical integration.
+*Publications of RIMS* 9(3), 721-741. https://doi.org/10.2977/prims/1195192451.
+Trefethen, L. N. (2013). *Approximation Theory and Approximation Practice*, chapter 8. SIAM.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from crmkit.models.arrays import Floats
+
+_N_DERIVATIVES = 10
+"""Log q, three slopes and six second derivatives."""
+
+_STEP = 0.25
+_CUT_OFF = 38.0
+"""The integral is taken as far as its integrand exceeds exp(-38) = 3e-17 of its peak."""
+
+_DIGITS = 32.0
+"""The polynomial is right to exp(-32) = 1e-14."""
+
+_ROWS_AT_ONCE = 400
+"""Keeps a block of rows, each of some 50 nodes, within a processor's cache."""
+
+
+def log_leaving_first(x: Floats, log_ratio: Floats, /, *, r: float, s: float) -> Floats:
+    """Log of q for customers with x purchases; `x` must be sorted.
+
+    `log_ratio` is y = log((alpha + t) / (beta + t)).
+    """
+    return _interpolated(x, log_ratio, r=r, s=s, n_columns=1)[0]
+
+
+def leaving_first_derivatives(x: Floats, log_ratio: Floats, /, *, r: float, s: float) -> Floats:
+    """Log of q with its derivatives; `x` must be sorted.
+
+    The rows are log q, its slopes by R = r + x, by s and by y, then the second ones by RR, Rs,
+    Ry, ss, sy and yy.
+    """
+    return _interpolated(x, log_ratio, r=r, s=s, n_columns=_N_DERIVATIVES)
+
+
+def leaving_first_exactly(shape: Floats, s: float, log_ratio: Floats) -> Floats:
+    """Log q and its derivatives by quadrature, a row for each R and y."""
+    found = np.empty((len(shape), _N_DERIVATIVES))
+    for start in range(0, len(shape), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        found[rows] = _block(shape[rows, np.newaxis], s, log_ratio[rows, np.newaxis])
+    return found
+
+
+def _interpolated(x: Floats, y: Floats, *, r: float, s: float, n_columns: int) -> Floats:
+    """Put a polynomial in y through exact values, for each distinct x."""
+    found = np.empty((n_columns, len(x)))
+    if not len(x):
+        return found
+    # Whole ends make it rare that the company which a customer is in moves the points.
+    low, high = math.floor(y.min()), math.ceil(y.max())
+    middle, half = (low + high) / 2, max(high - low, 1) / 2
+    # Log q is analytic in y as far as pi off the real axis.
+    n_points = math.ceil(_DIGITS / math.asinh(math.pi / half))
+    angles = math.pi * (np.arange(n_points) + 0.5) / n_points
+    points = middle + half * np.cos(angles)
+    first = np.flatnonzero(np.diff(x, prepend=-1.0))
+    last = np.flatnonzero(np.diff(x, append=math.inf)) + 1
+    shapes, tiled = np.repeat(r + x[first], n_points), np.tile(points, len(first))
+    exact = leaving_first_exactly(shapes, s, tiled)[:, :n_columns]
+    to_series = 2 / n_points * np.cos(np.outer(np.arange(n_points), angles))
+    to_series[0] /= 2
+    series = to_series @ exact.reshape(len(first), n_points, n_columns)
+    basis = np.polynomial.chebyshev.chebvander((y - middle) / half, n_points - 1)
+    for start, end, of_x in zip(first, last, series, strict=True):
+        found[:, start:end] = of_x.T @ basis[start:end].T
+    return found
+
+
+def _block(shape: Floats, s: float, y: Floats) -> Floats:
+    """Integrate over v, the log of time in units of beta + t.
+
+    The integrand exp(v - R log(1 + exp(v - y)) - (s + 1) log(1 + exp(v))) has one peak, never
+    narrower than 1, and exponential tails, on which the nodes move apart exponentially.
+    """
+    peak = _peak(shape, s, y)
+    left = 1 + np.maximum(peak - np.minimum(y, 0), 0)
+    right = 1 + np.maximum(np.maximum(y, 0) - peak, 0)
+    start, end = _ends(shape, s, y, peak=peak, left=left, right=right)
+    n_nodes = math.ceil((end - start).max() / _STEP) + 1
+    t = start + _STEP * np.arange(n_nodes)
+    apart, ahead = np.exp(-t - left), np.exp(np.minimum(t, end) - right)
+    v = peak + np.minimum(t, end) - apart + ahead
+    a, bought = _softplus(v - y)
+    b, _ = _softplus(v)
+    log_f = v - shape * a - (s + 1) * b
+    top = log_f.max(axis=1, keepdims=True)
+    weight = np.where(t <= end, np.exp(log_f - top) * (1 + apart + ahead), 0.0)
+    total = weight.sum(axis=1)
+    weight /= total[:, np.newaxis]
+    wa, wb, wc = weight * a, weight * b, weight * bought
+    mean_a, mean_b, mean_c = wa.sum(axis=1), wb.sum(axis=1), wc.sum(axis=1)
+    R = shape[:, 0]
+    mean_cc = _dot(wc, bought)
+    return np.stack(
+        [
+            math.log(s * _STEP) + np.log(total) + top[:, 0],
+            -mean_a,
+            1 / s - mean_b,
+            R * mean_c,
+            _dot(wa, a) - mean_a**2,
+            _dot(wa, b) - mean_a * mean_b,
+            mean_c - R * (_dot(wa, bought) - mean_a * mean_c),
+            _dot(wb, b) - mean_b**2 - 1 / s**2,
+            -R * (_dot(wb, bought) - mean_b * mean_c),
+            R * (mean_cc - mean_c) + R**2 * (mean_cc - mean_c**2),
+        ],
+        axis=1,
+    )
+
+
+def _peak(shape: Floats, s: float, y: Floats) -> Floats:
+    """Where the integrand peaks: a root of (R + s) z**2 + (R + s ratio - 1) z = ratio."""
+    ratio = np.exp(y)
+    b, c = shape + s * ratio - 1, (shape + s) * ratio
+    root = np.sqrt(b * b + 4 * c)
+    return np.log(np.where(b > 0, 2 * ratio / (root + b), (root - b) / (2 * (shape + s))))
+
+
+def _ends(
+    shape: Floats, s: float, y: Floats, *, peak: Floats, left: Floats, right: Floats
+) -> tuple[Floats, Floats]:
+    """Between which t the integrand matters, by the straight lines that bound its log."""
+    floor = peak - shape * _softplus(peak - y)[0] - (s + 1) * _softplus(peak)[0] - _CUT_OFF
+    start = -left - np.log(np.maximum(peak - floor, 1))
+    near, far = np.minimum(y, 0), np.maximum(y, 0)
+    at_far = far - shape * (far - y) - (s + 1) * far
+    steep = np.where(y < 0, shape, s + 1) - 1
+    before_far = near + (near - floor) / np.maximum(steep, 1e-300)
+    last = np.where(at_far > floor, far + (at_far - floor) / (shape + s), before_far)
+    ahead = np.maximum(last - peak, 1)
+    return start, np.minimum(ahead, right + np.log(ahead))
+
+
+def _softplus(v: Floats) -> tuple[Floats, Floats]:
+    """Log(1 + exp(v)) and its slope."""
+    small = np.exp(-np.abs(v))
+    return np.maximum(v, 0) + np.log1p(small), np.where(v > 0, 1.0, small) / (1 + small)
+
+
+def _dot(one: Floats, other: Floats) -> Floats:
+    """Sum of products within each row."""
+    return np.einsum("ij,ij->i", one, other)

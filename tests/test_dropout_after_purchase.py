@@ -1,0 +1,319 @@
+"""What BG/NBD, MBG/NBD and their regular kin share, against customers followed one by one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import product
+from typing import NamedTuple
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import integrate
+
+from crmkit.models import BGCNBDK, BGNBD, MBGCNBDK, MBGNBD, Floats
+from crmkit.models.dropout_after_purchase import DropoutAfterPurchase
+from crmkit.models.dropout_likelihood import DropoutLikelihood
+from tests.strategies import History, dropout_models, histories, summarized
+
+MODELS: list[DropoutAfterPurchase] = [
+    BGNBD(r=0.8, alpha=10.0, a=0.8, b=2.4),
+    MBGNBD(r=0.8, alpha=10.0, a=0.8, b=2.4),
+    BGCNBDK(r=0.8, alpha=4.0, a=0.8, b=2.4, k=2),
+    MBGCNBDK(r=0.8, alpha=2.0, a=0.8, b=2.4, k=4),
+]
+NOBODY = np.zeros(0)
+NEW = np.zeros(1), np.zeros(1), np.zeros(1)
+
+# Twins
+
+
+class Lives(NamedTuple):
+    """What customers did: the ages at their repeat purchases, and at which one they left."""
+
+    purchases: list[list[float]]
+    left: Floats
+
+
+N_LIVES, SEEN, AHEAD = 6000, 40.0, 30.0
+
+
+def lived(model: DropoutAfterPurchase, *, seed: int) -> Lives:
+    """Follow customers one by one, arrival by arrival, through the time seen and ahead."""
+    dice = np.random.default_rng(seed)
+    purchases, left = [], []
+    for _ in range(N_LIVES):
+        rate, p = dice.gamma(model.r, 1 / model.alpha), dice.beta(model.a, model.b)
+        gone = math.inf
+        if model.may_leave_at_first and dice.random() < p:
+            gone = 0.0
+        ages: list[float] = []
+        age = dice.exponential(1 / rate, model.arrivals_per_purchase).sum()
+        while gone == math.inf and age <= SEEN + AHEAD:
+            ages.append(age)
+            if dice.random() < p:
+                gone = age
+            age += dice.exponential(1 / rate, model.arrivals_per_purchase).sum()
+        purchases.append(ages)
+        left.append(gone)
+    return Lives(purchases, np.array(left))
+
+
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_forecasts_are_what_becomes_of_customers_with_such_a_history(
+    model: DropoutAfterPurchase,
+) -> None:
+    lives = lived(model, seed=1)
+    customer = np.repeat(np.arange(N_LIVES), [len(ages) for ages in lives.purchases])
+    ages = np.array([age for each in lives.purchases for age in each])
+    history = summarized(customer, ages, np.full(N_LIVES, SEEN))
+    x, t_x, _ = history
+    bought = np.bincount(customer[ages > SEEN], minlength=N_LIVES)
+    distribution = model.purchase_distribution(*history, horizon_days=AHEAD, most=2)
+    forecasts = [
+        (model.expected_purchases(*history, horizon_days=AHEAD), bought),
+        (model.probability_alive(*history), lives.left > SEEN),
+        (model.probability_alive_later(*history, days=AHEAD), lives.left > SEEN + AHEAD),
+        *((distribution[:, n], bought == n) for n in range(3)),
+    ]
+    kinds = [x == 0, x == 1, x == 2, x > 2, t_x > 30, (x > 0) & (t_x < 15)]
+    for expected, came in forecasts:
+        for kind in kinds:
+            error = (came - expected)[kind].astype(np.float64)
+            assert abs(error.sum()) < 4 * math.sqrt(error @ error) + 1e-9
+
+
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_simulated_purchases_are_as_those_of_customers_followed_one_by_one(
+    model: DropoutAfterPurchase,
+) -> None:
+    lives = lived(model, seed=2)
+    customer, age = model.simulate(np.full(60_000, SEEN), rng=np.random.default_rng(3))
+    x, t_x, _ = summarized(customer, age, np.full(60_000, SEEN))
+    seen = [[each for each in ages if each <= SEEN] for ages in lives.purchases]
+    slow_x = np.array([len(ages) for ages in seen], dtype=np.float64)
+    slow_t_x = np.array([max(ages, default=0.0) for ages in seen])
+    for fast, slow in (
+        (x, slow_x),
+        (t_x, slow_t_x),
+        (x == 0, slow_x == 0),
+        (x == 1, slow_x == 1),
+        (t_x * (x == 2), slow_t_x * (slow_x == 2)),
+    ):
+        spread = math.sqrt(np.var(fast) / len(fast) + np.var(slow) / len(slow))
+        assert abs(np.mean(fast) - np.mean(slow)) < 4 * spread
+
+
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_counts_of_new_customers_have_their_distribution(model: DropoutAfterPurchase) -> None:
+    x, _, _ = summarized(
+        *model.simulate(np.full(60_000, SEEN), rng=np.random.default_rng(4)),
+        np.full(60_000, SEEN),
+    )
+    (chances,) = model.purchase_distribution(*NEW, horizon_days=SEEN, most=8)
+    found = np.bincount(np.minimum(x, 9).astype(int), minlength=10)[:9] / len(x)
+    assert (np.abs(found - chances) < 4 * np.sqrt(chances / len(x))).all()
+
+
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_the_distribution_sums_to_one_and_has_the_expected_mean(
+    model: DropoutAfterPurchase,
+) -> None:
+    history = np.array([0.0, 0, 3, 12]), np.array([0.0, 0, 5, 60]), np.array([0.0, 80, 60, 60])
+    chances = model.purchase_distribution(*history, horizon_days=AHEAD, most=800)
+    np.testing.assert_allclose(chances.sum(axis=1), 1, rtol=1e-12)
+    expected = model.expected_purchases(*history, horizon_days=AHEAD)
+    np.testing.assert_allclose(chances @ np.arange(801.0), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_for_ever_is_the_integral_of_the_purchases_of_each_day(
+    model: DropoutAfterPurchase,
+) -> None:
+    rate, history = 0.5, (np.array([3.0]), np.array([40.0]), np.array([45.0]))
+    delta = math.log1p(rate) / 365.25
+
+    def expected(years: float) -> float:
+        days = years * 365.25
+        (purchases,) = model.expected_purchases(*history, horizon_days=days)
+        return float(delta * 365.25 * purchases * math.exp(-delta * days))
+
+    parts = [integrate.quad(expected, *ends, epsrel=1e-10)[0] for ends in ((0, 5), (5, 90))]
+    (found,) = model.discounted_purchases(
+        *history, horizon_days=math.inf, annual_discount_rate=rate
+    )
+    assert found == pytest.approx(sum(parts), rel=1e-8)
+
+
+@pytest.mark.parametrize("model", MODELS[:2], ids=str)
+def test_the_chance_to_be_alive_later_is_exact(model: DropoutAfterPurchase) -> None:
+    # One who leaves with probability p is still there with exp(-rate p days): the mean over
+    # rate and p is a 2F1, by Euler's integral.
+    with mpmath.workdps(40):
+        for (x, T), days in product([(0, 0), (0, 4000), (1, 60), (50, 4000)], [0.1, 30.0, 4000.0]):
+            stays = mpmath.hyp2f1(
+                model.r + x,
+                model.a,
+                model.a + model.b + x + model.may_leave_at_first,
+                -days / (model.alpha + T),
+            )
+            history = np.array([float(x)]), np.array([float(T if x else 0)]), np.array([float(T)])
+            (now,) = model.probability_alive(*history)
+            (later,) = model.probability_alive_later(*history, days=days)
+            assert later == pytest.approx(float(stays) * now, rel=1e-9)
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+@pytest.mark.parametrize("may_leave_at_first", [False, True])
+def test_gradient_and_hessian_are_the_derivatives(k: int, *, may_leave_at_first: bool) -> None:
+    model = MBGCNBDK(r=0.8, alpha=30.0, a=0.8, b=2.4, k=k)
+    T = np.linspace(1, 700, 200)
+    history = summarized(*model.simulate(T, rng=np.random.default_rng(5)), T)
+    likelihood = DropoutLikelihood(
+        *history, np.tile([1.0, 2.0], 100), may_leave_at_first=may_leave_at_first, k=k
+    )
+    at, step = np.log([0.6, 12.0, 0.3, 4.0]), 1e-5
+    _, gradient, hessian = likelihood(at)
+    above, below = ([likelihood(at + way) for way in sign * np.eye(4)] for sign in (step, -step))
+    pairs = list(zip(above, below, strict=True))
+    slopes = [(up[0] - down[0]) / (2 * step) for up, down in pairs]
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-5)
+    bends = [(up[1] - down[1]) / (2 * step) for up, down in pairs]
+    np.testing.assert_allclose(hessian, bends, rtol=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_a_fit_reaches_at_least_the_likelihood_of_the_truth(model: DropoutAfterPurchase) -> None:
+    T = np.linspace(60, 120, 3000)
+    history = summarized(*model.simulate(T, rng=np.random.default_rng(6)), T)
+    found = type(model).fit(*history)
+    assert found.converged
+    assert found.log_likelihood == pytest.approx(found.model.log_likelihood(*history).sum())
+    assert found.log_likelihood >= model.log_likelihood(*history).sum()
+
+
+# Properties
+
+
+@given(model=dropout_models(), history=histories(), days=st.floats(0, 4000))
+def test_probabilities_of_being_alive_are_probabilities(
+    model: DropoutAfterPurchase, history: History, days: float
+) -> None:
+    (now,) = model.probability_alive(*history)
+    (later,) = model.probability_alive_later(*history, days=days)
+    assert 0 <= later <= now * (1 + 1e-12)
+    assert now <= 1
+    (soon,) = model.probability_alive_later(*history, days=0.0)
+    assert soon == pytest.approx(now, rel=1e-14)
+
+
+@given(model=dropout_models(), history=histories(), silence=st.floats(0, 1000))
+def test_silence_never_raises_the_odds_of_being_alive(
+    model: DropoutAfterPurchase, history: History, silence: float
+) -> None:
+    x, t_x, T = history
+    (before,), (after,) = (model.probability_alive(x, t_x, T + more) for more in (0, silence))
+    assert after <= before * (1 + 1e-10)
+
+
+@given(model=dropout_models(), history=histories(), horizons=st.tuples(*[st.floats(0, 4000)] * 2))
+def test_a_longer_horizon_never_holds_fewer_purchases(
+    model: DropoutAfterPurchase, history: History, horizons: tuple[float, float]
+) -> None:
+    near, far = (model.expected_purchases(*history, horizon_days=h)[0] for h in sorted(horizons))
+    assert 0 <= near <= far * (1 + 1e-10)
+
+
+@given(model=dropout_models(), history=histories())
+def test_no_time_holds_no_purchase(model: DropoutAfterPurchase, history: History) -> None:
+    assert model.expected_purchases(*history, horizon_days=0.0) == 0
+    assert model.expected_purchases_new(np.zeros(1)) == 0
+    (chances,) = model.purchase_distribution(*history, horizon_days=0.0, most=3)
+    np.testing.assert_allclose(chances, [1, 0, 0, 0], rtol=1e-14)
+
+
+@given(model=dropout_models(), days=st.floats(1e-6, 4000))
+def test_a_new_customer_is_one_seen_for_no_time(model: DropoutAfterPurchase, days: float) -> None:
+    (new,) = model.expected_purchases_new(np.array([days]))
+    assert new == pytest.approx(model.expected_purchases(*NEW, horizon_days=days)[0], rel=1e-11)
+
+
+@given(model=dropout_models(), history=histories(), horizon=st.floats(1e-6, 4000))
+def test_the_distribution_holds_probabilities_below_the_mean(
+    model: DropoutAfterPurchase, history: History, horizon: float
+) -> None:
+    (chances,) = model.purchase_distribution(*history, horizon_days=horizon, most=30)
+    (expected,) = model.expected_purchases(*history, horizon_days=horizon)
+    assert (chances >= 0).all()
+    assert chances.sum() <= 1 + 1e-11
+    assert chances @ np.arange(31.0) <= expected * (1 + 1e-9)
+
+
+@given(model=dropout_models(), history=histories(), clock=st.sampled_from([7.0, 365.25]))
+def test_the_clock_does_not_matter(
+    model: DropoutAfterPurchase, history: History, clock: float
+) -> None:
+    x, t_x, T = history
+    recast, recast_history = replace(model, alpha=model.alpha * clock), (x, t_x * clock, T * clock)
+    np.testing.assert_allclose(
+        recast.expected_purchases(*recast_history, horizon_days=10 * clock),
+        model.expected_purchases(*history, horizon_days=10),
+        rtol=1e-9,
+    )
+    assume(not ((x > 0) & (t_x == 0)).any())
+    np.testing.assert_allclose(
+        recast.log_likelihood(*recast_history) + x * math.log(clock),
+        model.log_likelihood(*history),
+        rtol=1e-9,
+        atol=1e-9,
+    )
+
+
+@given(model=dropout_models(), history=histories(max_size=12))
+def test_one_customer_alone_is_predicted_as_among_others(
+    model: DropoutAfterPurchase, history: History
+) -> None:
+    def forecast(*history: Floats) -> Floats:
+        return np.column_stack(
+            [
+                model.expected_purchases(*history, horizon_days=90),
+                model.probability_alive_later(*history, days=90),
+                model.purchase_distribution(*history, horizon_days=90, most=2),
+            ]
+        )
+
+    alone = [
+        forecast(*(column[i : i + 1] for column in history))[0] for i in range(len(history[0]))
+    ]
+    np.testing.assert_allclose(forecast(*history), alone, rtol=1e-10, atol=1e-15)
+
+
+@given(model=dropout_models(), seed=st.integers(0, 1000))
+def test_simulated_ages_are_sorted_and_within_the_time_observed(
+    model: DropoutAfterPurchase, seed: int
+) -> None:
+    T = np.array([0.0, 20.0, 365.0, 1.0])
+    customer, age = model.simulate(T, rng=np.random.default_rng(seed))
+    assert customer.dtype == np.int64
+    assert (np.lexsort((age, customer)) == np.arange(len(age))).all()
+    assert ((age > 0) & (age <= T[customer])).all()
+
+
+# Shape
+
+
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_no_customers_give_no_predictions(model: DropoutAfterPurchase) -> None:
+    nobody = NOBODY, NOBODY, NOBODY
+    assert model.log_likelihood(*nobody).shape == (0,)
+    assert model.probability_alive_later(*nobody, days=30).shape == (0,)
+    assert model.expected_purchases(*nobody, horizon_days=30).shape == (0,)
+    assert model.expected_purchases_new(NOBODY).shape == (0,)
+    assert model.purchase_distribution(*nobody, horizon_days=30, most=4).shape == (0, 5)
+    worth = model.discounted_purchases(*nobody, horizon_days=30, annual_discount_rate=0.1)
+    assert worth.shape == (0,)
+    customer, age = model.simulate(NOBODY, rng=np.random.default_rng(0))
+    assert (customer.shape, age.shape) == ((0,), (0,))
