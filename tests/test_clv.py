@@ -120,6 +120,23 @@ def test_every_engine_predicts_the_same(
     assert_frame_equal(same, twin, rel_tol=1e-12, abs_tol=1e-15)
 
 
+def test_a_second_prediction_takes_the_place_of_the_first(
+    make_frame: MakeFrame, purchases: clv.Fit, spend: clv.Fit
+) -> None:
+    table = make_frame(SUMMARY)
+    first = clv.predict(table, purchases=purchases, spend=spend, horizon_days=30)
+    again = clv.predict(first, purchases=purchases, spend=spend, horizon_days=365)
+    once = clv.predict(table, purchases=purchases, spend=spend, horizon_days=365)
+    assert set(nw.from_native(again).collect_schema().names()) == set(
+        nw.from_native(once).collect_schema().names()
+    )
+    columns = ["p_alive", "expected_purchases", "expected_spend", "clv"]
+    twice, single = (
+        pl.DataFrame(rows(each, by="customer_id")).select(columns) for each in (again, once)
+    )
+    assert_frame_equal(twice, single, rel_tol=1e-12)
+
+
 @pytest.mark.parametrize("engine", list(MAKERS))
 @pytest.mark.parametrize("model", ["bg_nbd", "gamma_gamma"])
 def test_every_engine_fits_the_same(customers: pl.DataFrame, engine: str, model: str) -> None:

@@ -171,7 +171,7 @@ def with_computed(
     inputs: Sequence[str],
     compute: Callable[..., Mapping[str, Floats]],
 ) -> Frame:
-    """Append columns that numpy computes from others.
+    """Append columns that numpy computes from others, in place of older ones of their names.
 
     `compute` takes each input as an array of its name and gives the new columns, NaN where a
     value is unknown. On a lazy table it sees the distinct input rows only, and its results are
@@ -186,12 +186,12 @@ def with_computed(
             nw.Series.from_numpy(name, values, backend=data.implementation)
             for name, values in new.items()
         )
-        appended = data.with_columns(*made).lazy()
+        appended = data.drop(*new, strict=False).with_columns(*made).lazy()
     else:
         distinct = collect(frame.select(*inputs).unique(), *inputs)
         new = compute(**{name: values.astype(float) for name, values in distinct.items()})
         table = table_like({**distinct, **new}, like=frame)
-        appended = frame.join(table, on=list(inputs), how="left")
+        appended = frame.drop(*new, strict=False).join(table, on=list(inputs), how="left")
     return appended.with_columns(nw.col(name).fill_nan(None) for name in new)
 
 

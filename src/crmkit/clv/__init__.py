@@ -14,6 +14,7 @@ from crmkit.clv.fits import Fit, fit
 from crmkit.clv.follow_up import tracking
 from crmkit.clv.forecast import predict
 from crmkit.clv.opportunities import opportunities
+from crmkit.clv.outlook import discounted_purchases, probability_alive, purchase_distribution
 from crmkit.clv.posteriors import Posterior, posterior
 from crmkit.clv.priors import LogNormal
 from crmkit.clv.retention import (
@@ -22,6 +23,7 @@ from crmkit.clv.retention import (
     fit_retention,
     forecast_retention,
 )
+from crmkit.clv.simulation import simulate
 
 __all__ = [
     "Fit",
@@ -31,6 +33,7 @@ __all__ = [
     "backtest",
     "calibration",
     "compare",
+    "discounted_purchases",
     "discounted_residual_lifetime",
     "fit",
     "fit_retention",
@@ -38,6 +41,9 @@ __all__ = [
     "opportunities",
     "posterior",
     "predict",
+    "probability_alive",
+    "purchase_distribution",
+    "simulate",
     "spend_dependence",
     "tracking",
 ]
