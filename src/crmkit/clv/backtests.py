@@ -14,7 +14,7 @@ from narwhals.typing import IntoDataFrame, IntoFrameT
 from crmkit import _frames
 from crmkit._frames import Floats
 from crmkit.clv.dependence import mid_ranks
-from crmkit.clv.fits import fit
+from crmkit.clv.fits import Fit, fit
 from crmkit.clv.forecast import predict
 from crmkit.errors import InvalidArgumentError
 from crmkit.summary import holdout
@@ -140,9 +140,11 @@ def backtest(
             "same rate if recent": _same_rate(half) * (half.days_since_last <= hiatus_days),
         }
         horizon = float((as_of - split).days)
+        fits = {model: fit(halves, model=model) for model in models}
+        spending = fit(halves, model=spend)
         forecasts = {
-            model: _forecast(halves, model=model, spend=spend, horizon_days=horizon)
-            for model in models
+            model: _forecast(halves, purchases=each, spend=spending, horizon_days=horizon)
+            for model, each in fits.items()
         }
         forecasts |= {name: (days, days * half.mean_amount) for name, days in plain.items()}
         for method, (purchases, amount) in forecasts.items():
@@ -252,12 +254,12 @@ def _same_rate(half: _Half) -> Floats:
 
 
 def _forecast(
-    halves: IntoDataFrame, *, model: str, spend: str, horizon_days: float
+    halves: IntoDataFrame, *, purchases: Fit, spend: Fit, horizon_days: float
 ) -> tuple[Floats, Floats]:
     ahead = predict(
         halves,
-        purchases=fit(halves, model=model),
-        spend=fit(halves, model=spend),
+        purchases=purchases,
+        spend=spend,
         horizon_days=horizon_days,
     )
     columns = _frames.collect(_frames.reopen(ahead), "expected_purchases", "clv")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import narwhals as nw
@@ -12,6 +11,7 @@ from crmkit import _frames
 from crmkit._frames import Floats
 from crmkit.clv.fits import Fit
 from crmkit.clv.history import require_silent_newcomers
+from crmkit.clv.rates import require_discount_rate, require_horizon, require_margin
 from crmkit.errors import InvalidArgumentError
 from crmkit.models import PURCHASE_MODELS, SPEND_MODELS
 from crmkit.models.protocol import PurchaseModel, SpendModel
@@ -19,7 +19,6 @@ from crmkit.tables import SUMMARY
 
 _HISTORY: Final = SUMMARY.only("frequency", "recency", "T")
 _HISTORY_AND_SPEND: Final = SUMMARY.only("frequency", "recency", "T", "monetary_value")
-_WHOLE: Final = 1.0
 _DISCOUNTED: Final = "crmkit_discounted_purchases"
 _SPEND_DAYS: Final = "crmkit_spend_days"
 _LINE: Final = ("crmkit_spend_start", "crmkit_spend_rise")
@@ -106,7 +105,9 @@ def predict(
           00018     1.00                0.20           35.17  6.68
           00021     0.21                0.20           18.91  3.72
     """
-    _check_rates(horizon_days, margin, annual_discount_rate)
+    require_horizon(horizon_days)
+    require_margin(margin)
+    require_discount_rate(annual_discount_rate)
     check_kinds(purchases, spend)
     frame = _frames.read(customers, _HISTORY if spend is None else _HISTORY_AND_SPEND)
     require_silent_newcomers(customers, frame)
@@ -181,18 +182,3 @@ def _with_spend(frame: _frames.Frame, *, like: IntoFrame, model: SpendModel) -> 
     lined = _frames.with_computed(with_days, like=like, inputs=[_SPEND_DAYS], compute=lines)
     start, rise = (nw.col(name) for name in _LINE)
     return lined.with_columns(expected_spend=start + rise * own).drop(_SPEND_DAYS, *_LINE)
-
-
-def _check_rates(horizon_days: float, margin: float, annual_discount_rate: float) -> None:
-    if not 0 < horizon_days < math.inf:
-        msg = f"`horizon_days` must be above 0, got {horizon_days}.\nWrite 365 for a year."
-        raise InvalidArgumentError(msg)
-    if not 0 < margin <= _WHOLE:
-        msg = f"`margin` must be above 0 and at most 1, got {margin}.\nWrite 0.3 for 30 %."
-        raise InvalidArgumentError(msg)
-    if not 0 <= annual_discount_rate < _WHOLE:
-        msg = (
-            f"`annual_discount_rate` must be at least 0 and below 1, got {annual_discount_rate}.\n"
-            "Write 0.1 for 10 % a year."
-        )
-        raise InvalidArgumentError(msg)

@@ -14,11 +14,11 @@ from crmkit._frames import Floats
 from crmkit.clv.fits import Fit
 from crmkit.clv.forecast import check_kinds
 from crmkit.clv.history import require_silent_newcomers
+from crmkit.clv.rates import require_discount_rate, require_horizon
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import SUMMARY
 
 _HISTORY: Final = SUMMARY.only("frequency", "recency", "T")
-_HUNDRED_PERCENT: Final = 1.0
 
 
 def probability_alive(customers: IntoFrameT, *, purchases: Fit, days: float = 0) -> IntoFrameT:
@@ -150,7 +150,7 @@ def purchase_distribution(
           00018 0.85 0.11 0.02    0.01
           00021 0.88 0.07 0.03    0.02
     """
-    _require_horizon(horizon_days)
+    require_horizon(horizon_days)
     _require_most(most)
     check_kinds(purchases)
     names = [f"p_{k}" for k in range(int(most) + 1)]
@@ -239,7 +239,7 @@ def discounted_purchases(
           00021          1       12 272                  0.77
     """
     if horizon_days != math.inf:
-        _require_horizon(horizon_days)
+        require_horizon(horizon_days)
     _require_rate(annual_discount_rate, horizon_days=horizon_days)
     check_kinds(purchases)
 
@@ -271,12 +271,6 @@ def _require_days(days: float) -> None:
         raise InvalidArgumentError(msg)
 
 
-def _require_horizon(horizon_days: float) -> None:
-    if not 0 < horizon_days < math.inf:
-        msg = f"`horizon_days` must be above 0, got {horizon_days}.\nWrite 365 for a year."
-        raise InvalidArgumentError(msg)
-
-
 def _require_most(most: int) -> None:
     if not 1 <= most < math.inf or most % 1:
         msg = (
@@ -287,12 +281,7 @@ def _require_most(most: int) -> None:
 
 
 def _require_rate(annual_discount_rate: float, *, horizon_days: float) -> None:
-    if not 0 <= annual_discount_rate < _HUNDRED_PERCENT:
-        msg = (
-            f"`annual_discount_rate` must be at least 0 and below 1, got {annual_discount_rate}.\n"
-            "Write 0.1 for 10 % a year."
-        )
-        raise InvalidArgumentError(msg)
+    require_discount_rate(annual_discount_rate)
     if annual_discount_rate == 0 and horizon_days == math.inf:
         msg = (
             "`annual_discount_rate` must be above 0 over an endless horizon, got 0.\n"

@@ -16,6 +16,7 @@ from narwhals.typing import IntoFrame
 from crmkit import _frames, _time
 from crmkit.clv.contract_histories import Histories, from_contracts, from_survivors
 from crmkit.clv.fits import Fit, read_fit
+from crmkit.clv.rates import require_discount_rate
 from crmkit.errors import CrmkitWarning, InvalidArgumentError
 from crmkit.models import CONTRACT_MODELS
 from crmkit.models.protocol import ContractModel
@@ -307,13 +308,8 @@ def _histories(contracts: IntoFrame, *, as_of: date | None, every: _time.Period)
 
 
 def _rate_per_period(annual_discount_rate: float, *, every: _time.Period) -> float:
-    if 0 <= annual_discount_rate < 1:
-        return math.expm1(math.log1p(annual_discount_rate) / _PERIODS_A_YEAR[every])
-    msg = (
-        f"`annual_discount_rate` must be at least 0 and below 1, got {annual_discount_rate}.\n"
-        "Write 0.1 for 10 % a year."
-    )
-    raise InvalidArgumentError(msg)
+    require_discount_rate(annual_discount_rate)
+    return math.expm1(math.log1p(annual_discount_rate) / _PERIODS_A_YEAR[every])
 
 
 def _contract_model(fit: Fit) -> ContractModel:

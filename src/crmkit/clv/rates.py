@@ -1,0 +1,34 @@
+"""The horizons and rates that every look ahead takes, and what they cannot be."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from crmkit.errors import InvalidArgumentError
+
+_WHOLE: Final = 1.0
+
+
+def require_horizon(horizon_days: float) -> None:
+    """Refuse a horizon that holds no day, or never ends."""
+    if not 0 < horizon_days < math.inf:
+        msg = f"`horizon_days` must be above 0, got {horizon_days}.\nWrite 365 for a year."
+        raise InvalidArgumentError(msg)
+
+
+def require_margin(margin: float) -> None:
+    """Refuse a margin that is no share, such as one in percent."""
+    if not 0 < margin <= _WHOLE:
+        msg = f"`margin` must be above 0 and at most 1, got {margin}.\nWrite 0.3 for 30 %."
+        raise InvalidArgumentError(msg)
+
+
+def require_discount_rate(annual_discount_rate: float) -> None:
+    """Refuse a rate that is no fraction, such as one in percent."""
+    if not 0 <= annual_discount_rate < _WHOLE:
+        msg = (
+            f"`annual_discount_rate` must be at least 0 and below 1, got {annual_discount_rate}.\n"
+            "Write 0.1 for 10 % a year."
+        )
+        raise InvalidArgumentError(msg)
