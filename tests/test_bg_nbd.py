@@ -124,6 +124,26 @@ def test_log_likelihood_of_one_customer_to_the_last_digit() -> None:
     assert found == pytest.approx(-15.32935235570709, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("history", "rate", "expected"),
+    [
+        pytest.param((5, 4.3, 10), 0.4, "-8.3914711", id="buys often"),
+        pytest.param((5, 4.3, 10), 0.3, "-9.1515364", id="less often"),
+        pytest.param((5, 4.3, 10), 0.2, "-10.4203798", id="seldom"),
+        pytest.param((4, 3.3, 10), 0.2, "-8.5726419", id="one purchase less"),
+    ],
+)
+def test_customers_who_are_all_alike(
+    history: tuple[float, float, float], rate: float, expected: str
+) -> None:
+    # pymc-marketing, TestContNonContract: one rate of buying and one probability of leaving,
+    # 0.15, for everybody; here the limit of ever more like customers.
+    alike = 1e10
+    model = BGNBD(r=alike, alpha=alike / rate, a=alike * 0.15, b=alike * 0.85)
+    found = float(model.log_likelihood(*one(*history))[0])
+    assert printed(found, like=expected) == expected
+
+
 def test_expected_purchases_of_the_worked_example() -> None:
     # Hardie's spreadsheet (brucehardie.com/notes/004): x=2, t_x=30.43, T=38.86, t=39.
     (found,) = PAPER.expected_purchases(*one(2, 30.43, 38.86), horizon_days=39)

@@ -71,6 +71,39 @@ def test_customer_1516_of_the_papers_has_26_repeat_days() -> None:
     assert history["T"] / 7 == 31
 
 
+def test_the_first_purchase_is_found_in_any_order_of_rows() -> None:
+    # lifetimes, tests/test_utils.py: the purchase of 14 March stands second and is the first.
+    orders = pd.DataFrame(
+        {
+            "customer_id": [1, 1, 1],
+            "date": pd.to_datetime(["2014-04-09", "2014-03-14", "2014-05-21"]),
+            "amount": [20.0, 10.0, 25.0],
+        }
+    )
+    customers = rfm.summarize(orders, as_of=date(2014, 6, 1))
+    assert customers["monetary_value"].to_list() == [22.5]
+
+
+def test_the_holdout_half_by_repeat_days_of_the_first() -> None:
+    # BTYD walkthrough: bins of 0 to 6 and of 7 or more repeat days by 30 September 1997, and
+    # the mean purchase days of the 39 weeks after it.
+    halves = rfm.holdout(
+        load_cdnow(sample=True), split=date(1997, 9, 30), as_of=date(1998, 6, 30)
+    ).with_columns(bin=pl.col("frequency").clip(upper_bound=7))
+    bins = halves.group_by("bin").agg(pl.len(), pl.col("frequency_holdout").mean()).sort("bin")
+    assert bins["len"].to_list() == [1411, 439, 214, 100, 62, 38, 29, 64]
+    assert [f"{mean:.7g}" for mean in bins["frequency_holdout"]] == [
+        "0.2367116",
+        "0.6970387",
+        "1.392523",
+        "1.56",
+        "2.532258",
+        "2.947368",
+        "3.862069",
+        "6.359375",
+    ]
+
+
 def test_the_holdout_half_has_the_papers_days() -> None:
     # CLVTools tests (correctness_transactions): customers 1, 1000 and 1056 of the sample bought
     # 0, 3 and 3 times after 1 January 1998, which belongs to the calibration half.

@@ -92,6 +92,20 @@ def test_residual_lifetime_is_the_published_one() -> None:
     assert [printed(value, like="0.00") for value in found.tolist()] == expected
 
 
+@pytest.mark.parametrize(
+    ("model", "survivors"),
+    [
+        pytest.param(SBG(0.704, 1.182), REGULAR, id="regular"),
+        pytest.param(SBG(0.668, 3.806), HIGH_END, id="high end"),
+    ],
+)
+def test_survival_stays_near_what_was_observed(model: SBG, survivors: tuple[int, ...]) -> None:
+    # pymc-marketing, test_expected_probability_alive: within 5 % in each of twelve years, of
+    # which the fit has seen seven.
+    forecast = model.survival(np.arange(13.0))
+    assert forecast == pytest.approx(np.array(survivors) / 1000, rel=0.05)
+
+
 # Twins
 
 EXTREME = [SBG(alpha, beta) for alpha, beta in product([1e-3, 1.0, 1e4], repeat=2)]

@@ -14,6 +14,11 @@ from crmkit.clv.fits import Fit, fit
 from crmkit.clv.follow_up import tracking
 from crmkit.clv.forecast import predict
 from crmkit.clv.opportunities import opportunities
+from crmkit.clv.opportunities_ahead import (
+    OpportunityFit,
+    fit_opportunities,
+    forecast_opportunities,
+)
 from crmkit.clv.outlook import discounted_purchases, probability_alive, purchase_distribution
 from crmkit.clv.posteriors import Posterior, posterior
 from crmkit.clv.priors import LogNormal
@@ -28,6 +33,7 @@ from crmkit.clv.simulation import simulate
 __all__ = [
     "Fit",
     "LogNormal",
+    "OpportunityFit",
     "Posterior",
     "RetentionFit",
     "backtest",
@@ -36,7 +42,9 @@ __all__ = [
     "discounted_purchases",
     "discounted_residual_lifetime",
     "fit",
+    "fit_opportunities",
     "fit_retention",
+    "forecast_opportunities",
     "forecast_retention",
     "opportunities",
     "posterior",

@@ -5,9 +5,18 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from crmkit import _time
 from crmkit.errors import InvalidArgumentError
 
 _WHOLE: Final = 1.0
+
+_PERIODS_A_YEAR: Final[dict[_time.Period, float]] = {
+    "day": 365.25,
+    "week": 365.25 / 7,
+    "month": 12.0,
+    "quarter": 4.0,
+    "year": 1.0,
+}
 
 
 def require_horizon(horizon_days: float) -> None:
@@ -32,3 +41,9 @@ def require_discount_rate(annual_discount_rate: float) -> None:
             "Write 0.1 for 10 % a year."
         )
         raise InvalidArgumentError(msg)
+
+
+def rate_per_period(annual_discount_rate: float, *, every: _time.Period) -> float:
+    """Turn a rate a year into one a period; compounded over a year they are the same."""
+    require_discount_rate(annual_discount_rate)
+    return math.expm1(math.log1p(annual_discount_rate) / _PERIODS_A_YEAR[every])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from narwhals.typing import IntoFrame
@@ -16,20 +15,12 @@ from narwhals.typing import IntoFrame
 from crmkit import _frames, _time
 from crmkit.clv.contract_histories import Histories, from_contracts, from_survivors
 from crmkit.clv.fits import Fit, read_fit
-from crmkit.clv.rates import require_discount_rate
+from crmkit.clv.rates import rate_per_period
 from crmkit.errors import CrmkitWarning, InvalidArgumentError
 from crmkit.models import CONTRACT_MODELS
 from crmkit.models.protocol import ContractModel
 from crmkit.models.search import MaximumLikelihood
 from crmkit.tables import SURVIVORS
-
-_PERIODS_A_YEAR: Final[dict[_time.Period, float]] = {
-    "day": 365.25,
-    "week": 365.25 / 7,
-    "month": 12.0,
-    "quarter": 4.0,
-    "year": 1.0,
-}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -278,7 +269,7 @@ def discounted_residual_lifetime(
             7                          6.84
     """
     model = _contract_model(fit)
-    rate = _rate_per_period(annual_discount_rate, every=fit.every)
+    rate = rate_per_period(annual_discount_rate, every=fit.every)
     made = np.asarray(renewals, dtype=np.float64)
     if made.ndim != 1 or not ((made >= 0) & (made == np.floor(made))).all():
         msg = f"`renewals` must be whole numbers of 0 or more, got {renewals!r}.\nWrite [0, 1, 2]."
@@ -305,11 +296,6 @@ def _histories(contracts: IntoFrame, *, as_of: date | None, every: _time.Period)
         "Write as_of=datetime.date(2024, 12, 31)."
     )
     raise InvalidArgumentError(msg)
-
-
-def _rate_per_period(annual_discount_rate: float, *, every: _time.Period) -> float:
-    require_discount_rate(annual_discount_rate)
-    return math.expm1(math.log1p(annual_discount_rate) / _PERIODS_A_YEAR[every])
 
 
 def _contract_model(fit: Fit) -> ContractModel:
