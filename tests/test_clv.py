@@ -225,6 +225,33 @@ def test_criteria_count_parameters(purchases: clv.Fit) -> None:
     assert purchases.bic == pytest.approx(deviance + 4 * math.log(2357))
 
 
+def test_intervals_are_symmetric_in_the_logs(purchases: clv.Fit) -> None:
+    # 1.645 standard errors of a normal distribution leave 5 % on either side.
+    found = purchases.intervals(level=0.9)
+    assert list(found) == ["r", "alpha", "a", "b"]
+    for name, estimate in purchases.estimates.items():
+        bounds, error = found[name], purchases.standard_errors[name]
+        assert bounds is not None
+        assert error is not None
+        low, high = bounds
+        assert 0 < low < estimate < high
+        assert low * high == pytest.approx(estimate**2)
+        assert math.log(high / estimate) == pytest.approx(1.6448536 * error / estimate)
+
+
+def test_a_chosen_k_has_no_interval(customers: pl.DataFrame) -> None:
+    assert clv.fit(customers, model="bg_cnbd_k").intervals()["k"] is None
+
+
+@pytest.mark.parametrize("level", [0, 1, 90])
+def test_a_level_in_percent_is_refused(purchases: clv.Fit, level: float) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        purchases.intervals(level=level)
+    assert str(caught.value) == (
+        f"`level` must lie between 0 and 1, got {level}.\nWrite 0.9 for 90 %."
+    )
+
+
 def test_what_the_data_leave_open_is_a_warning() -> None:
     # One history over and over: nothing tells how customers differ.
     alike = pl.DataFrame({"frequency": [3] * 50, "recency": [90] * 50, "T": [100] * 50})
@@ -326,4 +353,17 @@ def test_an_unknown_model_is_named() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         clv.fit(pl.DataFrame(SUMMARY), model="bgnbd")
     names = ", ".join(map(repr, [*PURCHASE_MODELS, *SPEND_MODELS]))
-    assert str(caught.value) == f"There is no model 'bgnbd'.\nChoose one of {names}."
+    assert str(caught.value) == f"There is no model 'bgnbd' for this table.\nChoose one of {names}."
+
+
+@pytest.mark.parametrize(
+    ("model", "advice"),
+    [
+        ("bg_bb", "Fit it on a table of opportunities with fit_opportunities()."),
+        ("sbg", "Fit a model of contracts with fit_retention()."),
+    ],
+)
+def test_a_model_of_other_tables_is_told_its_place(model: str, advice: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        clv.fit(pl.DataFrame(SUMMARY), model=model)
+    assert str(caught.value) == f"There is no model {model!r} for this table.\n{advice}"

@@ -148,6 +148,25 @@ def test_for_ever_is_the_integral_of_the_purchases_of_each_day(
     assert found == pytest.approx(sum(parts), rel=1e-8)
 
 
+@pytest.mark.parametrize(("r", "alpha", "a", "b"), [(1e3, 1e3, 10, 1), (0.25, 30, 0.8, 2.4)])
+def test_soon_lost_customers_are_discounted_as_exactly(
+    r: float, alpha: float, a: float, b: float
+) -> None:
+    # The purchases of a day if alive are the rate's mean times a 2F1, by Euler's integral.
+    model, (x, t_x, T) = BGNBD(r=r, alpha=alpha, a=a, b=b), (5, 18, 20)
+    delta = mpmath.log1p(0.1) / 365.25
+    if_alive = mpmath.quad(
+        lambda days: (
+            mpmath.exp(-delta * days) * mpmath.hyp2f1(r + x + 1, a, a + b + x, -days / (alpha + T))
+        ),
+        [0, *(mpmath.mpf(1095) / 4**k for k in range(10, -1, -1))],
+    )
+    history = np.array([float(x)]), np.array([float(t_x)]), np.array([float(T)])
+    (p,) = model.probability_alive(*history)
+    (found,) = model.discounted_purchases(*history, horizon_days=1095, annual_discount_rate=0.1)
+    assert found == pytest.approx(float(p * (r + x) / (alpha + T) * if_alive), rel=1e-9)
+
+
 @pytest.mark.parametrize("model", MODELS[:2], ids=str)
 def test_the_chance_to_be_alive_later_is_exact(model: DropoutAfterPurchase) -> None:
     # One who leaves with probability p is still there with exp(-rate p days): the mean over

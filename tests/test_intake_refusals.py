@@ -215,8 +215,8 @@ def test_columns_of_one_name_are_refused() -> None:
 def test_what_is_no_table_is_refused() -> None:
     assert complaint(InvalidArgumentError, [1, 2]) == (
         "transactions: a list is not a table.\n"
-        "Give a pandas or Polars DataFrame, a Polars LazyFrame, a PyArrow table, or a DuckDB "
-        "relation."
+        "Give a pandas or Polars DataFrame, a Polars LazyFrame, a PyArrow table, a DuckDB "
+        "relation, or a Dask or Spark DataFrame."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from datetime import date
 from itertools import pairwise
@@ -17,7 +18,12 @@ from polars.testing import assert_frame_equal
 
 from crmkit import clv, rfm
 from crmkit.datasets import load_cdnow
-from crmkit.errors import InvalidArgumentError, InvalidRowsError, MissingColumnsError
+from crmkit.errors import (
+    CrmkitWarning,
+    InvalidArgumentError,
+    InvalidRowsError,
+    MissingColumnsError,
+)
 from crmkit.models import PURCHASE_MODELS
 from tests.conftest import MakeFrame, rows
 
@@ -32,6 +38,11 @@ HISTORY = tuple(np.array(SUMMARY[name], float) for name in ("frequency", "recenc
 Look = Callable[..., Any]
 LOOKS: dict[str, tuple[Look, dict[str, Any], list[str]]] = {
     "probability_alive": (clv.probability_alive, {"days": 90}, ["p_alive_later"]),
+    "expected_purchases": (
+        clv.expected_purchases,
+        {"horizon_days": 365},
+        ["expected_purchases"],
+    ),
     "purchase_distribution": (
         clv.purchase_distribution,
         {"horizon_days": 365, "most": 3},
@@ -50,7 +61,10 @@ def fits() -> dict[str, clv.Fit]:
     """Each purchase model on the customers of the papers, as of 30 September 1997."""
     log: pl.DataFrame = load_cdnow(sample=True)
     customers = rfm.summarize(log, as_of=date(1997, 9, 30))
-    return {name: clv.fit(customers, model=name) for name in PURCHASE_MODELS}
+    with warnings.catch_warnings():
+        # Here leaving does not depend on age, so that ggompertz_nbd has no maximum.
+        warnings.simplefilter("ignore", CrmkitWarning)
+        return {name: clv.fit(customers, model=name) for name in PURCHASE_MODELS}
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +87,24 @@ def test_alive_later_is_what_the_model_says(fits: dict[str, clv.Fit], model: str
     found = clv.probability_alive(pl.DataFrame(SUMMARY), purchases=fits[model], days=90)
     expected = fits[model].model.probability_alive_later(*HISTORY, days=90.0)
     assert found["p_alive_later"].to_list() == expected.tolist()
+
+
+@pytest.mark.parametrize("model", list(PURCHASE_MODELS))
+def test_expected_purchases_are_those_of_a_prediction(fits: dict[str, clv.Fit], model: str) -> None:
+    table = pl.DataFrame(SUMMARY)
+    found = clv.expected_purchases(table, purchases=fits[model], horizon_days=90)
+    ahead = clv.predict(table, purchases=fits[model], horizon_days=90)
+    assert found["expected_purchases"].to_list() == ahead["expected_purchases"].to_list()
+
+
+@pytest.mark.parametrize("model", list(PURCHASE_MODELS))
+def test_a_row_of_zeros_is_a_new_customer(fits: dict[str, clv.Fit], model: str) -> None:
+    new = pl.DataFrame({"customer_id": ["new"], "frequency": [0], "recency": [0], "T": [0]})
+    (found,) = clv.expected_purchases(new, purchases=fits[model], horizon_days=365)[
+        "expected_purchases"
+    ]
+    (expected,) = fits[model].model.expected_purchases_new(np.array([365.0]))
+    assert found == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("model", list(PURCHASE_MODELS))

@@ -220,6 +220,22 @@ def test_purchases_for_ever_are_the_printed_closed_form(
     assert found == pytest.approx(float(expected), rel=1e-9)
 
 
+@pytest.mark.parametrize(("s", "beta"), [(0.6, 80.0), (5.0, 1e-3), (100.0, 100.0), (1000.0, 10.0)])
+def test_soon_lost_customers_are_discounted_as_exactly(s: float, beta: float) -> None:
+    # Where s is large, buying dies off long before beta is over.
+    model, (x, t_x, T) = ParetoNBD(r=0.5, alpha=70.0, s=s, beta=beta), (2, 100, 200)
+    delta = mpmath.log1p(0.1) / 365.25
+    stays = mpmath.quad(
+        lambda days: mpmath.exp(-delta * days) * ((beta + T) / (beta + T + days)) ** s,
+        [0, *(mpmath.mpf(1095) / 10**k for k in range(6, -1, -1))],
+    )
+    (p,) = model.probability_alive(*one(x, t_x, T))
+    (found,) = model.discounted_purchases(
+        *one(x, t_x, T), horizon_days=1095, annual_discount_rate=0.1
+    )
+    assert found == pytest.approx(float(p * 2.5 / 270 * stays), rel=1e-9)
+
+
 def test_without_discount_all_purchases_count() -> None:
     history = one(2, 30, 39)
     found = PAPER.discounted_purchases(*history, horizon_days=100, annual_discount_rate=0.0)

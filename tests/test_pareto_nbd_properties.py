@@ -35,8 +35,8 @@ def one(x: float, t_x: float, T: float) -> History:
 @given(powers=st.tuples(st.floats(-3, 4), st.floats(-3, 4)), log_ratio=st.floats(-16, 16))
 def test_one_either_leaves_or_buys_first(powers: tuple[float, float], log_ratio: float) -> None:
     shape, s = (10**power for power in powers)
-    leaves = leaving_first_exactly(np.array([shape]), s, np.array([log_ratio]))[0, 0]
-    buys = leaving_first_exactly(np.array([s]), shape, np.array([-log_ratio]))[0, 0]
+    leaves = leaving_first_exactly(np.array([shape]), s, np.array([log_ratio]))[0, 0, 0]
+    buys = leaving_first_exactly(np.array([s]), shape, np.array([-log_ratio]))[0, 0, 0]
     assert math.exp(leaves) + math.exp(buys) == pytest.approx(1, abs=1e-12)
 
 

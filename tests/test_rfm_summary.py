@@ -387,7 +387,7 @@ def test_what_is_no_table_is_refused() -> None:
     assert str(caught.value) == (
         "transactions: a list is not a table.\n"
         "Give a pandas or Polars DataFrame, a Polars LazyFrame, a PyArrow table, "
-        "or a DuckDB relation."
+        "a DuckDB relation, or a Dask or Spark DataFrame."
     )
 
 

@@ -183,7 +183,7 @@ def test_equal_fits_are_equal() -> None:
 
 def test_models_are_found_by_name() -> None:
     assert PURCHASE_MODELS["bg_nbd"] is BGNBD
-    assert dict(SPEND_MODELS) == {"gamma_gamma": GammaGamma}
+    assert SPEND_MODELS["gamma_gamma"] is GammaGamma
 
 
 def test_models_need_no_optimizer() -> None:

@@ -46,6 +46,23 @@ _LAYOUTS: Final[Mapping[str, tuple[str, ...]]] = {
     "month first": tuple(day + time for day in ("%m/%d/%Y", "%m-%d-%Y") for time in _TIMES),
 }
 
+_SPARK_LETTERS: Final = {
+    "%Y": "yyyy",
+    "%y": "yy",
+    "%m": "MM",
+    "%d": "dd",
+    "%b": "MMM",
+    "%B": "MMMM",
+    "%j": "DDD",
+    "%H": "HH",
+    "%I": "hh",
+    "%M": "mm",
+    "%S": "ss",
+    "%f": "SSSSSS",
+    "%p": "a",
+}
+_ONE_DIGIT_OR_TWO: Final = ("%m", "%d", "%H", "%I", "%M", "%S")
+
 
 def known_format(date_format: str) -> str:
     """Take a strptime format that tells year, month and day."""
@@ -83,7 +100,10 @@ def with_parsed(
     if frame.implementation.is_polars():
         date_format = date_format.replace(".%f", "%.f")
     parser = _parse_strictly if strict else _parser(frame)
-    parsed = parser(frame, text, into, date_format)
+    if frame.implementation.is_spark_like():
+        parsed = _parse_spark(frame, text, into, date_format, strict=strict)
+    else:
+        parsed = parser(frame, text, into, date_format)
     if "%Y" in date_format and not strict:  # some engines read 31/12/24 as of the year 24
         four_digits = nw.col(into).dt.year() >= _FIRST_YEAR
         parsed = parsed.with_columns(nw.when(four_digits).then(nw.col(into)).alias(into))
@@ -172,6 +192,8 @@ def _parser(frame: AnyFrame) -> Callable[[AnyFrame, str, str, str], AnyFrame]:
         return _parse_pandas
     if frame.implementation.is_polars():
         return _parse_polars
+    if frame.implementation.is_dask():
+        return _parse_dask
     return _parse_duckdb if frame.implementation.is_duckdb() else _parse_strictly
 
 
@@ -184,6 +206,33 @@ def _parse_pandas(frame: AnyFrame, text: str, into: str, date_format: str) -> An
     times = pandas.to_datetime(native[text], format=date_format, errors="coerce")
     parsed: AnyFrame = nw.from_native(native.assign(**{into: times}))
     return parsed
+
+
+def _parse_dask(frame: AnyFrame, text: str, into: str, date_format: str) -> AnyFrame:
+    native, dask = frame.to_native(), frame.implementation.to_native_namespace()
+    times = dask.to_datetime(native[text], format=date_format, errors="coerce")
+    parsed: AnyFrame = nw.from_native(native.assign(**{into: times}))
+    return parsed
+
+
+def _parse_spark(
+    frame: AnyFrame, text: str, into: str, date_format: str, *, strict: bool
+) -> AnyFrame:
+    """Read times without a zone; single letters stand for one digit or two, as in Python."""
+    layout = date_format.replace("T", "'T'")
+    side_by_side = re.search("%[a-zA-Z]%", date_format) is not None
+    for code, letters in _SPARK_LETTERS.items():
+        is_number = code in _ONE_DIGIT_OR_TWO and not side_by_side
+        layout = layout.replace(code, letters[0] if is_number else letters)
+    native, functions = frame.to_native(), frame.implementation.to_native_namespace().functions
+    read = functions.to_timestamp_ntz if strict else functions.try_to_timestamp
+    times = read(functions.col(_backticked(text)), functions.lit(layout)).cast("timestamp_ntz")
+    parsed: AnyFrame = nw.from_native(native.withColumn(into, times))
+    return parsed
+
+
+def _backticked(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
 
 
 def _parse_polars(frame: AnyFrame, text: str, into: str, date_format: str) -> AnyFrame:

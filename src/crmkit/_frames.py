@@ -1,7 +1,7 @@
 """The door: every table comes in and goes out here.
 
-Inside, all is a narwhals LazyFrame, so one spelling runs on pandas, Polars, PyArrow and
-DuckDB alike. A PyArrow table travels on Polars, without a copy. Eager tables are held to
+Inside, all is a narwhals LazyFrame, so one spelling runs on pandas, Polars, PyArrow, DuckDB,
+Dask and Spark alike. A PyArrow table travels on Polars, without a copy. Eager tables are held to
 their contract in full; lazy ones by their schema, since a look at the values would run them.
 """
 
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoDataFrame, IntoFrame, IntoFrameT
 
+from crmkit import _engines
 from crmkit.errors import CrmkitError, InvalidArgumentError, InvalidRowsError, MissingColumnsError
 from crmkit.tables import Column, Kind, Table
 
@@ -27,6 +28,9 @@ Row: TypeAlias = dict[str, Any]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 _EXAMPLES_SHOWN: Final = 3
+
+table_like = _engines.table_like
+spread = _engines.spread
 
 
 # Coming in
@@ -52,12 +56,18 @@ def open_table(native: IntoFrame, table: Table) -> nw.DataFrame[Any] | nw.LazyFr
     try:
         frame: nw.DataFrame[Any] | nw.LazyFrame[Any] = nw.from_native(native)
     except TypeError:
-        msg = (
-            f"{table.name}: a {type(native).__name__} is not a table.\n"
-            "Give a pandas or Polars DataFrame, a Polars LazyFrame, a PyArrow table, "
-            "or a DuckDB relation."
-        )
+        msg = f"{table.name}: a {type(native).__name__} is not a table.\n{_engines.ACCEPTED}"
         raise InvalidArgumentError(msg) from None
+    if not _engines.is_known(frame):
+        engine = frame.implementation.value
+        msg = f"{table.name}: tables of {engine} are not supported.\n{_engines.ACCEPTED}"
+        raise InvalidArgumentError(msg)
+    if unreadable := _engines.unreadable_names(frame):
+        msg = (
+            f"{table.name}: Spark takes the dot or backtick in column {quoted(unreadable)} for "
+            "part of its own language.\nRename such columns, as with toDF()."
+        )
+        raise InvalidArgumentError(msg)
     return frame
 
 
@@ -102,17 +112,6 @@ def give(frame: Frame, *, like: IntoFrameT, order_by: Sequence[str] = ()) -> Int
     return cast("IntoFrameT", result.to_native())
 
 
-def table_like(columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]], *, like: Frame) -> Frame:
-    """Make a small table on the engine of another, so that the two can be joined."""
-    if like.implementation.is_duckdb():
-        arrow_rows = nw.from_dict(dict(columns), backend="pyarrow").to_native()
-        relation = like.to_native().query("_", "select * from arrow_rows")  # finds the local name
-        del arrow_rows
-        joined: Frame = nw.from_native(relation)
-        return joined
-    return nw.from_dict(dict(columns), backend=like.implementation).lazy()
-
-
 def new_table(columns: Mapping[str, Sequence[Any]], *, backend: Backend) -> Any:  # noqa: ANN401 - the library decides
     """Make a native table of a library, for functions that start from no table."""
     return nw.from_dict(dict(columns), backend=backend).to_native()
@@ -142,7 +141,7 @@ def rows(frame: Frame) -> list[Row]:
 
 def distribution(frame: Frame, column: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     """Collect the distinct values of a column, in order, and how often each occurs."""
-    counted = frame.group_by(column).agg(nw.len().alias("n_rows")).sort(column).collect()
+    counted = frame.group_by(column).agg(nw.len().alias("n_rows")).collect().sort(column)
     return counted[column].to_numpy(), counted["n_rows"].to_numpy().astype(np.int64)
 
 
@@ -159,7 +158,7 @@ def counted(frame: Frame, table: Table) -> nw.DataFrame[Any]:
     The values of a lazy table have not been seen before, so they are held to the contract here.
     """
     names = table.column_names
-    data = frame.group_by(*names).agg(nw.len().alias("n_rows")).sort(*names).collect()
+    data = frame.group_by(*names).agg(nw.len().alias("n_rows")).collect().sort(*names)
     _require_rows(data, table)
     return data
 
@@ -246,12 +245,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - a cell of any table
 
 def _require_unique_names(native: Any, table: Table) -> None:  # noqa: ANN401 - any library
     """Refuse one name on two columns, of which narwhals would take either."""
-    known = nw.dependencies
-    names: Sequence[str] = ()
-    if known.is_pyarrow_table(native):
-        names = native.column_names
-    elif known.is_pandas_dataframe(native) or known.is_duckdb_relation(native):
-        names = list(native.columns)
+    names = _engines.column_names(native)
     twice = sorted({str(name) for name, n in Counter(names).items() if n > 1})
     if twice:
         msg = f"{table.name}: more than one column {quoted(twice)}.\nRename or drop the others."

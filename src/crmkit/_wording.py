@@ -19,8 +19,9 @@ def whole(value: nw.Expr) -> nw.Expr:
 def tenths(value: nw.Expr) -> nw.Expr:
     """Write a number of zero or more with one decimal."""
     n_tenths = _rounded(value * 10)
-    before, after = (n_tenths // 10).cast(nw.String), (n_tenths % 10).cast(nw.String)
-    return nw.concat_str(before, nw.lit("."), after)
+    before = n_tenths // 10
+    after = n_tenths - before * 10  # pandas knows no % of Arrow's numbers
+    return nw.concat_str(before.cast(nw.String), nw.lit("."), after.cast(nw.String))
 
 
 def _rounded(value: nw.Expr) -> nw.Expr:

@@ -239,7 +239,8 @@ def _sum(amounts: Iterable[float]) -> float:
 
 
 def _kind_share(whole: _Group) -> nw.Expr:
-    share: nw.Expr = nw.lit(None).cast(nw.Float64)
+    # A null that every engine takes for a number: no kind is null.
+    share: nw.Expr = nw.when(nw.col("kind").is_null()).then(nw.col("amount").cast(nw.Float64))
     for kind, total in (("cost", whole.cost), ("revenue", whole.revenue)):
         if total > 0:
             part = nw.col("amount").cast(nw.Float64) / total

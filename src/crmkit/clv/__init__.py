@@ -13,13 +13,20 @@ from crmkit.clv.dependence import spend_dependence
 from crmkit.clv.fits import Fit, fit
 from crmkit.clv.follow_up import tracking
 from crmkit.clv.forecast import predict
+from crmkit.clv.lifetimes_bridge import from_lifetimes, to_lifetimes
 from crmkit.clv.opportunities import opportunities
 from crmkit.clv.opportunities_ahead import (
     OpportunityFit,
     fit_opportunities,
     forecast_opportunities,
 )
-from crmkit.clv.outlook import discounted_purchases, probability_alive, purchase_distribution
+from crmkit.clv.outlook import (
+    discounted_purchases,
+    expected_purchases,
+    probability_alive,
+    purchase_distribution,
+)
+from crmkit.clv.patterns import pattern
 from crmkit.clv.posteriors import Posterior, posterior
 from crmkit.clv.priors import LogNormal
 from crmkit.clv.retention import (
@@ -28,12 +35,15 @@ from crmkit.clv.retention import (
     fit_retention,
     forecast_retention,
 )
+from crmkit.clv.scaling import Pattern
 from crmkit.clv.simulation import simulate
+from crmkit.clv.totals import predict_total
 
 __all__ = [
     "Fit",
     "LogNormal",
     "OpportunityFit",
+    "Pattern",
     "Posterior",
     "RetentionFit",
     "backtest",
@@ -41,17 +51,22 @@ __all__ = [
     "compare",
     "discounted_purchases",
     "discounted_residual_lifetime",
+    "expected_purchases",
     "fit",
     "fit_opportunities",
     "fit_retention",
     "forecast_opportunities",
     "forecast_retention",
+    "from_lifetimes",
     "opportunities",
+    "pattern",
     "posterior",
     "predict",
+    "predict_total",
     "probability_alive",
     "purchase_distribution",
     "simulate",
     "spend_dependence",
+    "to_lifetimes",
     "tracking",
 ]

@@ -3,47 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 import narwhals as nw
 import numpy as np
-from narwhals.typing import IntoDataFrame, IntoFrameT
+from narwhals.typing import IntoFrameT
 
 from crmkit import _frames
-from crmkit._frames import Floats
-from crmkit.clv.dependence import mid_ranks
-from crmkit.clv.fits import Fit, fit
 from crmkit.clv.forecast import predict
+from crmkit.clv.leaderboard import leaderboard
+from crmkit.clv.trials import WITH_MONEY, Trial, trial
 from crmkit.errors import InvalidArgumentError
-from crmkit.summary import holdout
-from crmkit.tables import HOLDOUT, LEDGER
 
-_NEEDED: Final = HOLDOUT.only(
-    "frequency",
-    "T",
-    "days_since_last",
-    "monetary_value",
-    "frequency_holdout",
-    "amount_holdout",
-    "duration_holdout",
-)
-_WITH_MONEY: Final = LEDGER.only("customer_id", "date", "amount")
-_LEAST_FOR_A_TENTH: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class _Half:
-    """What was known of each customer at the split, and what each did after it."""
-
-    frequency: Floats
-    T: Floats
-    days_since_last: Floats
-    mean_amount: Floats
-    duration: Floats
-    purchases: Floats
-    amount: Floats
+_HIATUS_DAYS: Final = 56
+_MOST: Final = 7
 
 
 def backtest(
@@ -53,7 +27,9 @@ def backtest(
     as_of: date,
     models: Sequence[str] = ("bg_nbd",),
     spend: str = "gamma_gamma",
-    hiatus_days: int = 56,
+    hiatus_days: int = _HIATUS_DAYS,
+    boosted_trees: bool = False,
+    calibrated: bool = False,
 ) -> IntoFrameT:
     """Forecast days that have already been, and see how far off each way of forecasting is.
 
@@ -76,27 +52,47 @@ def backtest(
         The spend model that turns their purchases into money.
     hiatus_days
         The second plain rule takes customers whose last purchase is longer ago as lost, in days.
+    boosted_trees
+        Whether to set gradient-boosted trees beside them, a learner that knows nothing of
+        customers; it needs ``pip install crmkit[ml]``.
+    calibrated
+        Whether to show each model a second time, scaled by the season or trend that
+        `crmkit.clv.pattern` sees before the split.
 
     Returns
     -------
-    One row per split and method, the models first. The customers of a test come to this machine.
+    One row per split and method, sorted by split and `log_score`, the best first. The customers
+    of a test come to this machine.
 
     =======================  =====  ==========================================================
     ``split``                date   last day of the calibration period
-    ``method``               text   model, "same rate" or "same rate if recent"
+    ``method``               text   model, "same rate", "same rate if recent", "boosted
+                                    trees", or a model's name and ", calibrated"
     ``n_customers``          int    customers seen by the split
     ``actual_purchases``     float  purchase days of theirs in the holdout period
     ``predicted_purchases``  float  the forecast of it
     ``purchases_error``      float  predicted / actual - 1; null where nobody bought
     ``mae``                  float  mean absolute error of a customer's purchase days
     ``rmse``                 float  root mean squared error of them
+    ``wmape``                float  sum of the absolute errors / purchase days of all; null where
+                                    nobody bought
     ``spearman``             float  rank correlation of forecast and outcome; null where all are
                                     forecast alike or did alike
+    ``calibration_error``    float  how far groups by `frequency` (0, 1, ... 6, 7 and more) are off
+                                    in their mean, on average over customers, as a share of the
+                                    mean outcome; null where nobody bought
+    ``coverage``             float  share of customers whose purchases fell inside the 90 %
+                                    interval; 0.9 is right
+    ``log_score``            float  mean log of the probability given to what each customer did;
+                                    the closer to 0 the better
     ``actual_amount``        float  money of the holdout period, less returns
     ``predicted_amount``     float  the forecast of it
     ``amount_error``         float  predicted / actual - 1; null where actual is not above 0
     ``top_tenth_share``      float  share of the money that came from the tenth of customers
                                     forecast to bring most; null below ten customers
+    ``top_tenth_found``      float  share of the tenth who brought most that is in the tenth
+                                    forecast to; null below ten customers
+    ``seconds``              float  CPU seconds of fitting and forecasting
     =======================  =====  ==========================================================
 
     Raises
@@ -104,60 +100,67 @@ def backtest(
     MissingColumnsError, InvalidRowsError
         If `orders` breaks its contract, or has no amounts.
     InvalidArgumentError
-        If there is no split, one is not before `as_of`, or a model is unknown.
+        If there is no split, one is not before `as_of`, a model is unknown, or the trees are
+        asked for without scikit-learn.
     FitError
-        If no customer came back by a split.
+        If no customer came back by a split, or the trees have no days to learn from.
 
     Notes
     -----
-    The mean absolute error rewards forecasting low, since most customers buy nothing: judge by
-    the total and the squared error. The plain rules value a purchase at the customer's own mean
-    amount of repeat days, and at nothing where there is none. Where customers tie for a place in
-    the top tenth, they share it.
+    Most customers buy nothing, so the mean absolute error rewards forecasting low: nothing for
+    everybody would beat some models. The log score asks what chance each method gave to what came,
+    and is best on average for who tells the chances as they are.
+
+    The chances of a model are its own distribution of purchases; those of the other methods,
+    which have none, are a Poisson distribution about the forecast, and a forecast below 0.001
+    counts as that. Of a model that is scaled they are those over a horizon long enough for the
+    scaled total. Counts are whole, so few intervals hold 90 %: `coverage` takes those on the edge
+    in part, as far as the outcome's share of the distribution lies between 5 % and 95 %.
+
+    The trees are scikit-learn's HistGradientBoostingRegressor for Poisson counts, once for
+    purchases and once for money (below 0 taken as 0). They see the columns of
+    `crmkit.rfm.summarize` but for `T`, which they would have to extrapolate; they are trained on
+    the last days before the split: as many as are to be forecast, but at most a third of the
+    longest history. What they then forecast is scaled to the horizon.
+
+    The plain rules value a purchase at the customer's own mean amount of repeat days, and at
+    nothing where there is none. Where customers tie for a place in the top tenth, they share it.
+
+    References
+    ----------
+    Gneiting, T. & Raftery, A. E. (2007). Strictly proper scoring rules, prediction, and
+    estimation. *Journal of the American Statistical Association* 102(477), 359-378.
+    https://doi.org/10.1198/016214506000001437. Czado, C., Gneiting, T. & Held, L. (2009).
+    Predictive model assessment for count data. *Biometrics* 65(4), 1254-1261.
+    https://doi.org/10.1111/j.1541-0420.2009.01191.x.
 
     Examples
     --------
     >>> from crmkit.datasets import load_cdnow
     >>> orders = load_cdnow(backend="pandas")
     >>> found = backtest(orders, splits=[date(1997, 9, 30)], as_of=date(1998, 6, 30))
-    >>> columns = ["method", "purchases_error", "rmse", "amount_error", "top_tenth_share"]
+    >>> columns = ["method", "log_score", "purchases_error", "rmse", "amount_error", "coverage"]
     >>> print(found[columns].round(3).to_string(index=False))
-                 method  purchases_error  rmse  amount_error  top_tenth_share
-                 bg_nbd           -0.143 1.733        -0.173            0.516
-              same rate            0.474 2.158         0.441            0.504
-    same rate if recent           -0.290 2.035        -0.277            0.466
+                 method  log_score  purchases_error  rmse  amount_error  coverage
+                 bg_nbd     -1.016           -0.143 1.733        -0.173     0.884
+              same rate     -2.033            0.474 2.158         0.441     0.738
+    same rate if recent     -3.749           -0.290 2.035        -0.277     0.678
     """
     if not splits:
         msg = "`splits` is empty.\nGive at least one day before `as_of`."
         raise InvalidArgumentError(msg)
-    frame = _frames.read(orders, _WITH_MONEY)
-    lines: list[dict[str, Any]] = []
-    for split in splits:
-        halves = _frames.run_once(holdout(orders, split=split, as_of=as_of))
-        half = _half(halves)
-        plain = {
-            "same rate": _same_rate(half),
-            "same rate if recent": _same_rate(half) * (half.days_since_last <= hiatus_days),
-        }
-        horizon = float((as_of - split).days)
-        fits = {model: fit(halves, model=model) for model in models}
-        spending = fit(halves, model=spend)
-        forecasts = {
-            model: _forecast(halves, purchases=each, spend=spending, horizon_days=horizon)
-            for model, each in fits.items()
-        }
-        forecasts |= {name: (days, days * half.mean_amount) for name, days in plain.items()}
-        for method, (purchases, amount) in forecasts.items():
-            lines.append({"split": split, "method": method} | _measures(half, purchases, amount))
-    columns: dict[str, Any] = {name: [line[name] for line in lines] for name in lines[0]}
-    columns["split"] = np.array(columns["split"], dtype="datetime64[D]")
-    figures = [name for name in columns if name not in ("split", "method", "n_customers")]
-    table = _frames.table_like(columns, like=frame)
-    return _frames.give(table.with_columns(nw.col(*figures).cast(nw.Float64)), like=orders)
+    _frames.read(orders, WITH_MONEY)
+    return leaderboard(
+        orders,
+        (trial(orders, split=each, as_of=as_of, models=models, spend=spend) for each in splits),
+        hiatus_days=hiatus_days,
+        with_boosted_trees=boosted_trees,
+        calibrated=calibrated,
+    )
 
 
 def calibration(
-    orders: IntoFrameT, *, split: date, as_of: date, model: str = "bg_nbd", most: int = 7
+    orders: IntoFrameT, *, split: date, as_of: date, model: str = "bg_nbd", most: int = _MOST
 ) -> IntoFrameT:
     """Compare forecast and outcome by how often customers had bought before.
 
@@ -215,9 +218,29 @@ def calibration(
              2          214              1.39                 1.04
              3          293              3.22                 3.01
     """
-    halves = _frames.run_once(holdout(orders, split=split, as_of=as_of))
-    fitted = fit(halves, model=model)
-    ahead = predict(halves, purchases=fitted, horizon_days=(as_of - split).days)
+    held = trial(orders, split=split, as_of=as_of, models=[model])
+    return calibration_of(held, like=orders, model=model, most=most)
+
+
+def backtest_and_calibration(
+    orders: IntoFrameT, *, split: date, as_of: date, model: str
+) -> tuple[IntoFrameT, IntoFrameT]:
+    """Make the tables of `backtest` and `calibration` from one split and one fit.
+
+    The seconds are left out, so that two runs give the same.
+    """
+    _frames.read(orders, WITH_MONEY)
+    held = trial(orders, split=split, as_of=as_of, models=[model], spend="gamma_gamma")
+    ranked = leaderboard(
+        orders, [held], hiatus_days=_HIATUS_DAYS, with_boosted_trees=False, calibrated=False
+    )
+    told = _frames.give(_frames.reopen(ranked).drop("seconds"), like=orders)
+    return told, calibration_of(held, like=orders, model=model, most=_MOST)
+
+
+def calibration_of(held: Trial, *, like: IntoFrameT, model: str, most: int) -> IntoFrameT:
+    """Group the customers of a trial by how often they had bought before."""
+    ahead = predict(held.halves, purchases=held.fits[model].fit, horizon_days=held.horizon_days)
     capped = nw.when(nw.col("frequency") < most).then(nw.col("frequency")).otherwise(nw.lit(most))
     grouped = (
         _frames.reopen(ahead)
@@ -233,74 +256,5 @@ def calibration(
     )
     columns = {name: grouped[name].to_numpy() for name in grouped.columns}
     columns["n_customers"] = columns["n_customers"].astype(np.int64)
-    table = _frames.table_like(columns, like=_frames.reopen(orders))
-    return _frames.give(table, like=orders)
-
-
-def _half(halves: IntoDataFrame) -> _Half:
-    frame = _frames.read(halves, _NEEDED)
-    columns = _frames.collect(frame, *_NEEDED.column_names)
-    arrays = [columns[name].astype(float) for name in _NEEDED.column_names]
-    frequency, T, days_since_last, mean_amount, purchases, amount, duration = arrays
-    return _Half(
-        frequency, T, days_since_last, np.nan_to_num(mean_amount), duration, purchases, amount
-    )
-
-
-def _same_rate(half: _Half) -> Floats:
-    """Go on at the rate of the repeat days so far; who came on the split day has none yet."""
-    rate = np.divide(half.frequency, half.T, out=np.zeros_like(half.T), where=half.T > 0)
-    return rate * half.duration
-
-
-def _forecast(
-    halves: IntoDataFrame, *, purchases: Fit, spend: Fit, horizon_days: float
-) -> tuple[Floats, Floats]:
-    ahead = predict(
-        halves,
-        purchases=purchases,
-        spend=spend,
-        horizon_days=horizon_days,
-    )
-    columns = _frames.collect(_frames.reopen(ahead), "expected_purchases", "clv")
-    return columns["expected_purchases"], columns["clv"]
-
-
-def _measures(half: _Half, purchases: Floats, amount: Floats) -> dict[str, Any]:
-    error = purchases - half.purchases
-    return {
-        "n_customers": len(purchases),
-        "actual_purchases": float(half.purchases.sum()),
-        "predicted_purchases": float(purchases.sum()),
-        "purchases_error": _relative(purchases.sum(), half.purchases.sum()),
-        "mae": float(np.abs(error).mean()),
-        "rmse": float(np.sqrt((error**2).mean())),
-        "spearman": _spearman(purchases, half.purchases),
-        "actual_amount": float(half.amount.sum()),
-        "predicted_amount": float(amount.sum()),
-        "amount_error": _relative(amount.sum(), half.amount.sum()),
-        "top_tenth_share": _top_tenth_share(amount, half.amount),
-    }
-
-
-def _relative(predicted: float, actual: float) -> float | None:
-    return float(predicted / actual - 1) if actual > 0 else None
-
-
-def _spearman(first: Floats, second: Floats) -> float | None:
-    each = np.ones(len(first))
-    forecast, outcome = mid_ranks(first, each), mid_ranks(second, each)
-    if np.ptp(forecast) == 0 or np.ptp(outcome) == 0:
-        return None
-    return float(np.corrcoef(forecast, outcome)[0, 1])
-
-
-def _top_tenth_share(forecast: Floats, outcome: Floats) -> float | None:
-    n_top = len(forecast) // _LEAST_FOR_A_TENTH
-    if not n_top or outcome.sum() <= 0:
-        return None
-    least = np.partition(forecast, -n_top)[-n_top]
-    above, tied = forecast > least, forecast == least
-    places_left = n_top - above.sum()
-    caught = outcome[above].sum() + outcome[tied].mean() * places_left
-    return float(caught / outcome.sum())
+    table = _frames.table_like(columns, like=_frames.reopen(like))
+    return _frames.give(table, like=like)

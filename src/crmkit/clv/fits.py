@@ -6,15 +6,24 @@ import json
 import math
 import warnings
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Final
 
 from narwhals.typing import IntoFrame
+from scipy.special import ndtri
 
 from crmkit.clv.history import purchase_histories, spend_histories
+from crmkit.clv.rates import require_level
 from crmkit.errors import CrmkitWarning, InvalidArgumentError
 from crmkit.models import PURCHASE_MODELS, SPEND_MODELS
 from crmkit.models.protocol import PurchaseModel, SpendModel
 from crmkit.models.search import MaximumLikelihood
+
+_OF_CONTRACTS: Final = "Fit a model of contracts with fit_retention()."
+_ELSEWHERE: Final = {
+    "bg_bb": "Fit it on a table of opportunities with fit_opportunities().",
+    "sbg": _OF_CONTRACTS,
+    "bdw": _OF_CONTRACTS,
+}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -60,6 +69,26 @@ class Fit:
         """Standard error of each parameter; None for a k, or where the data leave it open."""
         errors = zip(self.likelihood.names, self.likelihood.standard_errors, strict=True)
         return dict.fromkeys(self.estimates) | dict(errors)
+
+    def intervals(self, *, level: float = 0.9) -> dict[str, tuple[float, float] | None]:
+        """Give bounds that hold each parameter with this confidence; None as in standard errors.
+
+        They are symmetric on the log scale, so that they stay inside a parameter's domain.
+
+        Parameters
+        ----------
+        level
+            Between 0 and 1.
+        """
+        require_level(level)
+        width = float(ndtri((1 + level) / 2))
+        errors = zip(self.likelihood.names, self.likelihood.standard_errors_log, strict=True)
+        found: dict[str, tuple[float, float] | None] = dict.fromkeys(self.estimates)
+        for name, error in errors:
+            if error is not None:
+                estimate, factor = self.estimates[name], math.exp(width * error)
+                found[name] = (estimate / factor, estimate * factor)
+        return found
 
     @property
     def log_likelihood(self) -> float:
@@ -141,16 +170,19 @@ def fit(customers: IntoFrame, *, model: str) -> Fit:
         One row per customer, as made by `crmkit.rfm.summarize`.
     model
         For purchases (`frequency`, `recency`, `T`) one of those below, for spend (`frequency`,
-        `monetary_value`) "gamma_gamma".
+        `monetary_value`) one of the last two.
 
-        ================  ===============================================================
-        ``bg_nbd``        one may leave after each repeat purchase; the usual choice
-        ``mbg_nbd``       one may leave after the first purchase too
-        ``pareto_nbd``    one may leave at any time
-        ``bg_cnbd_k``     as bg_nbd, with purchases more regular than chance; finds k
-        ``mbg_cnbd_k``    as mbg_nbd, likewise
-        ``nbd``           nobody leaves: the benchmark
-        ================  ===============================================================
+        ===================  ============================================================
+        ``bg_nbd``           one may leave after each repeat purchase; the usual choice
+        ``mbg_nbd``          one may leave after the first purchase too
+        ``pareto_nbd``       one may leave at any time
+        ``ggompertz_nbd``    likewise, with odds of leaving that grow with age
+        ``bg_cnbd_k``        as bg_nbd, with purchases more regular than chance; finds k
+        ``mbg_cnbd_k``       as mbg_nbd, likewise
+        ``nbd``              nobody leaves: the benchmark
+        ``gamma_gamma``      spend, where few customers pay very much; the usual choice
+        ``lognormal_spend``  spend that varies by factors, with fewer very large amounts
+        ===================  ============================================================
 
     Returns
     -------
@@ -214,6 +246,7 @@ def _fit_spend(
 def _model_class(name: str) -> Any:  # noqa: ANN401 - of either kind
     models: dict[str, Any] = {**PURCHASE_MODELS, **SPEND_MODELS}
     if name not in models:
-        msg = f"There is no model {name!r}.\nChoose one of {', '.join(map(repr, models))}."
+        advice = _ELSEWHERE.get(name, f"Choose one of {', '.join(map(repr, models))}.")
+        msg = f"There is no model {name!r} for this table.\n{advice}"
         raise InvalidArgumentError(msg)
     return models[name]

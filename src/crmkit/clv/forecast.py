@@ -9,9 +9,17 @@ from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit import _frames
 from crmkit._frames import Floats
+from crmkit.clv.costs import cost_of
 from crmkit.clv.fits import Fit
 from crmkit.clv.history import require_silent_newcomers
-from crmkit.clv.rates import require_discount_rate, require_horizon, require_margin
+from crmkit.clv.intervals import AMOUNT, OWN_MEAN, SPEND_DAYS, spend_days, with_bounds
+from crmkit.clv.rates import (
+    require_discount_rate,
+    require_horizon,
+    require_level,
+    require_margin,
+)
+from crmkit.clv.scaling import Pattern, factor_of
 from crmkit.errors import InvalidArgumentError
 from crmkit.models import PURCHASE_MODELS, SPEND_MODELS
 from crmkit.models.protocol import PurchaseModel, SpendModel
@@ -19,8 +27,12 @@ from crmkit.tables import SUMMARY
 
 _HISTORY: Final = SUMMARY.only("frequency", "recency", "T")
 _HISTORY_AND_SPEND: Final = SUMMARY.only("frequency", "recency", "T", "monetary_value")
-_DISCOUNTED: Final = "crmkit_discounted_purchases"
-_SPEND_DAYS: Final = "crmkit_spend_days"
+DISCOUNTED: Final = "crmkit_discounted_purchases"
+_BOUNDS: Final = tuple(
+    f"{column}_{bound}"
+    for column in ("p_alive", "expected_purchases", "expected_spend", "clv")
+    for bound in ("lower", "upper")
+)
 _LINE: Final = ("crmkit_spend_start", "crmkit_spend_rise")
 
 
@@ -32,6 +44,9 @@ def predict(
     horizon_days: float,
     margin: float = 1.0,
     annual_discount_rate: float = 0.0,
+    cost: float | str | None = None,
+    calibrate: Pattern | float | None = None,
+    interval: float | None = None,
 ) -> IntoFrameT:
     """Predict who is still a customer, what each will buy, and what that is worth today.
 
@@ -49,6 +64,16 @@ def predict(
         Share of an amount that is profit, such as 0.3; 1 gives value as revenue.
     annual_discount_rate
         What money a year from now is worth less, as a fraction: 0.1 for 10 % a year.
+    cost
+        Money that a customer costs within the horizon, as a number for all or as the name of a
+        column of `customers`, such as the mailings planned for each. It is taken off `clv` and
+        its bounds; where it is null, so are they.
+    calibrate
+        What to multiply `expected_purchases` and `clv` by: a `Pattern` that `crmkit.clv.pattern`
+        found for the same horizon, or a number, such as 1.1 for a campaign that brings 10 % more.
+    interval
+        How surely the bounds of each prediction are to hold, such as 0.9; without it there are
+        none.
 
     Returns
     -------
@@ -62,17 +87,43 @@ def predict(
                                     discounted to today; past value is not in it (with `spend`)
     =======================  =====  ==========================================================
 
+    With `interval` each of them has a ``_lower`` and an ``_upper`` column. With 0.9, 5 % of the
+    cases are expected below the one and 5 % above the other. What lies between them is
+
+    - ``p_alive``: the probability itself, of which only the parameters are in doubt;
+    - ``expected_purchases``: the number of purchase days that will really come, a whole number
+      where `calibrate` is not given;
+    - ``expected_spend``: the mean that the customer's spend would show in the long run;
+    - ``clv``: the margin that will really come, less `cost`.
+
     Raises
     ------
     MissingColumnsError, InvalidRowsError
-        If `customers` breaks its contract.
+        If `customers` breaks its contract, or `cost` names no column or one with numbers below 0.
     InvalidArgumentError
-        If a rate or the horizon is outside its range, or the models are of the wrong kind.
+        If a rate, `cost`, `interval` or the horizon is outside its range, the models are of the
+        wrong kind, there is `cost` without `spend`, or `calibrate` is not above 0 or was found
+        for another horizon.
+
+    Warns
+    -----
+    CrmkitWarning
+        If `interval` is asked for where the data leave a parameter open: its part is missing.
 
     Notes
     -----
     ``clv = margin * expected_spend * sum of discount factors of the expected purchases``, with
     the continuous rate ``ln(1 + annual_discount_rate)`` a year.
+
+    A bound has both doubts in it: which parameters are the right ones, and what the customer's own
+    chance brings. The parameters are taken as lognormal about their estimates, with the covariance
+    of the fit, and a few points stand for them. Most customers buy seldom, so that 0 is a common
+    lower bound and the upper one says more; bounds of many customers do not add up, and those of
+    their total are in `crmkit.clv.predict_total`.
+
+    Two things are taken simply. Each amount is discounted by what the customer's expected
+    purchases lose in all, and what is in doubt of the spend parameters is taken as for one who
+    spends as the median customer does.
 
     On a lazy table the distinct histories are collected, scored and joined back where the
     table lives.
@@ -105,6 +156,48 @@ def predict(
           00018     1.00                0.20           35.17  6.68
           00021     0.21                0.20           18.91  3.72
     """
+    if interval is not None:
+        require_level(interval, argument="interval")
+    factor = factor_of(calibrate, horizon_days=horizon_days)
+    scored = score(
+        customers,
+        purchases=purchases,
+        spend=spend,
+        horizon_days=horizon_days,
+        margin=margin,
+        annual_discount_rate=annual_discount_rate,
+        factor=factor,
+    )
+    less = cost_of(scored, like=customers, cost=cost, spend=spend)
+    if interval is not None:
+        scored = with_bounds(
+            scored,
+            like=customers,
+            purchases=purchases,
+            spend=spend,
+            horizon_days=float(horizon_days),
+            interval=interval,
+        )
+        scored = _with_bounds_of_worth(scored, spend=spend, margin=margin, factor=factor, less=less)
+    if spend is not None:
+        scored = scored.with_columns(clv=nw.col("clv") - less).drop(SPEND_DAYS)
+    return _frames.give(scored.drop(DISCOUNTED), like=customers)
+
+
+def score(
+    customers: IntoFrame,
+    *,
+    purchases: Fit,
+    spend: Fit | None,
+    horizon_days: float,
+    margin: float,
+    annual_discount_rate: float,
+    factor: float,
+) -> _frames.Frame:
+    """Append the predictions, costs apart, and what bounds are made of.
+
+    That is `DISCOUNTED` and, with `spend`, `SPEND_DAYS`. Bounds of an earlier look go.
+    """
     require_horizon(horizon_days)
     require_margin(margin)
     require_discount_rate(annual_discount_rate)
@@ -112,17 +205,19 @@ def predict(
     frame = _frames.read(customers, _HISTORY if spend is None else _HISTORY_AND_SPEND)
     require_silent_newcomers(customers, frame)
     scored = _with_purchases(
-        frame,
+        frame.drop(*_BOUNDS, strict=False),
         like=customers,
         model=purchases.model,
         horizon_days=float(horizon_days),
         annual_discount_rate=annual_discount_rate,
     )
+    if factor != 1:
+        scored = scored.with_columns(nw.col("expected_purchases", DISCOUNTED) * factor)
     if spend is not None:
         scored = _with_spend(scored, like=customers, model=spend.model)
-        worth = margin * nw.col("expected_spend") * nw.col(_DISCOUNTED)
+        worth = margin * nw.col("expected_spend") * nw.col(DISCOUNTED)
         scored = scored.with_columns(clv=worth)
-    return _frames.give(scored.drop(_DISCOUNTED), like=customers)
+    return scored
 
 
 def check_kinds(purchases: Fit, spend: Fit | None = None) -> None:
@@ -158,7 +253,7 @@ def _with_purchases(
         return {
             "p_alive": model.probability_alive(*history),
             "expected_purchases": expected,
-            _DISCOUNTED: discounted,
+            DISCOUNTED: discounted,
         }
 
     inputs = ("frequency", "recency", "T")
@@ -171,14 +266,38 @@ def _with_spend(frame: _frames.Frame, *, like: IntoFrame, model: SpendModel) -> 
     The line that leads from a customer's own mean to the expected one depends on the number of
     days only, so a lazy table is joined on whole numbers.
     """
-    usable = (nw.col("frequency") > 0) & (nw.col("monetary_value") > 0)
-    days = nw.when(usable).then(nw.col("frequency")).otherwise(nw.lit(0))
-    own = nw.when(usable).then(nw.col("monetary_value")).otherwise(nw.lit(0.0))
+    days = spend_days()
+    unseen = 1.0 if model.line_of_logs else 0.0  # nothing is added for it
+    own = nw.when(days > 0).then(nw.col("monetary_value")).otherwise(nw.lit(unseen))
 
     def lines(**columns: Floats) -> dict[str, Floats]:
-        return dict(zip(_LINE, model.spend_line(columns[_SPEND_DAYS]), strict=True))
+        return dict(zip(_LINE, model.spend_line(columns[SPEND_DAYS]), strict=True))
 
-    with_days = frame.with_columns(days.alias(_SPEND_DAYS))
-    lined = _frames.with_computed(with_days, like=like, inputs=[_SPEND_DAYS], compute=lines)
+    with_days = frame.with_columns(days.alias(SPEND_DAYS))
+    lined = _frames.with_computed(with_days, like=like, inputs=[SPEND_DAYS], compute=lines)
     start, rise = (nw.col(name) for name in _LINE)
-    return lined.with_columns(expected_spend=start + rise * own).drop(_SPEND_DAYS, *_LINE)
+    expected = (start + rise * own.log()).exp() if model.line_of_logs else start + rise * own
+    return lined.with_columns(expected_spend=expected).drop(*_LINE)
+
+
+def _with_bounds_of_worth(
+    scored: _frames.Frame, *, spend: Fit | None, margin: float, factor: float, less: nw.Expr
+) -> _frames.Frame:
+    """Turn bounds in units of expected spend into money, and scale those of purchases."""
+    purchases = nw.col("expected_purchases_lower", "expected_purchases_upper")
+    if factor != 1:
+        scored = scored.with_columns(purchases * factor)
+    if spend is None:
+        return scored
+    expected = nw.col("expected_purchases")
+    lasting = nw.when(expected > 0).then(nw.col(DISCOUNTED) / expected).otherwise(nw.lit(1.0))
+    unit = nw.col("expected_spend")
+    worth = margin * factor * unit * lasting
+    bounds = ("lower", "upper")
+    money = {
+        f"expected_spend_{b}": unit * nw.col(name) for b, name in zip(bounds, OWN_MEAN, strict=True)
+    }
+    money |= {
+        f"clv_{b}": worth * nw.col(name) - less for b, name in zip(bounds, AMOUNT, strict=True)
+    }
+    return scored.with_columns(**money).drop(*OWN_MEAN, *AMOUNT)

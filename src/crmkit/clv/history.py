@@ -9,7 +9,8 @@ from narwhals.typing import IntoFrame
 
 from crmkit import _frames
 from crmkit._frames import Floats
-from crmkit.tables import SUMMARY
+from crmkit.models.distinct import distinct_rows
+from crmkit.tables import SUMMARY, Table
 
 _PURCHASES: Final = SUMMARY.only("frequency", "recency", "T")
 _SPEND: Final = SUMMARY.only("frequency", "monetary_value")
@@ -28,18 +29,28 @@ def purchase_histories(customers: IntoFrame) -> Histories:
     """Collect `frequency`, `recency` and `T`, held to their contract."""
     frame = _frames.read(customers, _PURCHASES)
     require_silent_newcomers(customers, frame)
-    rows = _frames.counted(frame, _PURCHASES)
-    *columns, weights = (rows[name].to_numpy().astype(float) for name in rows.columns)
-    return Histories(tuple(columns), weights, 0)
+    columns, weights = _distinct(customers, frame, _PURCHASES)
+    return Histories(columns, weights, 0)
 
 
 def spend_histories(customers: IntoFrame) -> Histories:
     """Collect `frequency` and `monetary_value` of those with repeat spend above 0."""
-    rows = _frames.counted(_frames.read(customers, _SPEND), _SPEND)
-    x, z, weights = (rows[name].to_numpy().astype(float) for name in rows.columns)
+    (x, z), weights = _distinct(customers, _frames.read(customers, _SPEND), _SPEND)
     usable = (x > 0) & (z > 0)  # not for NaN: spend is unknown there
     n_left_out = round(float(weights[~usable].sum()))
     return Histories((x[usable], z[usable]), weights[usable], n_left_out)
+
+
+def _distinct(
+    customers: IntoFrame, frame: _frames.Frame, table: Table
+) -> tuple[tuple[Floats, ...], Floats]:
+    """Collect the distinct rows and how many customers each has; a plan does it where it runs."""
+    if not _frames.is_lazy(customers):
+        seen = _frames.collect(frame, *table.column_names)
+        return distinct_rows(*(column.astype(float) for column in seen.values()))
+    rows = _frames.counted(frame, table)
+    *columns, weights = (rows[name].to_numpy().astype(float) for name in rows.columns)
+    return tuple(columns), weights
 
 
 def require_silent_newcomers(customers: IntoFrame, frame: _frames.Frame) -> None:

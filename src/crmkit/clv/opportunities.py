@@ -85,14 +85,13 @@ def opportunities(orders: IntoFrameT, *, as_of: date, every: _time.Period = "mon
     bought = days.filter(nw.col("n_orders") > 0)
     last = _last_complete(as_of, every=every)
     number, first = nw.col("number"), nw.col("first")
-    periods = (
-        bought.select("customer_id", number=_time.period_number(bought, "day", every=every))
-        .unique()
-        .with_columns(first=number.min().over("customer_id"))
-        .with_columns(taken=(number > first) & (number <= last))
-    )
+    numbered = bought.select(
+        "customer_id", number=_time.period_number(bought, "day", every=every)
+    ).unique()
+    periods = _frames.spread(numbered, "customer_id", value=number.min(), into="first")
     customers = (
-        periods.with_columns(
+        periods.with_columns(taken=(number > first) & (number <= last))
+        .with_columns(
             since=nw.when(nw.col("taken")).then(number - first).otherwise(nw.lit(0)),
             taken=nw.col("taken").cast(nw.Int64),
         )

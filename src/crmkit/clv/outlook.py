@@ -88,6 +88,82 @@ def probability_alive(customers: IntoFrameT, *, purchases: Fit, days: float = 0)
     return _with(customers, compute=later)
 
 
+def expected_purchases(customers: IntoFrameT, *, purchases: Fit, horizon_days: float) -> IntoFrameT:
+    """Count the purchase days expected of each customer within the horizon.
+
+    The one column of `crmkit.clv.predict` for plans of stock and staff, without money. It is a
+    mean over all that may come: most customers buy less often, a few much more.
+
+    Parameters
+    ----------
+    customers
+        One row per customer, as made by `crmkit.rfm.summarize`. One who has just come, or will,
+        is a row with a `frequency`, `recency` and `T` of 0.
+    purchases
+        A fitted purchase model.
+    horizon_days
+        How far to look ahead, in days.
+
+    Returns
+    -------
+    The same rows with one more column, which replaces one of that name:
+
+    ======================  =====  ====================================
+    ``expected_purchases``  float  purchase days within the horizon
+    ======================  =====  ====================================
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If `customers` breaks its contract.
+    InvalidArgumentError
+        If the horizon is not above 0 and finite, or `purchases` is no purchase model.
+
+    Notes
+    -----
+    A new customer's first purchase is not counted: the horizon begins after it.
+
+    References
+    ----------
+    The head of each model's file in `crmkit.models` names its paper.
+
+    Examples
+    --------
+    The customers of a shop, and what to expect of each new one in the first year.
+
+    >>> from datetime import date
+    >>> import pandas as pd
+    >>> from crmkit import rfm
+    >>> from crmkit.clv import fit
+    >>> from crmkit.datasets import load_cdnow
+    >>> orders = load_cdnow(sample=True, backend="pandas")
+    >>> customers = rfm.summarize(orders, as_of=date(1997, 9, 30))
+    >>> model = fit(customers, model="pareto_nbd")
+    >>> ahead = expected_purchases(customers, purchases=model, horizon_days=365)
+    >>> columns = ["customer_id", "frequency", "recency", "T", "expected_purchases"]
+    >>> print(ahead[columns].head(3).round(2).to_string(index=False))
+    customer_id  frequency  recency   T  expected_purchases
+          00004          2      213 272                1.86
+          00018          0        0 269                0.14
+          00021          1       12 272                0.22
+    >>> new = pd.DataFrame({"customer_id": ["new"], "frequency": [0], "recency": [0], "T": [0]})
+    >>> ahead = expected_purchases(new, purchases=model, horizon_days=365)
+    >>> print(ahead[columns].round(2).to_string(index=False))
+    customer_id  frequency  recency  T  expected_purchases
+            new          0        0  0                1.48
+    """
+    require_horizon(horizon_days)
+    check_kinds(purchases)
+
+    def ahead(frequency: Floats, recency: Floats, T: Floats) -> dict[str, Floats]:
+        found = purchases.model.expected_purchases(
+            frequency, recency, T, horizon_days=float(horizon_days)
+        )
+        return {"expected_purchases": found}
+
+    return _with(customers, compute=ahead)
+
+
 def purchase_distribution(
     customers: IntoFrameT, *, purchases: Fit, horizon_days: float, most: int = 10
 ) -> IntoFrameT:

@@ -14,6 +14,7 @@ from crmkit._frames import Floats
 from crmkit.clv.fits import Fit
 from crmkit.clv.history import Histories, purchase_histories, spend_histories
 from crmkit.clv.priors import LogNormal, priors
+from crmkit.clv.rates import require_level
 from crmkit.errors import CrmkitWarning, InvalidArgumentError
 from crmkit.models import PURCHASE_MODELS
 from crmkit.models.importance import ImportanceSample, importance_sample, largest_k
@@ -99,9 +100,7 @@ class Posterior:
         level
             Between 0 and 1.
         """
-        if not 0 < level < 1:
-            msg = f"`level` must lie between 0 and 1, got {level!r}.\nWrite 0.9 for 90 %."
-            raise InvalidArgumentError(msg)
+        require_level(level)
         low, high = np.quantile(self.draws, [(1 - level) / 2, (1 + level) / 2], axis=0).tolist()
         return dict(zip(self.names, zip(low, high, strict=True), strict=True))
 

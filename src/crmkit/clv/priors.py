@@ -47,6 +47,7 @@ _POWERS: Final[Mapping[str, Mapping[str, int]]] = {
     "pareto_nbd": {"alpha": 1, "beta": 1},
     "ggompertz_nbd": {"alpha": 1, "b": -1},
     "gamma_gamma": {"v": 1},
+    "lognormal_spend": {"median": 1},
 }
 """The power of a day, or of money, that parameters of a model are measured in."""
 

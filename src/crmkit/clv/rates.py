@@ -1,4 +1,4 @@
-"""The horizons and rates that every look ahead takes, and what they cannot be."""
+"""The horizons, rates and levels that every look ahead takes, and what they cannot be."""
 
 from __future__ import annotations
 
@@ -47,3 +47,10 @@ def rate_per_period(annual_discount_rate: float, *, every: _time.Period) -> floa
     """Turn a rate a year into one a period; compounded over a year they are the same."""
     require_discount_rate(annual_discount_rate)
     return math.expm1(math.log1p(annual_discount_rate) / _PERIODS_A_YEAR[every])
+
+
+def require_level(level: float, *, argument: str = "level") -> None:
+    """Refuse a probability that an interval cannot have, such as one in percent."""
+    if not 0 < level < _WHOLE:
+        msg = f"`{argument}` must lie between 0 and 1, got {level!r}.\nWrite 0.9 for 90 %."
+        raise InvalidArgumentError(msg)

@@ -204,7 +204,7 @@ def full_grid(ledger: _frames.Frame, *, as_of: date, every: _time.Period) -> _fr
     cells = _active_cells(days, every=every)
     calendar = _frames.table_like(_time.calendar(every=every, last=2 * today), like=cells)
     number, oldest = nw.col("number"), nw.col("oldest")
-    seen = calendar.filter(number <= today).join(_oldest(days, every=every), how="cross")
+    seen = calendar.filter(number <= today).join(_oldest(cells), how="cross")
     seen = seen.filter(number >= oldest)
     cohorts = seen.select(number.alias("cohort_number"))
     periods = seen.select((number - oldest).alias("period"))
@@ -230,11 +230,9 @@ def with_cohort_date(frame: _frames.Frame, calendar: _frames.Frame) -> _frames.F
     return frame.join(starts, on="cohort_number")
 
 
-def _oldest(days: _frames.Frame, *, every: _time.Period) -> _frames.Frame:
+def _oldest(cells: _frames.Frame) -> _frames.Frame:
     """Find the period of the first purchase of all."""
-    first = days.filter(nw.col("n_orders") > 0).select(nw.col("day").min())
-    first = first.filter(~nw.col("day").is_null())
-    return first.select(oldest=_time.period_number(first, "day", every=every))
+    return cells.select(oldest=nw.col("cohort_number").min()).filter(~nw.col("oldest").is_null())
 
 
 def _active_cells(days: _frames.Frame, *, every: _time.Period) -> _frames.Frame:
@@ -245,12 +243,15 @@ def _active_cells(days: _frames.Frame, *, every: _time.Period) -> _frames.Frame:
     number, cohort_number, bought = nw.col("number"), nw.col("cohort_number"), nw.col("orders") > 0
     money = [nw.col("amount").sum()] if _frames.has(days, "amount") else []
     since = number - cohort_number
-    return (
+    active = (
         days.with_columns(number=_time.period_number(days, "day", every=every))
         .group_by("customer_id", "number")
         .agg(nw.col("n_orders").sum().alias("orders"), *money)
         .with_columns(bought_number=nw.when(bought).then(number))
-        .with_columns(cohort_number=nw.col("bought_number").min().over("customer_id"))
+    )
+    first = nw.col("bought_number").min()
+    return (
+        _frames.spread(active, "customer_id", value=first, into="cohort_number")
         .filter(~cohort_number.is_null())
         .with_columns(
             cohort_number.cast(nw.Int64),
@@ -267,6 +268,6 @@ def _with_cohort_size(grid: _frames.Frame) -> _frames.Frame:
     """Size the cohorts and number their periods; where nobody came there is no cohort."""
     own = nw.when(nw.col("period") == 0).then(nw.col("customers"))
     sized = grid.with_columns(own=own, number=nw.col("cohort_number") + nw.col("period"))
-    sized = sized.with_columns(cohort_size=nw.col("own").max().over("cohort_number"))
+    sized = _frames.spread(sized, "cohort_number", value=nw.col("own").max(), into="cohort_size")
     known = sized.filter(~nw.col("cohort_size").is_null())
     return known.with_columns(nw.col("cohort_size").cast(nw.Int64))

@@ -40,7 +40,9 @@ def require_good_rows(sheet: Sheet, table: Table, *, key: str) -> None:
 def counts(frame: AnyFrame, rules: Sequence[RowRule]) -> list[int]:
     """Count the rows that each rule finds, all in one pass."""
     tallies = {str(i): rule.rows for i, rule in enumerate(rules) if rule.rows is not None}
-    sums = frame.lazy().select(*(rows.sum().alias(i) for i, rows in tallies.items()))
+    # Some engines add up no flags, and one no unknown ones.
+    ones = {i: rows.fill_null(value=False).cast(nw.Int64) for i, rows in tallies.items()}
+    sums = frame.lazy().select(*(rows.sum().alias(i) for i, rows in ones.items()))
     found = sums.collect().rows(named=True)[0]
     return [int(found.get(str(i)) or 0) for i in range(len(rules))]
 

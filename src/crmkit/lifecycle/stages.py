@@ -170,12 +170,14 @@ def stage_summary(staged: IntoFrameT) -> IntoFrameT:
     sums = {"n_customers": nw.len()}
     if _frames.has(frame, "total_amount"):
         sums["total_amount"] = nw.col("total_amount").sum()
-    counted = frame.group_by("stage").agg(*(sum_.alias(name) for name, sum_ in sums.items()))
+    named = frame.with_columns(nw.col("stage").cast(nw.String))
+    counted = named.group_by("stage").agg(*(sum_.alias(name) for name, sum_ in sums.items()))
     order: dict[str, list[Any]] = {
         "stage": list(STAGES),
         "stage_order": list(range(1, len(STAGES) + 1)),
     }
-    every = counted.join(_frames.table_like(order, like=frame), on="stage", how="full")
+    known = _frames.table_like(order, like=frame).with_columns(nw.col("stage").cast(nw.String))
+    every = counted.join(known, on="stage", how="full")
     shares = {"n_customers": "customer_share", "total_amount": "amount_share"}
     whole = every.select(
         nw.coalesce("stage", "stage_right").alias("stage"),

@@ -30,6 +30,8 @@ from crmkit.models.bg_bb import BGBB
 from crmkit.models.bg_nbd import BGNBD
 from crmkit.models.cnbd_k import BGCNBDK, MBGCNBDK
 from crmkit.models.gamma_gamma import GammaGamma
+from crmkit.models.ggompertz_nbd import GGompertzNBD
+from crmkit.models.lognormal_spend import LognormalSpend
 from crmkit.models.mbg_nbd import MBGNBD
 from crmkit.models.nbd import NBD
 from crmkit.models.pareto_nbd import ParetoNBD
@@ -51,7 +53,9 @@ __all__ = [
     "SPEND_MODELS",
     "ContractModel",
     "Floats",
+    "GGompertzNBD",
     "GammaGamma",
+    "LognormalSpend",
     "MaximumLikelihood",
     "ParetoNBD",
     "PurchaseModel",
@@ -62,6 +66,7 @@ PURCHASE_MODELS: Final[Mapping[str, type[PurchaseModel]]] = MappingProxyType(
     {
         "bg_cnbd_k": BGCNBDK,
         "bg_nbd": BGNBD,
+        "ggompertz_nbd": GGompertzNBD,
         "mbg_cnbd_k": MBGCNBDK,
         "mbg_nbd": MBGNBD,
         "nbd": NBD,
@@ -69,7 +74,9 @@ PURCHASE_MODELS: Final[Mapping[str, type[PurchaseModel]]] = MappingProxyType(
     }
 )
 
-SPEND_MODELS: Final[Mapping[str, type[SpendModel]]] = MappingProxyType({"gamma_gamma": GammaGamma})
+SPEND_MODELS: Final[Mapping[str, type[SpendModel]]] = MappingProxyType(
+    {"gamma_gamma": GammaGamma, "lognormal_spend": LognormalSpend}
+)
 
 CONTRACT_MODELS: Final[Mapping[str, type[ContractModel]]] = MappingProxyType(
     {"sbg": SBG, "bdw": BDW}

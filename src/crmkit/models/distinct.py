@@ -6,11 +6,33 @@ costly is computed for those.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from crmkit.models.arrays import Codes, Floats
 
 _LARGEST_TABLE = 2**22
+_LARGEST_KEY = 2**62
+
+
+def distinct_rows(*columns: Floats) -> tuple[tuple[Floats, ...], Floats]:
+    """Return the distinct rows of some columns, sorted, and how often each occurs."""
+    if not len(columns[0]):
+        return columns, np.zeros(0)
+    packed = _packed(columns)
+    if packed is None:
+        order = np.lexsort(columns[::-1])
+        ordered = [column[order] for column in columns]
+        differs = [np.diff(column, prepend=math.nan) != 0 for column in ordered]
+        first = np.flatnonzero(np.any(differs, axis=0))
+        rows = tuple(column[first] for column in ordered)
+    else:
+        packed.sort()
+        first = np.flatnonzero(np.diff(packed, prepend=-1))
+        rows = _unpacked(packed[first], columns)
+    return rows, np.diff(first, append=len(columns[0])).astype(np.float64)
 
 
 def distinct(values: Floats | Codes) -> tuple[Floats, Codes]:
@@ -33,3 +55,30 @@ def distinct_pairs(first: Floats, second: Floats) -> tuple[Floats, Floats, Codes
     pairs, codes = distinct(first_code * len(seconds) + second_code)
     rows, columns = np.divmod(pairs.astype(np.int64), max(len(seconds), 1))
     return firsts[rows], seconds[columns], codes
+
+
+def _packed(columns: Sequence[Floats]) -> Codes | None:
+    """Write each row as one whole number in the same order; None if it has no room for them.
+
+    One such column is sorted in a tenth of the time that three take.
+    """
+    room, key = 1, np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        low, high = column.min(), column.max()
+        room *= int(high) + 1 if 0 <= low <= high < _LARGEST_KEY else _LARGEST_KEY
+        if room >= _LARGEST_KEY:
+            return None
+        whole = column.astype(np.int64)
+        if (whole != column).any():
+            return None
+        key = key * (int(high) + 1) + whole
+    return key
+
+
+def _unpacked(keys: Codes, columns: Sequence[Floats]) -> tuple[Floats, ...]:
+    """Turn the whole numbers back into rows."""
+    found = []
+    for column in reversed(columns):
+        keys, value = np.divmod(keys, int(column.max()) + 1)
+        found.append(value.astype(np.float64))
+    return tuple(reversed(found))

@@ -197,7 +197,7 @@ class DropoutAfterPurchase:
                 purchases,
                 horizon_days=horizon_days,
                 annual_discount_rate=annual_discount_rate,
-                bend_days=self.alpha,
+                bend_days=self.alpha / (self.r + 1),
             )
             worth += weight * if_alive[of_row]
         return worth * self.probability_alive(x, t_x, T)

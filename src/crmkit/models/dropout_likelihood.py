@@ -16,20 +16,28 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crmkit.models.arrays import Floats
-from crmkit.models.distinct import distinct
+from crmkit.models.arrays import Codes, Floats
+from crmkit.models.by_group import (
+    ByGroup,
+    GroupedLikelihood,
+    cells,
+    own,
+    summed,
+    summed_products,
+)
 from crmkit.models.gamma_ratio import digamma_rising, log_rising, trigamma_rising
 from crmkit.models.purchases_ahead import stage_weights
-
-Derivatives = tuple[float, Floats, Floats]
-"""A value, its gradient and its Hessian."""
 
 _ROWS_AT_ONCE = 4096
 """Keeps a block of rows within a processor's cache."""
 
 
-class DropoutLikelihood:
-    """Total log-likelihood with its derivatives by the logs of r, alpha, a, b."""
+class DropoutLikelihood(GroupedLikelihood):
+    """Total log-likelihood with its derivatives by the logs of r, alpha, a, b.
+
+    `group` numbers groups of customers from 0, each with parameters of its own; without it all
+    customers are one.
+    """
 
     def __init__(
         self,
@@ -40,74 +48,113 @@ class DropoutLikelihood:
         *,
         may_leave_at_first: bool,
         k: int = 1,
+        group: Codes | None = None,
     ) -> None:
         self._k = k
-        counts, of_count = distinct(x)
+        self._n_groups = 1 if group is None else int(group.max(initial=0)) + 1
+        if group is not None:
+            order = np.argsort(group, kind="stable")
+            x, t_x, T, weights = (column[order] for column in (x, t_x, T, weights))
+            group = group[order]
+        counts, self._count_group, of_count = cells(x, group)
         self._arrivals = k * counts
         self._occasions = counts + 1 if may_leave_at_first else counts
-        self._n_of_count = np.bincount(of_count, weights)
-        self._ages, of_age = distinct(T)
+        self._n_of_count = np.bincount(of_count, weights).astype(np.float64)
+        self._ages, self._age_group, of_age = cells(T, group)
         self._n_of_age = np.bincount(of_age, weights)
         self._arrivals_of_age = np.bincount(of_age, weights * k * x)
         kept = (self._occasions > 0)[of_count] if k == 1 else np.ones(len(x), np.bool_)
         self._n = weights[kept]
         self._of_count, self._of_age = of_count[kept], of_age[kept]
-        self._last_ages, self._of_last_age = distinct(t_x[kept])
+        self._group = self._age_group[self._of_age]
+        last = cells(t_x[kept], None if group is None else self._group)
+        self._last_ages, self._last_group, self._of_last_age = last
 
-    def __call__(self, log_parameters: Floats, /) -> Derivatives:
-        """Value, gradient and Hessian, each summed over customers."""
-        r, alpha, a, b = np.exp(log_parameters).tolist()
-        stayed = self._stayed(r, alpha, a, b)
-        not_alive = self._not_alive(r, alpha, a, b)
+    def by_group(self, log_parameters: Floats, /) -> ByGroup:
+        """Value, gradient and Hessian of each group."""
+        parameters = np.exp(log_parameters)
+        stayed, not_alive = self._stayed(parameters), self._not_alive(parameters)
         return stayed[0] + not_alive[0], stayed[1] + not_alive[1], stayed[2] + not_alive[2]
 
-    def _stayed(self, r: float, alpha: float, a: float, b: float) -> Derivatives:
+    def _stayed(self, parameters: Floats) -> ByGroup:
         """Log-likelihood as if all had stayed and just bought, by distinct x and distinct T."""
-        arrivals, n, stays = self._arrivals, self._n_of_count, self._occasions
-        rise = n @ (log_rising(r, arrivals) + log_rising(b, stays) - log_rising(a + b, stays))
-        r_1, r_2 = n @ digamma_rising(r, arrivals), n @ trigamma_rising(r, arrivals)
-        b_1, ab_1 = (n @ digamma_rising(z, stays) for z in (b, a + b))
-        b_2, ab_2 = (n @ trigamma_rising(z, stays) for z in (b, a + b))
-        log_age, past = np.log1p(self._ages / alpha), self._ages / (alpha + self._ages)
-        n_logs, n_past = self._n_of_age @ log_age, self._n_of_age @ past
-        arrival_logs = self._arrivals_of_age @ (np.log(alpha) + log_age)
-        arrivals_ahead = self._arrivals_of_age @ (1 - past)
-        bend = (r * self._n_of_age + self._arrivals_of_age) @ (past * (1 - past))
-        gradient = np.array(
+        r, _, a, b = parameters
+        rise, r_1, r_2, b_1, b_2, ab_1, ab_2 = self._rises(parameters)
+        n_logs, arrival_logs, n_past, arrivals_ahead, bend = self._ageing(parameters)
+        gradient = np.stack(
             [r * (r_1 - n_logs), r * n_past - arrivals_ahead, -a * ab_1, b * (b_1 - ab_1)]
         )
-        hessian = np.diag(gradient)
+        hessian = np.zeros((4, *gradient.shape))
+        hessian[range(4), range(4)] = gradient
         hessian[0, 0] += r * r * r_2
         hessian[0, 1] = hessian[1, 0] = r * n_past
         hessian[1, 1] = -bend
         hessian[2, 2] -= a * a * ab_2
         hessian[2, 3] = hessian[3, 2] = -a * b * ab_2
         hessian[3, 3] += b * b * (b_2 - ab_2)
-        return float(rise - r * n_logs - arrival_logs), gradient, hessian
+        return rise - r * n_logs - arrival_logs, gradient, hessian
 
-    def _not_alive(self, r: float, alpha: float, a: float, b: float) -> Derivatives:
+    def _rises(self, parameters: Floats) -> Floats:
+        """Sum the gamma functions: their logs, then slopes and bends by r, b and a + b."""
+        r, _, a, b = own(parameters, self._count_group)
+        arrivals, stays = self._arrivals, self._occasions
+        rises = np.stack(
+            [
+                log_rising(r, arrivals) + log_rising(b, stays) - log_rising(a + b, stays),
+                digamma_rising(r, arrivals),
+                trigamma_rising(r, arrivals),
+                digamma_rising(b, stays),
+                trigamma_rising(b, stays),
+                digamma_rising(a + b, stays),
+                trigamma_rising(a + b, stays),
+            ]
+        )
+        return summed(rises, self._n_of_count, self._count_group, self._n_groups)
+
+    def _ageing(self, parameters: Floats) -> Floats:
+        """Sum what the ages add: logs by customer and by arrival, slopes of both, and bend."""
+        r, alpha, _, _ = own(parameters, self._age_group)
+        n, arrivals = self._n_of_age, self._arrivals_of_age
+        log_age, past, bend = _by_age(self._ages, alpha)
+        ageing = [
+            (log_age, n),
+            (np.log(alpha) + log_age, arrivals),
+            (past, n),
+            (1 - past, arrivals),
+            (bend, r * n + arrivals),
+        ]
+        return np.stack([summed(*each, self._age_group, self._n_groups) for each in ageing])
+
+    def _not_alive(self, parameters: Floats) -> ByGroup:
         """Minus log P(alive), in blocks of rows that fit a processor's cache."""
+        r, _, a, b = own(parameters, self._count_group)
         staying = b + np.maximum(self._occasions - 1, 0)
         log_odds = np.where(self._occasions > 0, np.log(staying / a), np.inf)
         by_count = np.stack([log_odds, r + self._arrivals, b / staying])
-        by_age, by_last_age = _by_age(self._ages, alpha), _by_age(self._last_ages, alpha)
-        value, gradient, hessian = 0.0, np.zeros(4), np.zeros((4, 4))
+        by_age = _by_age(self._ages, own(parameters[1], self._age_group))
+        by_last_age = _by_age(self._last_ages, own(parameters[1], self._last_group))
+        found = tuple(np.zeros((*[4] * order, self._n_groups)) for order in range(3))
         for start in range(0, len(self._n), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            counts, age = by_count[:, self._of_count[rows]], self._of_age[rows]
-            last_age = self._of_last_age[rows]
-            silence = by_age[:, age] - by_last_age[:, last_age]
+            age, last_age = self._of_age[rows], self._of_last_age[rows]
+            group = self._group[rows]
+            counts, silence = by_count[:, self._of_count[rows]], by_age[:, age]
+            silence -= by_last_age[:, last_age]
+            r, alpha, _, _ = own(parameters, group)
             waiting = None
             if self._k > 1:
                 T = self._ages[age]
                 share = (T - self._last_ages[last_age]) / (alpha + T)
                 waiting = _waiting(self._k, r, counts[1], share, alpha / (alpha + T))
-            block = _not_alive_rows(r, self._n[rows], counts, silence, waiting)
-            value, gradient, hessian = (
-                value + block[0],
-                gradient + block[1],
-                hessian + block[2],
+            # Rows are sorted by group, so that a block holds few of them, one after the other.
+            first, n_groups = int(group[0]), int(group[-1] - group[0]) + 1
+            groups = group - first, n_groups
+            block = _not_alive_rows(
+                r, self._n[rows], counts, silence, waiting=waiting, groups=groups
             )
+            for total, part in zip(found, block, strict=True):
+                total[..., first : first + n_groups] += part
+        value, gradient, hessian = found
         return value, gradient, hessian
 
 
@@ -120,7 +167,7 @@ class _Waiting(NamedTuple):
     """By log r twice, by both, by log alpha twice."""
 
 
-def _waiting(k: int, r: float, shape: Floats, share: Floats, unseen: Floats) -> _Waiting:
+def _waiting(k: int, r: Floats, shape: Floats, share: Floats, unseen: Floats) -> _Waiting:
     """Sum over the arrivals j that may have come since the last purchase."""
     weights = stage_weights(k, shape, share)
     total = weights.sum(axis=0)
@@ -137,15 +184,21 @@ def _waiting(k: int, r: float, shape: Floats, share: Floats, unseen: Floats) -> 
     return _Waiting(np.log(total), np.stack([mean_r, mean_alpha]), np.stack(bends))
 
 
-def _by_age(age: Floats, alpha: float) -> Floats:
+def _by_age(age: Floats, alpha: Floats) -> Floats:
     """Log(1 + age / alpha), its slope by -log(alpha), and that one's bend."""
     past = age / (alpha + age)
     return np.stack([np.log1p(age / alpha), past, past * (1 - past)])
 
 
 def _not_alive_rows(
-    r: float, n: Floats, by_count: Floats, silence: Floats, waiting: _Waiting | None
-) -> Derivatives:
+    r: Floats,
+    n: Floats,
+    by_count: Floats,
+    silence: Floats,
+    *,
+    waiting: _Waiting | None,
+    groups: tuple[Codes, int],
+) -> ByGroup:
     """Minus log P(alive) summed over rows, with its derivatives, and the weight of waiting."""
     log_odds_new, rate, b_share = by_count
     silent, silent_slope, silent_bend = silence
@@ -158,18 +211,16 @@ def _not_alive_rows(
     slopes = np.stack([-r * silent, rate * silent_slope, np.full_like(n, -1), b_share])
     if waiting is not None:
         slopes[:2] += waiting.slopes
-    gradient = -slopes @ dead
-    hessian = (slopes * (dead * (1 - p_dead))) @ slopes.T
-    hessian[0, 0] += r * (dead @ silent)
-    hessian[0, 1] -= r * (dead @ silent_slope)
-    hessian[1, 1] += (dead * rate) @ silent_bend
-    hessian[3, 3] -= dead @ (b_share * (1 - b_share))
-    value = float(n @ (np.log1p(odds) - np.minimum(log_odds, 0)))
+    gradient = -summed(slopes, dead, *groups)
+    hessian = summed_products(slopes, dead * (1 - p_dead), *groups)
+    hessian[0, 0] += summed(r * silent, dead, *groups)
+    hessian[0, 1] -= summed(r * silent_slope, dead, *groups)
+    hessian[1, 1] += summed(rate * silent_bend, dead, *groups)
+    hessian[3, 3] -= summed(b_share * (1 - b_share), dead, *groups)
+    value = summed(np.log1p(odds) - np.minimum(log_odds, 0), n, *groups)
     if waiting is not None:
-        value += float(n @ waiting.value)
-        gradient[:2] += waiting.slopes @ n
-        hessian[0, 0] += waiting.bends[0] @ (n - dead)
-        hessian[0, 1] += waiting.bends[1] @ (n - dead)
-        hessian[1, 1] += waiting.bends[2] @ (n - dead)
+        value += summed(waiting.value, n, *groups)
+        gradient[:2] += summed(waiting.slopes, n, *groups)
+        hessian[[0, 0, 1], [0, 1, 1]] += summed(waiting.bends, n - dead, *groups)
     hessian[1, 0] = hessian[0, 1]
     return value, gradient, hessian

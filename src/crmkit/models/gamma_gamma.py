@@ -18,18 +18,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import astuple, dataclass, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
-from scipy.special import gammaln, polygamma, psi
+from scipy.special import betainc, gammaincc, gammaln, polygamma, psi
 
 from crmkit.errors import FitError, InvalidArgumentError
-from crmkit.models.arrays import Floats
+from crmkit.models.arrays import Codes, Floats
+from crmkit.models.by_group import ByGroup, GroupedLikelihood, cells, own, summed
 from crmkit.models.distinct import distinct
 from crmkit.models.gamma_ratio import digamma_rising, log_rising, trigamma_rising
 from crmkit.models.search import Limit, MaximumLikelihood, maximize
 
 _NAMES = ("p", "q", "v")
+
+_TINIEST = 1e-300
 
 _LIMITS = (
     Limit({"p up", "q up"}, "All customers spend the same amount every time."),
@@ -49,6 +52,8 @@ class GammaGamma:
 
     `v` is in the currency of the data; `p` and `q` are pure numbers.
     """
+
+    line_of_logs: ClassVar[bool] = False
 
     p: float
     q: float
@@ -140,40 +145,82 @@ class GammaGamma:
         start, rise = self.spend_line(x)
         return start + np.where(x > 0, rise * z, 0.0)
 
+    def amount_distribution(self, x: Floats, z: Floats, /, days: Floats, amount: Floats) -> Floats:
+        """Probability that so many further purchase days bring no more than `amount` in all.
 
-class GammaGammaLikelihood:
-    """Total log-likelihood with its derivatives by the logs of p, q, v."""
+        The total of n days, divided by v + x z, is Beta prime with p n and q + p x.
+        """
+        share = amount / (amount + self._scale(x, z))
+        return betainc(self.p * days, self.q + self.p * x, share)
 
-    def __init__(self, x: Floats, z: Floats, weights: Floats) -> None:
+    def mean_distribution(self, x: Floats, z: Floats, /, amount: Floats) -> Floats:
+        """Probability that a customer's own mean spend, p / nu, is no more than `amount`."""
+        return gammaincc(self.q + self.p * x, self.p * self._scale(x, z) / amount)
+
+    def second_moments(self, x: Floats, /) -> tuple[Floats, Floats]:
+        """Mean square of the customer's own mean and of a day's amount.
+
+        Both in units of the square of expected spend; infinite where q + p x is 2 or less.
+        """
+        above = self.q + self.p * x - 2
+        of_mean = 1 + np.where(above > 0, 1 / np.maximum(above, _TINIEST), np.inf)
+        return of_mean, of_mean * (1 + 1 / self.p)
+
+    def _scale(self, x: Floats, z: Floats) -> Floats:
+        """Give v + x z: what is known of nu is Gamma with q + p x and this."""
+        return self.v + np.where(x > 0, x * z, 0.0)
+
+
+class GammaGammaLikelihood(GroupedLikelihood):
+    """Total log-likelihood with its derivatives by the logs of p, q, v.
+
+    `group` numbers groups of customers from 0, each with parameters of its own; without it all
+    customers are one.
+    """
+
+    def __init__(
+        self, x: Floats, z: Floats, weights: Floats, *, group: Codes | None = None
+    ) -> None:
+        self._n_groups = 1 if group is None else int(group.max(initial=0)) + 1
+        self._group = np.zeros(len(x), np.int64) if group is None else group
         self._n, self._total, self._x = weights, x * z, x
-        self._log_z = float(weights @ np.log(z))
-        self._counts, of_count = distinct(x)
-        self._n_of_count = np.bincount(of_count, weights)
+        self._log_z = np.log(z)
+        self._counts, self._count_group, of_count = cells(x, group)
+        self._n_of_count = np.bincount(of_count, weights).astype(np.float64)
 
-    def __call__(self, log_parameters: Floats, /) -> tuple[float, Floats, Floats]:
-        """Value, gradient and Hessian, each summed over customers."""
-        p, q, v = np.exp(log_parameters).tolist()
-        n, shape = self._n_of_count, p * self._counts
-        own = self._n * (p * self._x)
+    def by_group(self, log_parameters: Floats, /) -> ByGroup:
+        """Value, gradient and Hessian of each group."""
+        parameters, rows = np.exp(log_parameters), (self._group, self._n_groups)
+        rising, by_p, by_q, by_p_twice, by_both, by_q_twice = self._risings(parameters)
+        p, q, v = own(parameters, self._group)
+        n, days = self._n, self._n * (p * self._x)
         y = self._total / v
         rest = 1 / (1 + y)
-        log_over, log_y = np.log1p(y), np.log1p(1 / y)
-        by_p = shape * digamma_rising(shape, q)
-        by_q = psi(shape + q) - psi(q)
-        value = n @ (log_rising(shape, q) - gammaln(q)) - own @ log_y - q * (self._n @ log_over)
-        drawn = (self._n * y) @ rest
-        gradient = np.array(
-            [
-                n @ by_p - own @ log_y,
-                q * (n @ by_q - self._n @ log_over),
-                q * drawn - own @ rest,
-            ]
-        )
-        hessian = np.diag([gradient[0], gradient[1], 0.0])
-        hessian[0, 0] += n @ (shape**2 * trigamma_rising(shape, q))
-        hessian[0, 1] = hessian[1, 0] = q * (n @ (shape * polygamma(1, shape + q)))
-        hessian[0, 2] = hessian[2, 0] = -(own @ rest)
-        hessian[1, 1] += q * q * (n @ (polygamma(1, shape + q) - polygamma(1, q)))
+        over, own_logs = summed(np.log1p(y), n, *rows), summed(np.log1p(1 / y), days, *rows)
+        drawn, own_rest = summed(rest, n * y, *rows), summed(rest, days, *rows)
+        bend = summed(y * rest**2, days + q * n, *rows)
+        q = parameters[1]
+        value = rising - own_logs - q * over - summed(self._log_z, n, *rows)
+        gradient = np.stack([by_p - own_logs, q * (by_q - over), q * drawn - own_rest])
+        hessian = np.empty((3, *gradient.shape))
+        hessian[0, 0] = gradient[0] + by_p_twice
+        hessian[0, 1] = hessian[1, 0] = q * by_both
+        hessian[0, 2] = hessian[2, 0] = -own_rest
+        hessian[1, 1] = gradient[1] + q * q * by_q_twice
         hessian[1, 2] = hessian[2, 1] = q * drawn
-        hessian[2, 2] = -((own + q * self._n) @ (y * rest**2))
-        return float(value - self._log_z), gradient, hessian
+        hessian[2, 2] = -bend
+        return value, gradient, hessian
+
+    def _risings(self, parameters: Floats) -> Floats:
+        """Sum the logs of the beta functions of p x and q, their slopes and bends."""
+        p, q, _ = own(parameters, self._count_group)
+        shape = p * self._counts
+        risings = [
+            log_rising(shape, q) - gammaln(q),
+            shape * digamma_rising(shape, q),
+            psi(shape + q) - psi(q),
+            shape**2 * trigamma_rising(shape, q),
+            shape * polygamma(1, shape + q),
+            polygamma(1, shape + q) - polygamma(1, q),
+        ]
+        return summed(np.stack(risings), self._n_of_count, self._count_group, self._n_groups)

@@ -36,7 +36,7 @@ from crmkit.models.discounting import discounted
 from crmkit.models.distinct import distinct, distinct_pairs
 from crmkit.models.gamma_ratio import log_rising
 from crmkit.models.leaving_first import log_leaving_first
-from crmkit.models.negative_binomial import exactly
+from crmkit.models.negative_binomial import one_by_one
 from crmkit.models.pareto_nbd_likelihood import ParetoNBDLikelihood
 from crmkit.models.search import Limit, MaximumLikelihood, maximize
 
@@ -191,7 +191,7 @@ class ParetoNBD:
             lambda days: self._active_days(ages, days),
             horizon_days=horizon_days,
             annual_discount_rate=annual_discount_rate,
-            bend_days=self.beta + float(ages.min(initial=math.inf)) if len(ages) else 1.0,
+            bend_days=(self.beta + float(ages.min(initial=0.0))) / (self.s + 1),
         )
         rate = (self.r + x) / (self.alpha + T)
         return self.probability_alive(x, t_x, T) * rate * active_days[of_age]
@@ -263,7 +263,7 @@ class ParetoNBD:
         days = np.append(days, np.full_like(calm, horizon_days), axis=1)
         leaves = np.append(leaves, np.exp(log_stay), axis=1)
         return np.stack(
-            [(leaves * exactly(n, shape, days / scale)).sum(axis=1) for n in range(most + 1)],
+            [(leaves * chance).sum(axis=1) for chance in one_by_one(most, shape, days / scale)],
             axis=1,
         )
 

@@ -7,7 +7,7 @@ Ages are in days. All columns of one call have one length, a row for each custom
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -87,6 +87,9 @@ class PurchaseModel(Protocol):
 class SpendModel(Protocol):
     """How much customers spend on a purchase day."""
 
+    line_of_logs: ClassVar[bool]
+    """Whether `spend_line` gives the log of expected spend, from the log of one's own mean."""
+
     @classmethod
     def fit(
         cls, x: Floats, z: Floats, /, *, weights: Floats | None = None
@@ -104,11 +107,36 @@ class SpendModel(Protocol):
         ...
 
     def spend_line(self, x: Floats, /) -> tuple[Floats, Floats]:
-        """Give expected spend as a line in one's own mean: start and rise; NaN is unknown."""
+        """Give expected spend as a line in one's own mean: start and rise; NaN is unknown.
+
+        Where `line_of_logs`, expected spend is ``exp(start + rise * log(z))``.
+        """
         ...
 
     def expected_spend(self, x: Floats, z: Floats, /) -> Floats:
         """Mean spend expected of each customer's future purchase days; NaN is unknown."""
+        ...
+
+    def amount_distribution(self, x: Floats, z: Floats, /, days: Floats, amount: Floats) -> Floats:
+        """Probability that so many further purchase days bring no more than `amount` in all.
+
+        The arrays may be of any shapes that go together; `amount` is above 0. In units of
+        expected spend it must not depend on `z`.
+        """
+        ...
+
+    def mean_distribution(self, x: Floats, z: Floats, /, amount: Floats) -> Floats:
+        """Probability that a customer's own mean spend is no more than `amount`.
+
+        As for `amount_distribution`.
+        """
+        ...
+
+    def second_moments(self, x: Floats, /) -> tuple[Floats, Floats]:
+        """Mean square of the customer's own mean, and of the amount of a purchase day.
+
+        Both in units of the square of expected spend; infinite where there is none.
+        """
         ...
 
 

@@ -10,6 +10,7 @@ from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit import _frames
 from crmkit.clv import Fit
+from crmkit.models import PURCHASE_MODELS
 from crmkit.pipeline.result import Settings
 
 _LATE: Final = ("at risk", "lapsing")
@@ -109,7 +110,8 @@ def key_figures(
         figures.append(_Figure("prospects", n_prospects, "people", "customers", meaning))
     if backtest is not None:
         meaning = f"of purchases after {settings.split}, forecast from the time before"
-        error = _frames.reopen(backtest).select("purchases_error").collect().row(0)[0]
+        of_model = _frames.reopen(backtest).filter(nw.col("method").is_in(list(PURCHASE_MODELS)))
+        error = of_model.select("purchases_error").collect().row(0)[0]
         figures.append(_Figure("forecast error", error, "share", "backtest", meaning))
     return _as_table(figures, like=customers)
 

@@ -13,12 +13,12 @@ from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit import _frames, _time, churn, clv, cohorts, lifecycle, rfm, tiers
 from crmkit import actions as plans
+from crmkit.clv.backtests import backtest_and_calibration
+from crmkit.clv.trials import WITH_MONEY
 from crmkit.errors import CrmkitWarning, FitError, InvalidArgumentError
 from crmkit.pipeline.figures import action_summary, key_figures, parameters
 from crmkit.pipeline.result import Kept, Result, Settings
-from crmkit.tables import LEDGER
 
-_WITH_MONEY: Final = LEDGER.only("customer_id", "date", "amount")
 _OWN_PACE: Final = (
     "customer_id",
     "mean_gap_days",
@@ -43,6 +43,7 @@ _ON_THE_CALL_LIST: Final = (
     "total_amount",
 )
 _CALLS: Final = 100
+_MODEL: Final = "bg_nbd"
 
 Step = Callable[[str], None]
 
@@ -174,7 +175,7 @@ def run(
 
 def _middle(orders: IntoFrame, as_of: date) -> date:
     """Halve the time from the first row of the ledger to `as_of`."""
-    ledger = _frames.read(orders, _WITH_MONEY)
+    ledger = _frames.read(orders, WITH_MONEY)
     seen = ledger.filter(_time.until(ledger, as_of))
     first = seen.select(_time.day_number(seen, "date").min().alias("first")).collect()
     number = first["first"].drop_nulls().to_list()
@@ -193,7 +194,7 @@ def _valued(
     breakpoints = rfm.breakpoints(customers)
     segmented = rfm.segment(rfm.score(customers, breakpoints=breakpoints))
     step("fitting lifetime value")
-    purchases = clv.fit(segmented, model="bg_nbd")
+    purchases = clv.fit(segmented, model=_MODEL)
     spend = clv.fit(segmented, model="gamma_gamma")
     step("predicting lifetime value")
     valued = clv.predict(
@@ -228,8 +229,7 @@ def _tested(
     """Hold the forecast against the held-out days, or say why that cannot be done."""
     split, as_of = settings.split, settings.as_of
     try:
-        backtest = clv.backtest(orders, splits=[split], as_of=as_of)
-        return backtest, clv.calibration(orders, split=split, as_of=as_of), ()
+        return *backtest_and_calibration(orders, split=split, as_of=as_of, model=_MODEL), ()
     except FitError as error:
         return None, None, (f"The forecast could not be tested on held-out days. {error}",)
 

@@ -60,8 +60,8 @@ class Result(Generic[IntoFrameT]):
     models
         One row per fitted parameter: `model`, `parameter`, `estimate`, `standard_error`.
     backtest, calibration
-        See `crmkit.clv.backtest` and `crmkit.clv.calibration`; None where nobody had come back
-        by the split.
+        See `crmkit.clv.backtest`, whose `seconds` are left out so that two runs give the same,
+        and `crmkit.clv.calibration`; None where nobody had come back by the split.
     kept
         The fitted values behind the tables.
     settings

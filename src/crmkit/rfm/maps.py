@@ -124,6 +124,10 @@ def check_map(segments: MapName | IntoFrame, *, n: int = 5) -> Any:  # noqa: ANN
     names = ("problem", "rfm_code", "segment", "detail")
     findings = list(_findings(read_rules(segments), n=n))
     columns = {name: [finding[i] for finding in findings] for i, name in enumerate(names)}
+    if not isinstance(segments, str) and _frames.is_lazy(segments):
+        plan = _frames.table_like(columns, like=_frames.reopen(segments))
+        typed = plan.with_columns(nw.col(name).cast(nw.String) for name in names)
+        return _frames.give(typed, like=segments)
     backend = _backend(segments)
     # Told that a column is text, pandas 2 writes None as text too.
     untyped = findings and backend in ("pandas", nw.Implementation.PANDAS)
@@ -177,7 +181,7 @@ def _findings(rules: Rules, *, n: int) -> Iterator[tuple[str, str | None, str, s
 
 
 def _backend(segments: str | IntoFrame) -> EagerAllowed:
-    if isinstance(segments, str) or _frames.is_lazy(segments):
+    if isinstance(segments, str):
         return "polars"
     return cast("EagerAllowed", _frames.open_table(segments, SEGMENT_RANGES).implementation)
 

