@@ -93,8 +93,8 @@ def purchases(build: Callable[[Company], Any]) -> Callable[[Company, np.random.G
         truth = build(company)
         oldest = int(rng.integers(100, 1500))
         ages = rng.integers(oldest // 2, oldest, N_CUSTOMERS).astype(np.float64)
-        x, t_x, T = summarized(*truth.simulate(ages, rng=rng), ages)
-        return truth, (x, t_x, T)
+        customer, age = truth.simulate(ages, rng=rng)
+        return truth, summarized(customer, age, ages)
 
     return draw
 
