@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from narwhals.typing import IntoFrame
 from scipy.special import ndtri
 
+from crmkit.clv.covariates import Asked, Covariate
 from crmkit.clv.history import purchase_histories, spend_histories
+from crmkit.clv.known_beforehand import fit_with
+from crmkit.clv.priors import LogNormal
 from crmkit.clv.rates import require_level
 from crmkit.errors import CrmkitWarning, InvalidArgumentError
 from crmkit.models import PURCHASE_MODELS, SPEND_MODELS
@@ -40,11 +44,14 @@ class Fit:
     n_left_out
         Customers that the fit could not use: for spend, those without a repeat purchase or
         with repeat spend of zero or less. A prediction gives them the population's mean.
+    covariates
+        Columns that move the parameters of a customer, with the levels that the fit has seen.
     """
 
     name: str
     likelihood: MaximumLikelihood[Any]
     n_left_out: int = 0
+    covariates: tuple[Covariate, ...] = ()
 
     def __repr__(self) -> str:
         """Show the model, its estimates in four digits, and how well it fits."""
@@ -56,13 +63,22 @@ class Fit:
 
     @property
     def model(self) -> Any:  # noqa: ANN401 - a purchase or a spend model
-        """The fitted model itself, with its formulas as methods."""
+        """The fitted model itself, with its formulas as methods.
+
+        With covariates, that of a customer for whom all numbers are 0 and all texts at their
+        first level.
+        """
         return self.likelihood.model
 
     @property
     def estimates(self) -> dict[str, float]:
-        """Each parameter by its name in the literature; times are in days."""
-        return asdict(self.model)
+        """Each parameter by its name in the literature, in days, and each coefficient.
+
+        A coefficient is named as "purchases: age" or "dropout: channel=web".
+        """
+        coefficients = self.likelihood.coefficients
+        names = self.likelihood.names[len(self.likelihood.names) - len(coefficients) :]
+        return asdict(self.model) | dict(zip(names, coefficients, strict=True))
 
     @property
     def standard_errors(self) -> dict[str, float | None]:
@@ -73,7 +89,8 @@ class Fit:
     def intervals(self, *, level: float = 0.9) -> dict[str, tuple[float, float] | None]:
         """Give bounds that hold each parameter with this confidence; None as in standard errors.
 
-        They are symmetric on the log scale, so that they stay inside a parameter's domain.
+        They are symmetric on the log scale, so that they stay inside a parameter's domain; those
+        of coefficients, which may be of either sign, are symmetric as they are.
 
         Parameters
         ----------
@@ -84,10 +101,15 @@ class Fit:
         width = float(ndtri((1 + level) / 2))
         errors = zip(self.likelihood.names, self.likelihood.standard_errors_log, strict=True)
         found: dict[str, tuple[float, float] | None] = dict.fromkeys(self.estimates)
+        parameters = asdict(self.model)
         for name, error in errors:
-            if error is not None:
-                estimate, factor = self.estimates[name], math.exp(width * error)
-                found[name] = (estimate / factor, estimate * factor)
+            if error is None:
+                continue
+            estimate, reach = self.estimates[name], width * error
+            if name in parameters:
+                found[name] = (estimate / math.exp(reach), estimate * math.exp(reach))
+            else:
+                found[name] = (estimate - reach, estimate + reach)
         return found
 
     @property
@@ -103,7 +125,7 @@ class Fit:
     @property
     def n_parameters(self) -> int:
         """How many numbers the fit chose, the k of a CNBD among them."""
-        return len(fields(self.model))
+        return len(fields(self.model)) + len(self.likelihood.coefficients)
 
     @property
     def aic(self) -> float:
@@ -126,6 +148,7 @@ class Fit:
             {
                 "name": self.name,
                 "n_left_out": self.n_left_out,
+                "covariates": [asdict(each) for each in self.covariates],
                 "likelihood": self.likelihood.to_dict(),
             }
         )
@@ -143,7 +166,8 @@ class Fit:
         likelihood = MaximumLikelihood.from_dict(
             kept["likelihood"], build=_model_class(kept["name"])
         )
-        return cls(kept["name"], likelihood, kept["n_left_out"])
+        covariates = tuple(map(Covariate.from_dict, kept.get("covariates", ())))
+        return cls(kept["name"], likelihood, kept["n_left_out"], covariates)
 
 
 def read_fit(text: str) -> dict[str, Any]:
@@ -157,7 +181,14 @@ def read_fit(text: str) -> dict[str, Any]:
     return dict(kept)
 
 
-def fit(customers: IntoFrame, *, model: str) -> Fit:
+def fit(
+    customers: IntoFrame,
+    *,
+    model: str,
+    covariates: Asked | None = None,
+    penalty: float = 0.0,
+    prior: Mapping[str, LogNormal] | None = None,
+) -> Fit:
     """Learn from all customers' histories how they buy and leave, or how they spend.
 
     Purchase models take it that customers buy at random and that nobody says goodbye; a strong
@@ -183,6 +214,19 @@ def fit(customers: IntoFrame, *, model: str) -> Fit:
         ``gamma_gamma``      spend, where few customers pay very much; the usual choice
         ``lognormal_spend``  spend that varies by factors, with fewer very large amounts
         ===================  ============================================================
+    covariates
+        Columns of `customers` that were known when the customer came, such as the channel:
+        numbers, true and false, or text of at most 50 levels. A list moves each process by each
+        column; ``{"purchases": [...], "dropout": [...]}`` says which, and a column under "both"
+        moves the two by one coefficient. Spend models have the one process "spend". `nbd` and
+        the CNBD-k take none.
+    penalty
+        Times the sum of the squares of the coefficients it is taken off the log-likelihood, to
+        hold many of them near 0: those of numbers count per standard deviation. 0 or more.
+    prior
+        What is believed of a parameter beforehand, such as
+        ``{"alpha": LogNormal(median=30, log_deviation=1)}``; the fit is then the most probable
+        one, not the likeliest. With covariates it is about the customer for whom all are 0.
 
     Returns
     -------
@@ -193,7 +237,9 @@ def fit(customers: IntoFrame, *, model: str) -> Fit:
     MissingColumnsError, InvalidRowsError
         If `customers` breaks its contract.
     InvalidArgumentError
-        If there is no such model.
+        If there is no such model or it takes no covariates; if `penalty` is below 0 or there is
+        nothing to penalize; if `prior` names a parameter that the model has not; if a covariate
+        is the same for all, follows from others or has too many levels.
     FitError
         If no customer has a repeat purchase.
 
@@ -202,9 +248,28 @@ def fit(customers: IntoFrame, *, model: str) -> Fit:
     CrmkitWarning
         If the data leave a parameter open; `Fit.diagnostics` says which and what it means.
 
+    Notes
+    -----
+    What is known of customer i, w, moves own parameters, with a coefficient g for each:
+
+    =============================  ===================================================
+    purchases                      ``alpha_i = alpha exp(-g w)``: above 0 buys oftener
+    dropout, ``pareto_nbd`` and    ``beta_i = beta exp(-g w)``: above 0 leaves sooner
+    ``ggompertz_nbd``
+    dropout, ``bg_nbd`` and        the log of the odds a / b rises by ``g w``, and
+    ``mbg_nbd``                    a + b stays: above 0 leaves sooner
+    spend, ``gamma_gamma``         ``v_i = v exp(g w)``: above 0 spends more
+    spend, ``lognormal_spend``     ``median_i = median exp(g w)``, likewise
+    =============================  ===================================================
+
+    The other parameters are shared by all. `Fit.log_likelihood` is without penalty and prior;
+    standard errors are with both.
+
     References
     ----------
-    The head of each model's file in `crmkit.models` names its paper.
+    The head of each model's file in `crmkit.models` names its paper. Covariates: Fader, P. S. &
+    Hardie, B. G. S. (2007). Incorporating time-invariant covariates into the Pareto/NBD and
+    BG/NBD models. http://brucehardie.com/notes/019/.
 
     Examples
     --------
@@ -220,7 +285,20 @@ def fit(customers: IntoFrame, *, model: str) -> Fit:
     >>> round(purchases.estimates["alpha"] / 7, 3)
     4.414
     """
-    if model in PURCHASE_MODELS:
+    if covariates or penalty or prior:
+        chosen = _model_class(model)
+        fitted = Fit(
+            model,
+            *fit_with(
+                customers,
+                name=model,
+                model=chosen,
+                covariates=covariates,
+                penalty=penalty,
+                prior=prior,
+            ),
+        )
+    elif model in PURCHASE_MODELS:
         fitted = Fit(model, _fit_purchases(customers, PURCHASE_MODELS[model]))
     else:
         fitted = Fit(model, *_fit_spend(customers, _model_class(model)))

@@ -15,6 +15,7 @@ from crmkit._frames import Floats
 from crmkit._time import Period
 from crmkit.clv.fits import Fit
 from crmkit.clv.forecast import check_kinds
+from crmkit.clv.own_models import require_no_covariates
 from crmkit.models.protocol import PurchaseModel
 from crmkit.purchases import days as purchase_days
 from crmkit.tables import LEDGER
@@ -91,6 +92,7 @@ def tracking(
     1998-04-01               495                485.6                4160.6
     """
     check_kinds(purchases)
+    require_no_covariates(purchases, argument="purchases", where="a ledger knows")
     every = _time.as_period(every, argument="every")
     as_of = _time.as_day(as_of, argument="as_of")
     frame = _frames.read(orders, LEDGER)

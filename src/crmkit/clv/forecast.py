@@ -13,6 +13,7 @@ from crmkit.clv.costs import cost_of
 from crmkit.clv.fits import Fit
 from crmkit.clv.history import require_silent_newcomers
 from crmkit.clv.intervals import AMOUNT, OWN_MEAN, SPEND_DAYS, spend_days, with_bounds
+from crmkit.clv.own_models import with_scores
 from crmkit.clv.rates import (
     require_discount_rate,
     require_horizon,
@@ -128,6 +129,10 @@ def predict(
     On a lazy table the distinct histories are collected, scored and joined back where the
     table lives.
 
+    Where a fit has covariates, each customer is scored with own parameters; the time grows with
+    the number of different customers in them. A lazy table must hold them as whole numbers, text,
+    or true and false.
+
     References
     ----------
     Fader, P. S., Hardie, B. G. S. & Lee, K. L. (2005). RFM and CLV: using iso-value curves for
@@ -207,14 +212,14 @@ def score(
     scored = _with_purchases(
         frame.drop(*_BOUNDS, strict=False),
         like=customers,
-        model=purchases.model,
+        fit=purchases,
         horizon_days=float(horizon_days),
         annual_discount_rate=annual_discount_rate,
     )
     if factor != 1:
         scored = scored.with_columns(nw.col("expected_purchases", DISCOUNTED) * factor)
     if spend is not None:
-        scored = _with_spend(scored, like=customers, model=spend.model)
+        scored = _with_spend(scored, like=customers, fit=spend)
         worth = margin * nw.col("expected_spend") * nw.col(DISCOUNTED)
         scored = scored.with_columns(clv=worth)
     return scored
@@ -238,11 +243,13 @@ def _with_purchases(
     frame: _frames.Frame,
     *,
     like: IntoFrame,
-    model: PurchaseModel,
+    fit: Fit,
     horizon_days: float,
     annual_discount_rate: float,
 ) -> _frames.Frame:
-    def forecast(frequency: Floats, recency: Floats, T: Floats) -> dict[str, Floats]:
+    def forecast(
+        model: PurchaseModel, frequency: Floats, recency: Floats, T: Floats
+    ) -> dict[str, Floats]:
         history = (frequency, recency, T)
         expected = model.expected_purchases(*history, horizon_days=horizon_days)
         discounted = expected
@@ -257,26 +264,27 @@ def _with_purchases(
         }
 
     inputs = ("frequency", "recency", "T")
-    return _frames.with_computed(frame, like=like, inputs=inputs, compute=forecast)
+    return with_scores(frame, like=like, fit=fit, inputs=inputs, compute=forecast)
 
 
-def _with_spend(frame: _frames.Frame, *, like: IntoFrame, model: SpendModel) -> _frames.Frame:
+def _with_spend(frame: _frames.Frame, *, like: IntoFrame, fit: Fit) -> _frames.Frame:
     """Append the expected spend; who has no repeat spend to go by gets the population's.
 
     The line that leads from a customer's own mean to the expected one depends on the number of
     days only, so a lazy table is joined on whole numbers.
     """
+    is_of_logs = fit.model.line_of_logs
     days = spend_days()
-    unseen = 1.0 if model.line_of_logs else 0.0  # nothing is added for it
+    unseen = 1.0 if is_of_logs else 0.0  # nothing is added for it
     own = nw.when(days > 0).then(nw.col("monetary_value")).otherwise(nw.lit(unseen))
 
-    def lines(**columns: Floats) -> dict[str, Floats]:
+    def lines(model: SpendModel, **columns: Floats) -> dict[str, Floats]:
         return dict(zip(_LINE, model.spend_line(columns[SPEND_DAYS]), strict=True))
 
     with_days = frame.with_columns(days.alias(SPEND_DAYS))
-    lined = _frames.with_computed(with_days, like=like, inputs=[SPEND_DAYS], compute=lines)
+    lined = with_scores(with_days, like=like, fit=fit, inputs=[SPEND_DAYS], compute=lines)
     start, rise = (nw.col(name) for name in _LINE)
-    expected = (start + rise * own.log()).exp() if model.line_of_logs else start + rise * own
+    expected = (start + rise * own.log()).exp() if is_of_logs else start + rise * own
     return lined.with_columns(expected_spend=expected).drop(*_LINE)
 
 

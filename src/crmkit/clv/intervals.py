@@ -13,6 +13,7 @@ from scipy.special import expit, logit, ndtri
 from crmkit import _frames
 from crmkit._frames import Floats
 from crmkit.clv.fits import Fit
+from crmkit.clv.own_models import require_no_covariates
 from crmkit.errors import CrmkitWarning
 from crmkit.models.amounts_possible import PossibleAmounts
 from crmkit.models.arrays import Codes
@@ -41,7 +42,8 @@ class Likely(NamedTuple):
 def likely(purchases: Fit, spend: Fit | None) -> Likely:
     """Take the fits apart into models that stand for their uncertainty."""
     fits = [purchases] if spend is None else [purchases, spend]
-    for fitted in fits:
+    for fitted, argument in zip(fits, ("purchases", "spend"), strict=False):
+        require_no_covariates(fitted, argument=argument, where="bounds know")
         _warn_of_gaps(fitted)
     order = n_directions(*(fitted.likelihood for fitted in fits))
     of_purchases = likely_models(purchases.likelihood, order=order)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
@@ -14,8 +13,10 @@ from crmkit._frames import Floats
 from crmkit.clv.fits import Fit
 from crmkit.clv.forecast import check_kinds
 from crmkit.clv.history import require_silent_newcomers
+from crmkit.clv.own_models import Compute, with_scores
 from crmkit.clv.rates import require_discount_rate, require_horizon
 from crmkit.errors import InvalidArgumentError
+from crmkit.models.protocol import PurchaseModel
 from crmkit.tables import SUMMARY
 
 _HISTORY: Final = SUMMARY.only("frequency", "recency", "T")
@@ -81,11 +82,13 @@ def probability_alive(customers: IntoFrameT, *, purchases: Fit, days: float = 0)
     _require_days(days)
     check_kinds(purchases)
 
-    def later(frequency: Floats, recency: Floats, T: Floats) -> dict[str, Floats]:
-        found = purchases.model.probability_alive_later(frequency, recency, T, days=float(days))
+    def later(
+        model: PurchaseModel, frequency: Floats, recency: Floats, T: Floats
+    ) -> dict[str, Floats]:
+        found = model.probability_alive_later(frequency, recency, T, days=float(days))
         return {"p_alive_later": found}
 
-    return _with(customers, compute=later)
+    return _with(customers, purchases=purchases, compute=later)
 
 
 def expected_purchases(customers: IntoFrameT, *, purchases: Fit, horizon_days: float) -> IntoFrameT:
@@ -155,13 +158,13 @@ def expected_purchases(customers: IntoFrameT, *, purchases: Fit, horizon_days: f
     require_horizon(horizon_days)
     check_kinds(purchases)
 
-    def ahead(frequency: Floats, recency: Floats, T: Floats) -> dict[str, Floats]:
-        found = purchases.model.expected_purchases(
-            frequency, recency, T, horizon_days=float(horizon_days)
-        )
+    def ahead(
+        model: PurchaseModel, frequency: Floats, recency: Floats, T: Floats
+    ) -> dict[str, Floats]:
+        found = model.expected_purchases(frequency, recency, T, horizon_days=float(horizon_days))
         return {"expected_purchases": found}
 
-    return _with(customers, compute=ahead)
+    return _with(customers, purchases=purchases, compute=ahead)
 
 
 def purchase_distribution(
@@ -231,15 +234,17 @@ def purchase_distribution(
     check_kinds(purchases)
     names = [f"p_{k}" for k in range(int(most) + 1)]
 
-    def chances(frequency: Floats, recency: Floats, T: Floats) -> dict[str, Floats]:
-        found = purchases.model.purchase_distribution(
+    def chances(
+        model: PurchaseModel, frequency: Floats, recency: Floats, T: Floats
+    ) -> dict[str, Floats]:
+        found = model.purchase_distribution(
             frequency, recency, T, horizon_days=float(horizon_days), most=int(most)
         )
         # The last digit of a sum may pass 1.
         more = np.maximum(1 - found.sum(axis=1), 0.0)
         return {**dict(zip(names, np.ascontiguousarray(found.T), strict=True)), "p_more": more}
 
-    return _with(customers, compute=chances)
+    return _with(customers, purchases=purchases, compute=chances)
 
 
 def discounted_purchases(
@@ -319,8 +324,10 @@ def discounted_purchases(
     _require_rate(annual_discount_rate, horizon_days=horizon_days)
     check_kinds(purchases)
 
-    def today(frequency: Floats, recency: Floats, T: Floats) -> dict[str, Floats]:
-        found = purchases.model.discounted_purchases(
+    def today(
+        model: PurchaseModel, frequency: Floats, recency: Floats, T: Floats
+    ) -> dict[str, Floats]:
+        found = model.discounted_purchases(
             frequency,
             recency,
             T,
@@ -329,16 +336,16 @@ def discounted_purchases(
         )
         return {"discounted_purchases": found}
 
-    return _with(customers, compute=today)
+    return _with(customers, purchases=purchases, compute=today)
 
 
-def _with(customers: IntoFrameT, *, compute: Callable[..., Mapping[str, Floats]]) -> IntoFrameT:
+def _with(customers: IntoFrameT, *, purchases: Fit, compute: Compute) -> IntoFrameT:
     """Append what a model makes of the histories, in place of columns of an earlier look."""
     frame = _frames.read(customers, _HISTORY)
     require_silent_newcomers(customers, frame)
     inputs = _HISTORY.column_names
-    computed = _frames.with_computed(frame, like=customers, inputs=inputs, compute=compute)
-    return _frames.give(computed, like=customers)
+    scored = with_scores(frame, like=customers, fit=purchases, inputs=inputs, compute=compute)
+    return _frames.give(scored, like=customers)
 
 
 def _require_days(days: float) -> None:

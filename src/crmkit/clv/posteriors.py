@@ -13,6 +13,7 @@ from narwhals.typing import IntoFrame
 from crmkit._frames import Floats
 from crmkit.clv.fits import Fit
 from crmkit.clv.history import Histories, purchase_histories, spend_histories
+from crmkit.clv.own_models import require_no_covariates
 from crmkit.clv.priors import LogNormal, priors
 from crmkit.clv.rates import require_level
 from crmkit.errors import CrmkitWarning, InvalidArgumentError
@@ -145,8 +146,8 @@ def posterior(
     MissingColumnsError, InvalidRowsError
         If `customers` breaks its contract.
     InvalidArgumentError
-        If the number of customers is not that of the fit, there are fewer than 100 draws, or
-        `prior` names a parameter that the model has not.
+        If the number of customers is not that of the fit, there are fewer than 100 draws,
+        `prior` names a parameter that the model has not, or the fit has covariates.
 
     Warns
     -----
@@ -185,6 +186,7 @@ def posterior(
     if draws < _FEWEST_DRAWS:
         msg = f"`draws` must be {_FEWEST_DRAWS} or more, got {draws}.\nWrite 4000 if in doubt."
         raise InvalidArgumentError(msg)
+    require_no_covariates(fit, argument="fit", where="posterior() knows")
     histories, unit = _histories(customers, fit)
     beliefs = priors(fit.name, fit.likelihood.names, unit=unit, changes=prior)
     density = LogPosterior(

@@ -12,6 +12,7 @@ from crmkit import _frames, _time
 from crmkit._frames import Floats
 from crmkit.clv.fits import Fit
 from crmkit.clv.forecast import check_kinds
+from crmkit.clv.own_models import require_no_covariates
 from crmkit.errors import InvalidArgumentError
 from crmkit.models.arrays import Codes
 
@@ -96,6 +97,7 @@ def simulate(
                4 2024-09-30
     """
     check_kinds(purchases)
+    require_no_covariates(purchases, argument="purchases", where="simulate() knows")
     _require_whole(n_customers, argument="n_customers", least=1, advice="Write 5000.")
     _require_whole(
         acquisition_days, argument="acquisition_days", least=1, advice="Write 90 for a quarter."

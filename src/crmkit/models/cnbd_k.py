@@ -31,7 +31,7 @@ from scipy.special import gammaln
 from crmkit.errors import InvalidArgumentError
 from crmkit.models.arrays import Floats
 from crmkit.models.dropout_after_purchase import DropoutAfterPurchase
-from crmkit.models.search import MaximumLikelihood
+from crmkit.models.search import MaximumLikelihood, Search, maximize
 
 _LARGEST_K = 12
 
@@ -68,6 +68,7 @@ class RegularBuying(DropoutAfterPurchase):
         weights: Floats | None = None,
         k: int | None = None,
         log_gaps: Floats | None = None,
+        search: Search = maximize,
     ) -> MaximumLikelihood[Self]:
         """Fit by maximum likelihood; `weights` counts the customers that a row stands for.
 
@@ -85,10 +86,10 @@ class RegularBuying(DropoutAfterPurchase):
         """
         if k is not None:
             _check_k(k)
-            return cls._fit_k(x, t_x, T, weights, log_gaps, k=k)
-        best = cls._fit_k(x, t_x, T, weights, log_gaps, k=1)
+            return cls._fit_k(x, t_x, T, weights, log_gaps, k=k, search=search)
+        best = cls._fit_k(x, t_x, T, weights, log_gaps, k=1, search=search)
         for larger in range(2, _LARGEST_K + 1):
-            found = cls._fit_k(x, t_x, T, weights, log_gaps, k=larger)
+            found = cls._fit_k(x, t_x, T, weights, log_gaps, k=larger, search=search)
             if found.log_likelihood <= best.log_likelihood:
                 return best
             best = found
@@ -116,8 +117,10 @@ class RegularBuying(DropoutAfterPurchase):
         log_gaps: Floats | None,
         *,
         k: int,
+        search: Search,
     ) -> MaximumLikelihood[Self]:
-        found = cls._fit_arrivals(x, t_x, T, weights, build=partial(cls, k=k), k=k)
+        build = partial(cls, k=k)
+        found = cls._fit_arrivals(x, t_x, T, weights, build=build, k=k, search=search)
         times = _log_density(x, t_x, k, log_gaps)
         of_times = float(times.sum() if weights is None else weights @ times)
         return replace(found, log_likelihood=found.log_likelihood + of_times)

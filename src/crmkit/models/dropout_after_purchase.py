@@ -38,7 +38,7 @@ from crmkit.models.distinct import distinct, distinct_pairs
 from crmkit.models.dropout_likelihood import DropoutLikelihood
 from crmkit.models.gamma_ratio import log_rising
 from crmkit.models.purchases_ahead import count_distribution, mean_purchases, stage_weights
-from crmkit.models.search import Limit, MaximumLikelihood, maximize
+from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
 
 _PARAMETERS = ("r", "alpha", "a", "b")
 
@@ -75,7 +75,14 @@ class DropoutAfterPurchase:
 
     @classmethod
     def fit(
-        cls, x: Floats, t_x: Floats, T: Floats, /, *, weights: Floats | None = None
+        cls,
+        x: Floats,
+        t_x: Floats,
+        T: Floats,
+        /,
+        *,
+        weights: Floats | None = None,
+        search: Search = maximize,
     ) -> MaximumLikelihood[Self]:
         """Fit by maximum likelihood; `weights` counts the customers that a row stands for.
 
@@ -84,7 +91,7 @@ class DropoutAfterPurchase:
         FitError
             If no customer has a repeat purchase.
         """
-        return cls._fit_arrivals(x, t_x, T, weights, build=cls, k=1)
+        return cls._fit_arrivals(x, t_x, T, weights, build=cls, k=1, search=search)
 
     def log_likelihood(self, x: Floats, t_x: Floats, T: Floats, /) -> Floats:
         """Log-likelihood of each customer's history.
@@ -231,6 +238,7 @@ class DropoutAfterPurchase:
         *,
         build: Callable[..., Self],
         k: int,
+        search: Search,
     ) -> MaximumLikelihood[Self]:
         """Fit r, alpha, a and b for a given k."""
         weights = np.ones(len(x)) if weights is None else weights
@@ -242,7 +250,7 @@ class DropoutAfterPurchase:
             )
             raise FitError(msg)
         days_between = exposure / repeats / k
-        return maximize(
+        return search(
             build=build,
             names=_PARAMETERS,
             likelihood=partial(DropoutLikelihood, may_leave_at_first=cls.may_leave_at_first, k=k),
@@ -254,6 +262,7 @@ class DropoutAfterPurchase:
                     (0.5, 2.0, 0.8, 2.5),
                     (1.5, 1.0, 0.1, 3.0),
                     (0.3, 3.0, 2.0, 1.0),
+                    (0.5, 2.0, 0.01, 0.1),
                 )
             ],
             limits=_limits(_FIRST if cls.may_leave_at_first else _FIRST_REPEAT),

@@ -28,7 +28,7 @@ from crmkit.models.arrays import Codes, Floats
 from crmkit.models.by_group import ByGroup, GroupedLikelihood, cells, own, summed
 from crmkit.models.distinct import distinct
 from crmkit.models.gamma_ratio import digamma_rising, log_rising, trigamma_rising
-from crmkit.models.search import Limit, MaximumLikelihood, maximize
+from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
 
 _NAMES = ("p", "q", "v")
 
@@ -67,7 +67,13 @@ class GammaGamma:
 
     @classmethod
     def fit(
-        cls, x: Floats, z: Floats, /, *, weights: Floats | None = None
+        cls,
+        x: Floats,
+        z: Floats,
+        /,
+        *,
+        weights: Floats | None = None,
+        search: Search = maximize,
     ) -> MaximumLikelihood[Self]:
         """Fit by maximum likelihood on rows with a repeat purchase and positive spend.
 
@@ -92,7 +98,7 @@ class GammaGamma:
             raise InvalidArgumentError(msg)
         weights = np.ones(len(x)) if weights is None else weights
         mean = float(weights @ z / weights.sum())
-        found = maximize(
+        found = search(
             build=cls,
             names=_NAMES,
             likelihood=GammaGammaLikelihood,

@@ -33,9 +33,9 @@ from crmkit.models.distinct import distinct, distinct_pairs
 from crmkit.models.gamma_ratio import log_rising
 from crmkit.models.ggompertz_lifetime import active_days, beta_at_age, leaving_days, log_stay
 from crmkit.models.ggompertz_nbd_likelihood import GGompertzNBDLikelihood, log_terms
-from crmkit.models.negative_binomial import exactly
+from crmkit.models.negative_binomial import one_by_one
 from crmkit.models.pareto_nbd import ParetoNBD
-from crmkit.models.search import Limit, MaximumLikelihood, maximize
+from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
 
 _NAMES = ("r", "alpha", "b", "s", "beta")
 
@@ -89,7 +89,14 @@ class GGompertzNBD:
 
     @classmethod
     def fit(
-        cls, x: Floats, t_x: Floats, T: Floats, /, *, weights: Floats | None = None
+        cls,
+        x: Floats,
+        t_x: Floats,
+        T: Floats,
+        /,
+        *,
+        weights: Floats | None = None,
+        search: Search = maximize,
     ) -> MaximumLikelihood[Self]:
         """Fit by maximum likelihood; `weights` counts the customers that a row stands for.
 
@@ -109,7 +116,7 @@ class GGompertzNBD:
         days_between, mean_age = exposure / repeats, exposure / float(weights.sum())
         simpler = ParetoNBD.fit(x, t_x, T, weights=weights).model
         slow = 0.1 / mean_age
-        return maximize(
+        return search(
             build=cls,
             names=_NAMES,
             likelihood=GGompertzNBDLikelihood,
@@ -179,8 +186,8 @@ class GGompertzNBD:
             per_unit=4 + 2 * math.sqrt(most + 1),
         ):
             z, own = days / scale[rows, np.newaxis], shape[rows, np.newaxis]
-            for n in range(most + 1):
-                if_alive[rows, n] = (leaves * exactly(n, own, z)).sum(axis=1)
+            for n, chance in enumerate(one_by_one(most, own, z)):
+                if_alive[rows, n] = (leaves * chance).sum(axis=1)
         alive = self.probability_alive(x, t_x, T)
         found = if_alive[of_row] * alive[:, np.newaxis]
         found[:, 0] += 1 - alive

@@ -16,8 +16,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crmkit.models.arrays import Floats
-from crmkit.models.distinct import distinct, distinct_pairs
+from crmkit.models.arrays import Codes, Floats
+from crmkit.models.by_group import (
+    ByGroup,
+    GroupedLikelihood,
+    cells,
+    own,
+    summed,
+    summed_products,
+)
+from crmkit.models.distinct import distinct_pairs
 from crmkit.models.gamma_ratio import Real, digamma_rising, log_rising, trigamma_rising
 from crmkit.models.ggompertz_leaving import leaving_first_derivatives, log_leaving_first
 from crmkit.models.ggompertz_lifetime import beta_at_age, log_stay
@@ -36,38 +44,65 @@ class Weight(NamedTuple):
     bends: Floats
 
 
-class GGompertzNBDLikelihood:
-    """Total log-likelihood with its derivatives by the logs of r, alpha, b, s, beta."""
+class GGompertzNBDLikelihood(GroupedLikelihood):
+    """Total log-likelihood with its derivatives by the logs of r, alpha, b, s, beta.
 
-    def __init__(self, x: Floats, t_x: Floats, T: Floats, weights: Floats) -> None:
-        self._counts, of_count = distinct(x)
-        self._n_of_count = np.bincount(of_count, weights)
+    `group` numbers groups of customers from 0, each with an alpha and beta of its own; without
+    it all customers are one.
+    """
+
+    def __init__(
+        self,
+        x: Floats,
+        t_x: Floats,
+        T: Floats,
+        weights: Floats,
+        *,
+        group: Codes | None = None,
+    ) -> None:
+        self._n_groups = 1 if group is None else int(group.max(initial=0)) + 1
+        if group is not None:
+            order = np.argsort(group, kind="stable")
+            x, t_x, T, weights = (column[order] for column in (x, t_x, T, weights))
+            group = group[order]
+        self._group = np.zeros(len(x), np.int64) if group is None else group
+        counts = cells(x, group)
+        self._counts, self._count_group = counts.values, counts.group
+        self._n_of_count = np.bincount(counts.of_row, weights).astype(np.float64)
         twice, ages = np.concatenate([x, x]), np.concatenate([t_x, T])
-        self._x, self._t, of_row = distinct_pairs(twice, ages)
+        aged = cells(ages, None if group is None else np.concatenate([group, group]))
+        self._x, pair_cell, of_row = distinct_pairs(twice, aged.of_row.astype(np.float64))
+        cell = pair_cell.astype(np.int64)
+        self._t, self._pair_group = aged.values[cell], aged.group[cell]
         self._last, self._end = of_row[: len(x)], of_row[len(x) :]
         self._n = weights
 
-    def __call__(self, log_parameters: Floats, /) -> tuple[float, Floats, Floats]:
-        """Value, gradient and Hessian, each summed over customers."""
-        r, alpha, b, s, beta = np.exp(log_parameters).tolist()
+    def by_group(self, log_parameters: Floats, /) -> ByGroup:
+        """Value, gradient and Hessian of each group, all of which share r, b and s."""
+        parameters, pairs = np.exp(log_parameters), (self._pair_group, self._n_groups)
+        r, b, s = parameters[[0, 2, 3], 0].tolist()
+        alpha, beta = own(parameters[[1, 4]], self._pair_group)
         stay, leave = pair_terms(self._x, self._t, r=r, alpha=alpha, b=b, s=s, beta=beta)
         value, of_stay, of_leave, hessian = self._by_pair(stay, leave)
-        gradient = stay.slopes @ of_stay + leave.slopes @ of_leave
-        hessian += stay.bends @ of_stay + leave.bends @ of_leave
-        value += float(self._n_of_count @ log_rising(r, self._counts))
-        rising = r * float(self._n_of_count @ digamma_rising(r, self._counts))
-        gradient[0] += rising
-        hessian[0, 0] += rising + r * r * float(self._n_of_count @ trigamma_rising(r, self._counts))
-        return value, gradient, hessian
+        gradient = summed(stay.slopes, of_stay, *pairs) + summed(leave.slopes, of_leave, *pairs)
+        hessian += summed(stay.bends, of_stay, *pairs) + summed(leave.bends, of_leave, *pairs)
+        risings = np.stack(
+            [rising(r, self._counts) for rising in (log_rising, digamma_rising, trigamma_rising)]
+        )
+        bought = summed(risings, self._n_of_count, self._count_group, self._n_groups)
+        gradient[0] += r * bought[1]
+        hessian[0, 0] += r * bought[1] + r * r * bought[2]
+        return value + bought[0], gradient, hessian
 
-    def _by_pair(self, stay: Weight, leave: Weight) -> tuple[float, Floats, Floats, Floats]:
+    def _by_pair(self, stay: Weight, leave: Weight) -> tuple[Floats, Floats, Floats, Floats]:
         """Sum log L over rows, with what each pair's weights count in its derivatives.
 
         The last result is what the slopes alone add to the Hessian.
         """
         n_pairs, n_parameters = len(self._x), len(stay.slopes)
         left_log, left_slopes = stay.log + leave.log, stay.slopes + leave.slopes
-        value, hessian = 0.0, np.zeros((n_parameters, n_parameters))
+        value = np.zeros(self._n_groups)
+        hessian = np.zeros((n_parameters, n_parameters, self._n_groups))
         of_left, of_first = np.empty_like(self._n), np.empty_like(self._n)
         for start in range(0, len(self._n), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
@@ -78,13 +113,20 @@ class GGompertzNBDLikelihood:
             p_left = np.exp(log_odds - shift)
             total = p_left - np.expm1(leave.log[end]) * scale
             p_left, p_first = p_left / total, q_end * scale / total
-            value += float(n @ (stay.log[end] + shift + np.log(total)))
             from_left = left_slopes[:, last] - stay.slopes[:, end]
             from_first = leave.slopes[:, end]
             both = p_left * from_left - p_first * from_first
             of_left[rows], of_first[rows] = n * p_left, n * p_first
-            hessian += (from_left * of_left[rows]) @ from_left.T
-            hessian -= (from_first * of_first[rows]) @ from_first.T + (both * n) @ both.T
+            # Rows are sorted by group, so that a block holds few of them, one after the other.
+            group = self._group[rows]
+            first, n_groups = int(group[0]), int(group[-1] - group[0]) + 1
+            groups, place = (group - first, n_groups), slice(first, first + n_groups)
+            value[place] += summed(stay.log[end] + shift + np.log(total), n, *groups)
+            hessian[..., place] += (
+                summed_products(from_left, of_left[rows], *groups)
+                - summed_products(from_first, of_first[rows], *groups)
+                - summed_products(both, n, *groups)
+            )
         by_last, by_end, staying = (
             np.bincount(pairs, weights, n_pairs).astype(np.float64)
             for pairs, weights in (

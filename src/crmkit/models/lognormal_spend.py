@@ -38,7 +38,7 @@ from scipy.special import ndtr
 from crmkit.errors import FitError, InvalidArgumentError
 from crmkit.models.arrays import Codes, Floats
 from crmkit.models.distinct import distinct, distinct_pairs
-from crmkit.models.search import Limit, MaximumLikelihood, maximize
+from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
 
 _NAMES = ("median", "tau", "cv")
 
@@ -80,7 +80,13 @@ class LognormalSpend:
 
     @classmethod
     def fit(
-        cls, x: Floats, z: Floats, /, *, weights: Floats | None = None
+        cls,
+        x: Floats,
+        z: Floats,
+        /,
+        *,
+        weights: Floats | None = None,
+        search: Search = maximize,
     ) -> MaximumLikelihood[Self]:
         """Fit by maximum likelihood on rows with a repeat purchase and positive spend.
 
@@ -108,7 +114,7 @@ class LognormalSpend:
         middle = float(np.average(log_z, weights=weights))
         spread = math.sqrt(float(np.average((log_z - middle) ** 2, weights=weights)))
         spread = max(spread, _LEAST_SPREAD)
-        found = maximize(
+        found = search(
             build=cls,
             names=_NAMES,
             likelihood=LognormalSpendLikelihood,

@@ -30,7 +30,7 @@ from crmkit.models.discounting import discounted
 from crmkit.models.distinct import distinct, distinct_pairs
 from crmkit.models.gamma_ratio import digamma_rising, log_rising, trigamma_rising
 from crmkit.models.negative_binomial import exactly
-from crmkit.models.search import Limit, MaximumLikelihood, maximize
+from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
 
 _LIMITS = (Limit({"r up", "alpha up"}, "Customers do not differ in how often they buy."),)
 
@@ -53,7 +53,14 @@ class NBD:
 
     @classmethod
     def fit(
-        cls, x: Floats, _t_x: Floats, T: Floats, /, *, weights: Floats | None = None
+        cls,
+        x: Floats,
+        _t_x: Floats,
+        T: Floats,
+        /,
+        *,
+        weights: Floats | None = None,
+        search: Search = maximize,
     ) -> MaximumLikelihood[Self]:
         """Fit by maximum likelihood; `weights` counts the customers that a row stands for.
 
@@ -70,7 +77,7 @@ class NBD:
                 f"{weights.sum():,.0f} customers.\nObserve them for longer before you fit."
             )
             raise FitError(msg)
-        return maximize(
+        return search(
             build=cls,
             names=("r", "alpha"),
             likelihood=NBDLikelihood,

@@ -38,7 +38,7 @@ from crmkit.models.gamma_ratio import log_rising
 from crmkit.models.leaving_first import log_leaving_first
 from crmkit.models.negative_binomial import one_by_one
 from crmkit.models.pareto_nbd_likelihood import ParetoNBDLikelihood
-from crmkit.models.search import Limit, MaximumLikelihood, maximize
+from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
 
 _NAMES = ("r", "alpha", "s", "beta")
 
@@ -83,7 +83,14 @@ class ParetoNBD:
 
     @classmethod
     def fit(
-        cls, x: Floats, t_x: Floats, T: Floats, /, *, weights: Floats | None = None
+        cls,
+        x: Floats,
+        t_x: Floats,
+        T: Floats,
+        /,
+        *,
+        weights: Floats | None = None,
+        search: Search = maximize,
     ) -> MaximumLikelihood[Self]:
         """Fit by maximum likelihood; `weights` counts the customers that a row stands for.
 
@@ -101,7 +108,7 @@ class ParetoNBD:
             )
             raise FitError(msg)
         days_between, mean_age = exposure / repeats, exposure / float(weights.sum())
-        return maximize(
+        return search(
             build=cls,
             names=_NAMES,
             likelihood=ParetoNBDLikelihood,

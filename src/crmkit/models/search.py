@@ -22,6 +22,8 @@ from crmkit.models.arrays import Floats
 Model = TypeVar("Model")
 Flags = npt.NDArray[np.bool_]
 Matrix = tuple[tuple[float | None, ...], ...]
+Search = Callable[..., "MaximumLikelihood[Any]"]
+"""`maximize`, or what takes its place."""
 
 _ENOUGH = 1e-9
 """The search ends when a further step promises less than this in total log-likelihood."""
@@ -97,6 +99,9 @@ class MaximumLikelihood(Generic[Model]):
         Whether the search ended at a maximum; False also where a parameter ran away.
     diagnostics
         What a reader of the estimates must know, one sentence each; empty if all is well.
+    coefficients
+        Of covariates; they may be of either sign and come last in `names`, as they are, not by
+        their logs.
     """
 
     model: Model
@@ -108,17 +113,20 @@ class MaximumLikelihood(Generic[Model]):
     eigenvalues: tuple[float, ...]
     converged: bool
     diagnostics: tuple[str, ...]
+    coefficients: tuple[float, ...] = ()
 
     @property
     def standard_errors_log(self) -> tuple[float | None, ...]:
-        """Standard error of the log of each parameter."""
+        """Standard error of the log of each parameter, and of each coefficient."""
         variances = (row[i] for i, row in enumerate(self.covariance_log))
         return tuple(None if v is None else math.sqrt(v) for v in variances)
 
     @property
     def standard_errors(self) -> tuple[float | None, ...]:
         """Standard error of each parameter, by the delta method."""
-        values = (getattr(self.model, name) for name in self.names)
+        n_logs = len(self.names) - len(self.coefficients)
+        values = [getattr(self.model, name) for name in self.names[:n_logs]]
+        values += [1.0] * len(self.coefficients)
         errors = zip(values, self.standard_errors_log, strict=True)
         return tuple(None if error is None else value * error for value, error in errors)
 
@@ -131,8 +139,8 @@ class MaximumLikelihood(Generic[Model]):
         """Put together what `to_dict` gave, after text has turned its tuples into lists."""
         content = dict(kept)
         content["covariance_log"] = tuple(map(tuple, content["covariance_log"]))
-        for listed in ("names", "eigenvalues", "diagnostics"):
-            content[listed] = tuple(content[listed])
+        for listed in ("names", "eigenvalues", "diagnostics", "coefficients"):
+            content[listed] = tuple(content.get(listed, ()))
         return cls(**content | {"model": build(**content["model"])})
 
 
@@ -164,6 +172,52 @@ def maximize(
     limits
         What it means in this model when parameters run away.
     """
+    found = find(
+        names=names,
+        likelihood=likelihood,
+        columns=columns,
+        weights=weights,
+        starts=starts,
+        limits=limits,
+    )
+    n_customers = float(weights.sum())
+    return MaximumLikelihood(
+        model=build(*np.exp(found.position).tolist()),
+        log_likelihood=found.value,
+        n_customers=round(n_customers),
+        names=names,
+        covariance_log=without_open(found.covariance, found.untold),
+        gradient_norm=float(np.linalg.norm(found.gradient)) / n_customers,
+        eigenvalues=tuple(found.eigenvalues.tolist()),
+        converged=found.converged,
+        diagnostics=found.diagnostics,
+    )
+
+
+class Found(NamedTuple):
+    """Where a search ended, and what is known there."""
+
+    position: Floats
+    value: float
+    gradient: Floats
+    eigenvalues: Floats
+    covariance: Floats
+    """Within the directions that the data tell."""
+    untold: Flags
+    converged: bool
+    diagnostics: tuple[str, ...]
+
+
+def find(
+    *,
+    names: tuple[str, ...],
+    likelihood: Callable[..., Likelihood],
+    columns: Sequence[Floats],
+    weights: Floats,
+    starts: Sequence[tuple[float, ...]],
+    limits: Sequence[Limit],
+) -> Found:
+    """Search as `maximize` does, and give all by log parameters."""
     thin = max(1, len(weights) // _ENOUGH_ROWS_TO_START)
     sample = likelihood(*(column[::thin] for column in columns), weights[::thin])
     enough = _ENOUGH if thin == 1 else _ENOUGH_TO_START
@@ -182,16 +236,15 @@ def maximize(
         (directions[:, eigenvalues < bound] ** 2).sum(axis=1) > _OPEN_SHARE
         for bound in (_LEAST_INFORMATION, _NO_INFORMATION)
     )
-    n_customers = float(weights.sum())
+    told = eigenvalues >= _LEAST_INFORMATION
     drift = np.where(loose, top.position - start, 0.0)
-    return MaximumLikelihood(
-        model=build(*np.exp(top.position).tolist()),
-        log_likelihood=top.value,
-        n_customers=round(n_customers),
-        names=names,
-        covariance_log=_covariance(eigenvalues, directions, untold),
-        gradient_norm=float(np.linalg.norm(top.gradient)) / n_customers,
-        eigenvalues=tuple(eigenvalues.tolist()),
+    return Found(
+        position=top.position,
+        value=top.value,
+        gradient=top.gradient,
+        eigenvalues=eigenvalues,
+        covariance=(directions[:, told] / eigenvalues[told]) @ directions[:, told].T,
+        untold=untold,
         converged=top.converged and bool(np.abs(drift).max() <= _FAR),
         diagnostics=_diagnose(
             names, stopped=not top.converged, drift=drift, untold=untold, limits=limits
@@ -258,14 +311,12 @@ def _newton_step(gradient: Floats, hessian: Floats) -> Floats:
     return directions @ np.clip(slope / size, -_LONGEST_STEP, _LONGEST_STEP)
 
 
-def _covariance(eigenvalues: Floats, directions: Floats, untold: Flags) -> Matrix:
-    """Invert the information within the directions that the data tell."""
-    told = eigenvalues >= _LEAST_INFORMATION
-    matrix = (directions[:, told] / eigenvalues[told]) @ directions[:, told].T
+def without_open(covariance: Floats, untold: Flags) -> Matrix:
+    """Put None where the data leave a parameter open."""
     unknown = untold[:, np.newaxis] | untold
     return tuple(
         tuple(None if hide else value for value, hide in zip(row, hidden, strict=True))
-        for row, hidden in zip(matrix.tolist(), unknown.tolist(), strict=True)
+        for row, hidden in zip(covariance.tolist(), unknown.tolist(), strict=True)
     )
 
 
