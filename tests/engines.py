@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
 import stat
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -18,9 +19,11 @@ from typing import Any, Final
 import dask.dataframe as dd
 import duckdb
 import narwhals as nw
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pytest
 from pyspark.sql import SparkSession
 
 _OLDEST_JAVA: Final = 17
@@ -87,6 +90,49 @@ def read_back(native: Any) -> pl.DataFrame:
         pl.selectors.datetime().cast(pl.Date),
         pl.selectors.float().fill_nan(None),
         pl.selectors.categorical().cast(pl.String),
+        pl.selectors.enum().cast(pl.String),
+    )
+
+
+def marked(engine: str) -> Any:
+    """Mark the tests of an engine: those of Spark share one worker, and so one Java."""
+    pandas = "ignore:PySpark does not yet fully support pandas:FutureWarning"
+    marks = (pytest.mark.xdist_group("spark"), pytest.mark.filterwarnings(pandas))
+    return pytest.param(engine, marks=marks if engine == "spark" else ())
+
+
+def assert_same_table(
+    found: Any,
+    due: Any,
+    *,
+    sort: Sequence[str] = ("customer_id",),
+    rtol: float = 1e-12,
+    ignored: Sequence[str] = (),
+) -> None:
+    """Compare two tables of any engines, numbers up to `rtol`."""
+    table, twin = read_back(found), read_back(due)
+    assert table.columns == twin.columns
+    order = list(sort) if sort and set(sort) <= set(twin.columns) else twin.columns
+    table, twin = table.sort(order), twin.sort(order)
+    assert len(table) == len(twin)
+    for name in twin.columns:
+        if name not in ignored:
+            _assert_same_column(table[name], twin[name], rtol=rtol)
+
+
+def _assert_same_column(found: pl.Series, due: pl.Series, *, rtol: float) -> None:
+    if not due.dtype.is_numeric():
+        assert found.to_list() == due.to_list(), due.name
+        return
+    # The integers of numpy hold no nulls: where there are any, or were, pandas has floats.
+    assert found.dtype in {due.dtype, pl.Float64}, due.name
+    rtol = rtol if due.dtype.is_float() else 0.0
+    np.testing.assert_allclose(
+        found.cast(pl.Float64).fill_null(math.nan).to_numpy(),
+        due.cast(pl.Float64).fill_null(math.nan).to_numpy(),
+        rtol=rtol,
+        atol=1e-9 if rtol else 0.0,  # what is left of a sum that cancels is rounding
+        err_msg=due.name,
     )
 
 

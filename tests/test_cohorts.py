@@ -113,7 +113,7 @@ def test_customers_without_a_name_are_refused() -> None:
         cohorts.table(online_shop(unknown=None), as_of=date(2011, 12, 9))
     assert str(caught.value) == (
         "transactions: `customer_id` is null in 277 of 19,573 rows "
-        "(customer_id None, None, None).\n"
+        "(row 32, 127, 232).\n"
         "Build this table with crmkit.transactions()."
     )
 

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import narwhals as nw
 
+from crmkit import _engines
 from crmkit.errors import InvalidArgumentError
 
 AnyFrame: TypeAlias = nw.DataFrame[Any] | nw.LazyFrame[Any]
@@ -83,6 +84,22 @@ def utc_offset(column: str) -> nw.Expr:
     offset = text.str.replace_all(_ISO_CLOCK, "")
     has_one = text.str.contains(_ISO_CLOCK) & offset.str.contains(_OFFSET)
     return nw.when(has_one).then(offset).otherwise(nw.lit(""))
+
+
+def with_wall_clock(frame: AnyFrame, *, times: str, into: str) -> AnyFrame:
+    """Append the wall clock of pandas times whose zone narwhals has no name for.
+
+    Such are all zones with an underscore or a hyphen, as America/New_York. Where there is no
+    such zone, nothing is appended.
+    """
+    engine = frame.implementation
+    if not (engine.is_pandas_like() or engine.is_dask()):
+        return frame
+    native = frame.to_native()
+    if getattr(native[times].dtype, "tz", None) is None:
+        return frame
+    plain: AnyFrame = _engines.wrap(native.assign(**{into: native[times].dt.tz_localize(None)}))
+    return plain
 
 
 def with_parsed(
@@ -211,7 +228,7 @@ def _parse_pandas(frame: AnyFrame, text: str, into: str, date_format: str) -> An
 def _parse_dask(frame: AnyFrame, text: str, into: str, date_format: str) -> AnyFrame:
     native, dask = frame.to_native(), frame.implementation.to_native_namespace()
     times = dask.to_datetime(native[text], format=date_format, errors="coerce")
-    parsed: AnyFrame = nw.from_native(native.assign(**{into: times}))
+    parsed: AnyFrame = _engines.wrap(native.assign(**{into: times}))
     return parsed
 
 
@@ -226,7 +243,12 @@ def _parse_spark(
         layout = layout.replace(code, letters[0] if is_number else letters)
     native, functions = frame.to_native(), frame.implementation.to_native_namespace().functions
     read = functions.to_timestamp_ntz if strict else functions.try_to_timestamp
-    times = read(functions.col(_backticked(text)), functions.lit(layout)).cast("timestamp_ntz")
+    written = functions.col(_backticked(text))
+    times = read(written, functions.lit(layout)).cast("timestamp_ntz")
+    if strict:  # outside its ANSI mode, Spark makes null of what it cannot read
+        told = functions.concat(functions.lit(f"Not a date of the form {date_format}: "), written)
+        stop = functions.raise_error(told).cast("timestamp_ntz")
+        times = functions.when(times.isNotNull() | written.isNull(), times).otherwise(stop)
     parsed: AnyFrame = nw.from_native(native.withColumn(into, times))
     return parsed
 

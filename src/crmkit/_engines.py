@@ -6,6 +6,7 @@ but `_frames` and `_dates` look in here.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -21,6 +22,21 @@ ACCEPTED: Final = (
 )
 _MOST_ROWS_TO_SEND_ALONG: Final = 200_000
 """Spark sends tables of up to so many rows to every worker, instead of moving the large one."""
+
+
+def wrap(native: Any) -> nw.DataFrame[Any] | Frame:  # noqa: ANN401 - any library
+    """Wrap a native table.
+
+    At each Dask table narwhals warns that its support will move to a package of its own. That
+    is for us to follow, and nothing that a caller could act on.
+    """
+    if not nw.dependencies.is_dask_dataframe(native):
+        frame: nw.DataFrame[Any] | Frame = nw.from_native(native)
+        return frame
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Dask support is moving out", FutureWarning)
+        plan: Frame = nw.from_native(native)
+    return plan
 
 
 def is_known(frame: nw.DataFrame[Any] | Frame) -> bool:
@@ -59,6 +75,19 @@ def column_names(native: Any) -> Sequence[str]:  # noqa: ANN401 - any library
     return list(native.columns) if may_repeat else ()
 
 
+def with_plain_text(data: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
+    """Turn the dictionaries of Arrow in a pandas frame to text: pandas cannot group by them."""
+    if not data.implementation.is_pandas_like():
+        return data
+    native = data.to_native()
+    coded = [
+        name
+        for name, dtype in data.schema.items()
+        if dtype in (nw.Categorical, nw.Enum) and hasattr(native[name].dtype, "pyarrow_dtype")
+    ]
+    return data.with_columns(nw.col(*coded).cast(nw.String)) if coded else data
+
+
 def table_like(columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]], *, like: Frame) -> Frame:
     """Make a small table on the engine of another, so that the two can be joined."""
     engine = like.implementation
@@ -72,7 +101,7 @@ def table_like(columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]], *, like:
         return _table_on_spark(columns, like=like)
     if engine.is_dask():
         typed = {name: _with_a_type(values) for name, values in columns.items()}
-        return nw.from_dict(typed, backend="pandas").lazy("dask")
+        return _table_on_dask(typed)
     return nw.from_dict(dict(columns), backend=engine).lazy()
 
 
@@ -94,6 +123,12 @@ def _with_a_type(
     if isinstance(values, np.ndarray) or any(value is not None for value in values):
         return values
     return np.full(len(values), np.nan)
+
+
+def _table_on_dask(columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]]) -> Frame:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Dask support is moving out", FutureWarning)
+        return nw.from_dict(dict(columns), backend="pandas").lazy("dask")
 
 
 def _table_on_spark(

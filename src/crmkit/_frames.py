@@ -45,7 +45,7 @@ def read(native: IntoFrameT, table: Table) -> Frame:
     _require_columns(frame, table)
     _require_kinds(frame, table)
     if isinstance(frame, nw.LazyFrame):
-        return frame
+        return _without_nan(frame, table)
     _require_rows(frame, table)
     return _on_its_engine(frame)
 
@@ -54,7 +54,7 @@ def open_table(native: IntoFrame, table: Table) -> nw.DataFrame[Any] | nw.LazyFr
     """Wrap a native table, whatever it holds."""
     _require_unique_names(native, table)
     try:
-        frame: nw.DataFrame[Any] | nw.LazyFrame[Any] = nw.from_native(native)
+        frame = _engines.wrap(native)
     except TypeError:
         msg = f"{table.name}: a {type(native).__name__} is not a table.\n{_engines.ACCEPTED}"
         raise InvalidArgumentError(msg) from None
@@ -73,13 +73,13 @@ def open_table(native: IntoFrame, table: Table) -> nw.DataFrame[Any] | nw.LazyFr
 
 def reopen(native: IntoFrame) -> Frame:
     """Take a table that crmkit has made itself, and so need not check."""
-    frame: nw.DataFrame[Any] | nw.LazyFrame[Any] = nw.from_native(native)
+    frame = _engines.wrap(native)
     return frame if isinstance(frame, nw.LazyFrame) else _on_its_engine(frame)
 
 
 def is_lazy(native: IntoFrame) -> bool:
     """Tell whether a native table is a plan rather than values."""
-    return isinstance(nw.from_native(native), nw.LazyFrame)
+    return isinstance(_engines.wrap(native), nw.LazyFrame)
 
 
 def has(frame: Frame, column: str) -> bool:
@@ -147,7 +147,7 @@ def distribution(frame: Frame, column: str) -> tuple[npt.NDArray[Any], npt.NDArr
 
 def run_once(native: IntoFrame) -> IntoDataFrame:
     """Turn a plan into values, so that several looks at it see the same rows in the same order."""
-    frame = nw.from_native(native)
+    frame = _engines.wrap(native)
     eager = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
     return cast("IntoDataFrame", eager.to_native())
 
@@ -224,7 +224,8 @@ def _invalid_rows(
     n_rows: int,
     advice: str,
 ) -> CrmkitError:
-    key = "customer_id" if "customer_id" in data.columns else "row"
+    names_customers = "customer_id" in data.columns and not complaint.startswith("`customer_id`")
+    key = "customer_id" if names_customers else "row"
     if key == "row":
         data = data.with_row_index("row")
     examples = tuple(data.filter(rows)[key].head(_EXAMPLES_SHOWN).to_list())
@@ -279,18 +280,19 @@ def _require_rows(data: nw.DataFrame[Any], table: Table) -> None:
     broken: dict[str, nw.Expr] = {}
     for column in table.columns:
         if column.name in data.columns:
-            broken |= _broken_by(column)
+            broken |= _broken_by(column, data.schema[column.name])
     for rule in table.rules:
         complaint = f"`{rule.lower}` exceeds `{rule.upper}`, yet {rule.because},"
         broken[complaint] = nw.col(rule.lower) > nw.col(rule.upper)
     require(data, table, broken, advice=f"Build this table with {table.made_by}().")
 
 
-def _broken_by(column: Column) -> dict[str, nw.Expr]:
+def _broken_by(column: Column, dtype: nw.dtypes.DType) -> dict[str, nw.Expr]:
     value = nw.col(column.name)
     broken: dict[str, nw.Expr] = {}
     if not column.nullable:
-        broken["is null"] = value.is_null()
+        is_float_key = column.kind == "key" and dtype.is_float()
+        broken["is null"] = value.is_null() | value.is_nan() if is_float_key else value.is_null()
     if column.kind == "number":
         broken["is not finite"] = ~value.is_finite()
     if column.kind == "count":
@@ -307,7 +309,20 @@ def _broken_by(column: Column) -> dict[str, nw.Expr]:
 
 def _on_its_engine(data: nw.DataFrame[Any]) -> Frame:
     """Take an eager table as a lazy one; PyArrow has no windows worth the name."""
-    return data.lazy("polars") if data.implementation.is_pyarrow() else data.lazy()
+    if data.implementation.is_pyarrow():
+        return data.lazy("polars")
+    return _engines.with_plain_text(data).lazy()
+
+
+def _without_nan(frame: Frame, table: Table) -> Frame:
+    """Take NaN as unknown in a lazy table: to some engines it is above zero, to others a null."""
+    schema = frame.collect_schema()
+    numbers = [
+        column.name
+        for column in table.columns
+        if column.kind == "number" and column.name in schema and schema[column.name].is_float()
+    ]
+    return frame.with_columns(nw.col(*numbers).fill_nan(None)) if numbers else frame
 
 
 _KIND_TESTS: Final[Mapping[Kind, Callable[[Any], bool]]] = {

@@ -5,6 +5,7 @@ Every answer that looks at timing starts here, so that all of them mean the same
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -33,11 +34,12 @@ def days(ledger: nw.LazyFrame[Any], *, as_of: date) -> nw.LazyFrame[Any]:
     )
 
 
-def histories(days: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+def histories(days: nw.LazyFrame[Any], *, more: Sequence[nw.Expr] = ()) -> nw.LazyFrame[Any]:
     """Collapse purchase days to one row per customer who ever bought.
 
     Gives `first_day`, `last_day`, `n_days`, `n_orders` and, with money, `amount` and
-    `first_amount`: what the first purchase day came to.
+    `first_amount`: what the first purchase day came to. `more` are aggregates of the caller's
+    own, so that they need no second look at the days.
     """
     bought = nw.col("n_orders") > 0
     days = days.with_columns(bought_day=nw.when(bought).then(nw.col("day")))
@@ -46,6 +48,7 @@ def histories(days: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         nw.col("bought_day").max().alias("last_day"),
         nw.col("bought_day").count().alias("n_days"),
         nw.col("n_orders").sum().alias("n_orders"),
+        *more,
     ]
     if _frames.has(days, "amount"):
         days, first_amount = _with_first_amount(days)

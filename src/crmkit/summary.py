@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -226,8 +227,13 @@ def newcomers(orders: IntoFrameT, *, split: date, as_of: date) -> IntoFrameT:
     return _frames.give(whole, like=orders)
 
 
-def per_customer(histories: nw.LazyFrame[Any], *, as_of: date) -> nw.LazyFrame[Any]:
-    """Tell the histories of `crmkit.purchases` as of a day, in the columns of `summarize`."""
+def per_customer(
+    histories: nw.LazyFrame[Any], *, as_of: date, also: Sequence[str] = ()
+) -> nw.LazyFrame[Any]:
+    """Tell the histories of `crmkit.purchases` as of a day, in the columns of `summarize`.
+
+    Columns named in `also` stay as they are.
+    """
     numbered = histories.with_columns(
         first=_time.day_number(histories, "first_day"), last=_time.day_number(histories, "last_day")
     )
@@ -242,6 +248,7 @@ def per_customer(histories: nw.LazyFrame[Any], *, as_of: date) -> nw.LazyFrame[A
         (nw.col("last") - nw.col("first")).alias("recency"),
         (nw.lit(today) - nw.col("first")).cast(nw.Int64).alias("T"),
         *(nw.col(name) for name in ("amount", "first_amount") if _frames.has(numbered, name)),
+        *also,
     )
     if not _frames.has(summary, "amount"):
         return summary

@@ -39,7 +39,7 @@ def read_numbers(sheet: Sheet, role: str, name: str, *, required: bool = True) -
     elif dtype.is_numeric():
         value, missing = nw.col(name).cast(nw.Float64), nw.col(name).is_null()
     else:
-        return sheet.refusing(role, name, due="a number", empty=nw.Float64())
+        return sheet.refusing(role, name, due="a number", like=0.0)
     rules = [
         RowRule(f"missing {role}", "error", f"`{name}` is missing", missing),
         RowRule(

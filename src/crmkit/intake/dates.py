@@ -26,12 +26,18 @@ from crmkit.tables import LEDGER
 OLDEST: Final = date(1900, 1, 1)
 
 _TEXT: Final = "_crmkit_date_text"
+_WALL_CLOCK: Final = "_crmkit_date_wall_clock"
 
 
 def read_dates(sheet: Sheet, name: str) -> Sheet:
     """Read dates and times; those with a zone as the wall clock of that zone."""
     dtype = sheet.dtype(name)
     value = nw.col(name)
+    if dtype == nw.Unknown:
+        frame = _dates.with_wall_clock(sheet.frame, times=name, into=_WALL_CLOCK)
+        if _WALL_CLOCK in frame.columns:
+            sheet, value = replace(sheet, frame=frame), nw.col(_WALL_CLOCK)
+            dtype = sheet.dtype(_WALL_CLOCK)
     if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
         value = value.dt.replace_time_zone(None)
     if isinstance(dtype, nw.Date | nw.Datetime):
@@ -41,7 +47,7 @@ def read_dates(sheet: Sheet, name: str) -> Sheet:
         due = "a date"
         if dtype.is_integer():
             due = 'a date, or date_format="%Y%m%d" for numbers such as 20241231,'
-        return sheet.refusing("date", name, due=due, empty=nw.Datetime("us"))
+        return sheet.refusing("date", name, due=due, like=datetime(2000, 1, 1))  # noqa: DTZ001 - no zone
     return _with_bounds(_parsed(texts, name), name)
 
 

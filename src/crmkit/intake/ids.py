@@ -35,7 +35,7 @@ def read_ids(sheet: Sheet, role: str, name: str, *, required: bool) -> Sheet:
     elif dtype.is_numeric():
         ids = _number_ids(source, is_float=dtype.is_float())
     else:
-        return sheet.refusing(role, name, due="an id in text or whole numbers", empty=nw.String())
+        return sheet.refusing(role, name, due="an id in text or whole numbers", like="")
     rules = _rules(role, name, ids, mixed)
     return sheet.reading(role, ids.value, rules if required else rules[1:])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final, Literal
 
 import narwhals as nw
@@ -85,15 +85,16 @@ class Sheet:
         """Append what was read for a role, and the rules that its rows should keep."""
         return self.appending(read_as(role), value).ruled(*rules)
 
-    def refusing(self, role: str, name: str, *, due: str, empty: nw.dtypes.DType) -> Sheet:
-        """Take a column as unreadable as a whole: every value in it is wrong."""
+    def refusing(self, role: str, name: str, *, due: str, like: datetime | float | str) -> Sheet:
+        """Take a column as unreadable as a whole: nulls of the type of `like` stand in for it."""
         complaint = f"`{name}` is of type {self.dtype(name)}, {due} is due"
         given = ~nw.col(name).is_null()
         rules = [
             RowRule(f"missing {word(role)}", "error", f"`{name}` is missing", ~given),
             RowRule(f"unparsable {word(role)}", "error", complaint, given, shows=name),
         ]
-        unread = self.reading(role, nw.lit(None).cast(empty), rules)
+        never = given & ~given  # Dask cannot cast a bare null
+        unread = self.reading(role, nw.when(never).then(nw.lit(like)), rules)
         refusal = f"{complaint}.\nName another column, or cast this one."
         return replace(unread, refusals=(*self.refusals, refusal))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import narwhals as nw
 from narwhals.typing import IntoFrameT
@@ -12,6 +12,8 @@ from crmkit import _frames, _time, purchases
 from crmkit.errors import InvalidArgumentError
 from crmkit.summary import per_customer
 from crmkit.tables import LEDGER, PROSPECTS
+
+_COUNTS: Final = ("purchases_recent", "purchases_before")
 
 
 def rhythm(
@@ -100,22 +102,23 @@ def rhythm(
 
 
 def _measured(days: nw.LazyFrame[Any], *, as_of: date, window: int) -> nw.LazyFrame[Any]:
-    timing = days.select("customer_id", "day", "n_orders")
-    customers = per_customer(purchases.histories(timing), as_of=as_of)
-    windows = _windows(days, customers, today=_time.number_of(as_of), window=window)
+    marked, money = _marked(days, today=_time.number_of(as_of), window=window)
+    more = [nw.col("last_gap_days").min(), *(nw.col(name).sum() for name in (*_COUNTS, *money))]
+    names = ("last_gap_days", *_COUNTS, *money)
+    histories = purchases.histories(marked, more=more)
+    customers = per_customer(histories, as_of=as_of, also=names)
     both_windows = nw.col("T") >= 2 * window
     gaps_ended = nw.col("frequency") > 0
-    money = _frames.has(days, "amount")
     amounts = [
         nw.col("amount_recent"),
         nw.when(both_windows).then(nw.col("amount_before")).alias("amount_before"),
     ]
-    return customers.join(windows, on="customer_id", how="left").select(
+    return customers.select(
         "customer_id",
         "first_date",
         "last_date",
         "orders",
-        *([nw.col("amount").alias("total_amount")] if money else []),
+        *(["total_amount"] if money else []),
         "days_since_last",
         "frequency",
         "recency",
@@ -130,32 +133,34 @@ def _measured(days: nw.LazyFrame[Any], *, as_of: date, window: int) -> nw.LazyFr
     )
 
 
-def _windows(
-    days: nw.LazyFrame[Any], customers: nw.LazyFrame[Any], *, today: int, window: int
-) -> nw.LazyFrame[Any]:
-    """Find the gap that the last purchase ended, and sum up the two windows."""
+def _marked(
+    days: nw.LazyFrame[Any], *, today: int, window: int
+) -> tuple[nw.LazyFrame[Any], tuple[str, ...]]:
+    """Mark each day with the gap to the last purchase and with its part in the two windows.
+
+    Comes with the names of the columns of money. `amount` is called `total_amount`, so that
+    the histories leave out the amount of the first day, which costs a window of its own.
+    """
     ago, bought = nw.col("days_ago"), nw.col("n_orders") > 0
     recent = ago < window
-    before = (ago < 2 * window) & ~recent
-    inside = {"recent": recent, "before": before}
+    inside = {"recent": recent, "before": (ago < 2 * window) & ~recent}
     flags = {f"purchases_{name}": (bought & when).cast(nw.Int64) for name, when in inside.items()}
-    since_last = ago - nw.col("days_since_last")
-    gap = nw.when(bought & (since_last > 0)).then(since_last)
-    sums = [nw.col(name).sum() for name in flags]
+    money: dict[str, nw.Expr] = {}
     if _frames.has(days, "amount"):
         zero = nw.lit(0.0)
-        flags |= {
+        money = {
             f"amount_{name}": nw.when(when).then(nw.col("amount")).otherwise(zero)
             for name, when in inside.items()
-        }
-        sums = [*(nw.col(name).sum() for name in flags), nw.col("amount").sum()]
-    return (
-        days.with_columns(days_ago=(nw.lit(today) - _time.day_number(days, "day")).cast(nw.Int64))
-        .join(customers.select("customer_id", "days_since_last"), on="customer_id", how="inner")
-        .with_columns(last_gap_days=gap, **flags)
-        .group_by("customer_id")
-        .agg(nw.col("last_gap_days").min(), *sums)
-    )
+        } | {"total_amount": nw.col("amount")}
+    numbered = days.with_columns(
+        days_ago=(nw.lit(today) - _time.day_number(days, "day")).cast(nw.Int64)
+    ).with_columns(bought_ago=nw.when(bought).then(ago))
+    last = nw.col("bought_ago").min()
+    spread = _frames.spread(numbered, "customer_id", value=last, into="last_ago")
+    since_last = nw.col("bought_ago") - nw.col("last_ago")
+    gap = nw.when(since_last > 0).then(since_last)
+    columns = ["customer_id", "day", "n_orders", "last_gap_days", *flags, *money]
+    return spread.with_columns(last_gap_days=gap, **flags, **money).select(*columns), tuple(money)
 
 
 def _with_prospects(
