@@ -34,8 +34,7 @@ fmt: $(VENV)/installed-dev
 	$(BIN)/python docs/make_pages.py
 
 bench: $(VENV)/installed-dev
-	$(BIN)/python benchmarks/summarize.py
-	$(BIN)/python benchmarks/main_job.py
+	$(BIN)/python -m benchmarks
 
 docs: $(VENV)/installed-dev
 	$(BIN)/mkdocs build --strict

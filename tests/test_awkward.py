@@ -1,4 +1,4 @@
-"""Every model on data that make a fit hard: 100 invented tables each, of 200 customers."""
+"""Every model on data that make a fit hard: four times 25 invented tables of 200 customers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from crmkit.errors import FitError
 from crmkit.models import (
     BDW,
     BGBB,
@@ -31,6 +32,8 @@ from tests.strategies import summarized
 
 N_CUSTOMERS = 200
 SEEDS = range(25)
+FEWER_SEEDS = {BGCNBDK: 12, MBGCNBDK: 12, GGompertzNBD: 2}
+"""For models whose fits take up to a second; all 25 of them pass too."""
 
 Ranges = Mapping[str, tuple[float, float]]
 """Between which powers of ten each trait of a company is drawn."""
@@ -167,6 +170,14 @@ def drawn(model: type, design: str, seed: int) -> Drawn:
     return DRAWS[model](Company(**traits), rng)
 
 
+def tells_nothing(model: type, table: tuple[Floats, ...]) -> bool:
+    """Whether nobody bought again, or no contract was renewed or none ended."""
+    if model not in CONTRACT_MODELS.values():
+        return not table[0].any()
+    periods, lost = table
+    return not lost.any() or not (periods > lost).any()
+
+
 def test_no_model_is_left_out() -> None:
     assert {*PURCHASE_MODELS.values(), *SPEND_MODELS.values(), *CONTRACT_MODELS.values()} <= {
         *DRAWS
@@ -179,10 +190,12 @@ def test_a_fit_is_at_least_as_likely_as_the_truth_or_says_what_is_not_told(
     model: Any, design: str
 ) -> None:
     short = []
-    for seed in SEEDS:
+    for seed in SEEDS[: FEWER_SEEDS.get(model)]:
         truth, table = drawn(model, design, seed)
-        if issubclass(model, NBD | BGBB) and not table[0].any():
-            continue  # nobody bought again, which is an error: see the tests of each model
+        if tells_nothing(model, table):
+            with pytest.raises(FitError):
+                model.fit(*table)
+            continue
         found = model.fit(*table)
         lacks = float(truth.log_likelihood(*table).sum()) - found.log_likelihood
         if not lacks < 1e-6 or not (found.converged or found.diagnostics):

@@ -51,7 +51,7 @@ def _column(frame: _frames.Frame, *, like: IntoFrame, name: str) -> nw.Expr:
     if not _frames.is_lazy(like):
         broken = {
             f"`{name}` is below 0": known < 0,
-            f"`{name}` is not finite": ~known.is_finite(),
+            f"`{name}` is not finite": ~known.is_null() & ~known.is_finite(),
         }
         advice = "A cost is 0 or more; leave it null where it is unknown."
         _frames.require(frame.collect(), SUMMARY, broken, advice=advice)

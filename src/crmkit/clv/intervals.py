@@ -136,7 +136,7 @@ def _chance_bounds(
     names += [] if amounts is None else AMOUNT
     found = {name: np.empty(len(days)) for name in names}
     blocks = possible_purchases(
-        models.purchases, *seen, days=days, horizon_days=horizon_days, tail=levels[0] / 4
+        models.purchases, *seen, days=days, horizon_days=horizon_days, tail=levels[0] / 20
     )
     for block in blocks:
         quantiles = [block.quantile(level) for level in levels]

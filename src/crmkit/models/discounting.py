@@ -21,6 +21,7 @@ import numpy as np
 
 from crmkit.errors import InvalidArgumentError
 from crmkit.models.arrays import Floats
+from crmkit.models.legendre import legendre_rule
 
 DAYS_PER_YEAR = 365.25
 
@@ -117,7 +118,7 @@ def _daily_rate(annual_discount_rate: float) -> float:
 def _nodes(horizon_days: float, bend_days: float) -> list[tuple[float, float]]:
     """Nodes and weights of Gauss and Legendre, even in log(1 + days / bend_days)."""
     reach = math.log1p(horizon_days / bend_days)
-    node, weight = np.polynomial.legendre.leggauss(8 + math.ceil(3 * reach))
+    node, weight = legendre_rule(8 + math.ceil(3 * reach))
     v = reach * (node + 1) / 2
     days = bend_days * np.expm1(v)
     return list(zip(days.tolist(), (weight * reach / 2 * (bend_days + days)).tolist(), strict=True))

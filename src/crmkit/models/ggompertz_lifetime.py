@@ -29,6 +29,7 @@ import numpy as np
 
 from crmkit.models.arrays import Floats
 from crmkit.models.gamma_ratio import Real
+from crmkit.models.legendre import legendre_rule
 
 _ENDLESS = 40.0
 """What survives or counts less than exp(-40) = 4e-18 counts as nothing."""
@@ -112,7 +113,7 @@ def _nodes(
     further = np.log(np.maximum(end, plain) / plain)
     n_near = 12 + math.ceil(reach.max() * per_unit)
     n_late = 12 + math.ceil(further.max() * per_unit) if further.any() else 0
-    node, weight = np.polynomial.legendre.leggauss(n_near)
+    node, weight = legendre_rule(n_near)
     n_rows = max(_NODES_AT_ONCE // (n_near + n_late), 1)
     for start in range(0, len(beta), n_rows):
         rows = slice(start, start + n_rows)
@@ -121,7 +122,7 @@ def _nodes(
         grown = first * np.expm1(y)
         v, width = np.log1p(grown), weight * length * first * np.exp(y) / (1 + grown)
         if n_late:
-            node_late, weight_late = np.polynomial.legendre.leggauss(n_late)
+            node_late, weight_late = legendre_rule(n_late)
             length = further[rows, np.newaxis] / 2
             late = plain[rows, np.newaxis] * np.exp(length * (node_late + 1))
             v = np.append(v, late, axis=1)

@@ -32,7 +32,7 @@ import math
 
 import numpy as np
 
-from crmkit.models.arrays import Floats
+from crmkit.models.arrays import Codes, Floats
 
 _N_DERIVATIVES = 10
 """Log q, three slopes and six second derivatives."""
@@ -43,6 +43,9 @@ _CUT_OFF = 38.0
 
 _DIGITS = 32.0
 """The polynomial is right to exp(-32) = 1e-14."""
+
+_LONG_STEP, _FEWER_DIGITS = 0.5, 17.0
+"""The same for seven digits, which is plenty where parameters are drawn."""
 
 _CELLS_AT_ONCE = 600
 """Keeps a block of R and y, each pair of some 80 nodes, within a processor's cache."""
@@ -72,6 +75,32 @@ def leaving_first_exactly(shape: Floats, s: float, log_ratio: Floats) -> Floats:
     for start in range(0, len(log_ratio), n_at_once):
         rows = slice(start, start + n_at_once)
         found[rows] = _block(shape, s, log_ratio[rows, np.newaxis])
+    return found
+
+
+def log_leaving_first_of_many(
+    x: Floats, pair_x: Codes, log_ratio: Floats, /, *, r: Floats, s: Floats
+) -> Floats:
+    """Log of q to seven digits, a row for each pair of r and s.
+
+    `x` holds distinct counts, and `pair_x` the position of each column's among them; `log_ratio`
+    has a row for each r and s.
+    """
+    low, high = log_ratio.min(axis=1, keepdims=True), log_ratio.max(axis=1, keepdims=True)
+    middle, half = (low + high) / 2, np.maximum(high - low, 1) / 2
+    n_points = math.ceil(_FEWER_DIGITS / math.asinh(math.pi / float(half.max())))
+    angles = math.pi * (np.arange(n_points) + 0.5) / n_points
+    points = (middle + half * np.cos(angles)).reshape(-1, 1)
+    shapes, s = np.repeat(r[:, np.newaxis] + x, n_points, axis=0), np.repeat(s, n_points)
+    exact = _roughly(shapes, s[:, np.newaxis], points).reshape(len(r), n_points, len(x))
+    to_series = 2 / n_points * np.cos(np.outer(np.arange(n_points), angles))
+    to_series[0] /= 2
+    series = np.moveaxis(to_series @ exact, 1, 0)
+    place = (log_ratio - middle) / half
+    ahead, further = np.zeros_like(place), np.zeros_like(place)
+    for of_x in series[:0:-1]:
+        ahead, further = of_x[:, pair_x] + 2 * place * ahead - further, ahead
+    found: Floats = series[0][:, pair_x] + place * ahead - further
     return found
 
 
@@ -139,7 +168,25 @@ def _block(shape: Floats, s: float, y: Floats) -> Floats:
     )
 
 
-def _peak(shape: Floats, s: float, y: Floats) -> Floats:
+def _roughly(shape: Floats, s: Floats, y: Floats) -> Floats:
+    """Log q by the same integral with fewer nodes, a row for each y and s."""
+    peak = _peak(shape, s, y)
+    low = np.minimum(np.minimum(y, 0), peak.min(axis=1, keepdims=True)) - 1
+    high = np.maximum(np.maximum(y, 0), peak.max(axis=1, keepdims=True)) + 1
+    start, end = _ends(shape, s, y, peak=peak, low=low, high=high, cut_off=_FEWER_DIGITS)
+    n_nodes = math.ceil((end - start).max() / _LONG_STEP) + 1
+    t = np.minimum(start + _LONG_STEP * np.arange(n_nodes), end + _LONG_STEP)
+    apart, ahead = np.exp(low - t), np.exp(t - high)
+    v = t - apart + ahead
+    log_f = (v - (s + 1) * _log_one_more(v))[:, np.newaxis]
+    log_f = log_f - shape[:, :, np.newaxis] * _log_one_more(v - y)[:, np.newaxis]
+    top = log_f.max(axis=2, keepdims=True)
+    spacing = np.where(t <= end, 1 + apart + ahead, 0.0)[:, :, np.newaxis]
+    total = (np.exp(log_f - top) @ spacing)[:, :, 0]
+    return np.log(s * _LONG_STEP * total) + top[:, :, 0]
+
+
+def _peak(shape: Floats, s: float | Floats, y: Floats) -> Floats:
     """Where the integrand peaks: a root of (R + s) z**2 + (R + s ratio - 1) z = ratio."""
     ratio = np.exp(y)
     b, c = shape + s * ratio - 1, (shape + s) * ratio
@@ -148,10 +195,17 @@ def _peak(shape: Floats, s: float, y: Floats) -> Floats:
 
 
 def _ends(
-    shape: Floats, s: float, y: Floats, *, peak: Floats, low: Floats, high: Floats
+    shape: Floats,
+    s: float | Floats,
+    y: Floats,
+    *,
+    peak: Floats,
+    low: Floats,
+    high: Floats,
+    cut_off: float = _CUT_OFF,
 ) -> tuple[Floats, Floats]:
     """Between which t an integrand matters, by the straight lines that bound its log."""
-    floor = peak - shape * _softplus(peak - y)[0] - (s + 1) * _softplus(peak)[0] - _CUT_OFF
+    floor = peak - shape * _softplus(peak - y)[0] - (s + 1) * _softplus(peak)[0] - cut_off
     near, far = np.minimum(y, 0), np.maximum(y, 0)
     at_far = far - shape * (far - y) - (s + 1) * far
     steep = np.where(y < 0, shape, s + 1) - 1
@@ -160,6 +214,11 @@ def _ends(
     first, last = floor.min(axis=1, keepdims=True), last.max(axis=1, keepdims=True)
     start = low - np.log(np.maximum(low - first, 1))
     return start, np.minimum(last, high + np.log(np.maximum(last - high, 1)))
+
+
+def _log_one_more(v: Floats) -> Floats:
+    """Log(1 + exp(v))."""
+    return np.maximum(v, 0) + np.log1p(np.exp(-np.abs(v)))
 
 
 def _softplus(v: Floats) -> tuple[Floats, Floats]:

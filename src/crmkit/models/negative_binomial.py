@@ -15,8 +15,8 @@ from scipy.special import betainc, gammaln, xlogy
 from crmkit.models.arrays import Floats
 from crmkit.models.gamma_ratio import Real, log_rising
 
-_LEAST_LOG = -600.0
-"""A probability below exp(-708) is no longer a number with all its digits."""
+_LARGEST_LOG = 300.0
+"""Between exp(-300) and 1 there is room for any number with all its digits."""
 
 
 def exactly(n: Real, shape: Floats, z: Floats) -> Floats:
@@ -26,15 +26,20 @@ def exactly(n: Real, shape: Floats, z: Floats) -> Floats:
 
 
 def one_by_one(most: int, shape: Floats, z: Floats) -> Iterator[Floats]:
-    """Probability of 0, 1, ... `most` arrivals, each from the one before where that is safe."""
-    log_none = -shape * np.log1p(z)
-    if log_none.min(initial=0.0) < _LEAST_LOG:
-        yield from (exactly(n, shape, z) for n in range(most + 1))
-        return
-    chance, share = np.exp(log_none), z / (1 + z)
+    """Probability of 0, 1, ... `most` arrivals, each from the one before.
+
+    Where none at all is too rare to be a number, a factor of e to the power `late` waits until
+    the chances have grown.
+    """
+    log_none, share = -shape * np.log1p(z), z / (1 + z)
+    late = np.minimum(log_none + _LARGEST_LOG, 0.0)
+    chance = np.exp(log_none - late)
     for n in range(most + 1):
-        yield chance
-        chance = chance * ((shape + n) / (n + 1)) * share
+        yield chance * np.exp(late) if late.any() else chance
+        chance = chance * ((shape + n) / (n + 1) * share)
+        if late.any():
+            taken = np.where(chance > 1, np.minimum(-late, _LARGEST_LOG), 0.0)
+            chance, late = chance * np.exp(-taken), late + taken
 
 
 def at_least(n: Real, shape: Floats, z: Floats) -> Floats:

@@ -36,6 +36,7 @@ from crmkit.models.discounting import discounted
 from crmkit.models.distinct import distinct, distinct_pairs
 from crmkit.models.gamma_ratio import log_rising
 from crmkit.models.leaving_first import log_leaving_first
+from crmkit.models.legendre import legendre_rule
 from crmkit.models.negative_binomial import one_by_one
 from crmkit.models.pareto_nbd_likelihood import ParetoNBDLikelihood
 from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
@@ -261,7 +262,7 @@ class ParetoNBD:
         )
         reach = self._reach(x, T, horizon_days)[:, np.newaxis]
         bend = self._bend(x, T)[:, np.newaxis]
-        node, weight = np.polynomial.legendre.leggauss(n_nodes)
+        node, weight = legendre_rule(n_nodes)
         days = bend * np.expm1(reach * (node + 1) / 2)
         leaves = weight * (bend + days) / (calm + days) * np.exp(-self.s * np.log1p(days / calm))
         log_stay = -self.s * np.log1p(horizon_days / calm)

@@ -144,13 +144,17 @@ def _like_rows(
     """Put rows together that need about as many counts, a number of pairs of x and T at a time."""
     codes, ages, of_row = distinct_pairs(coded, T if by_row else _ages_about(T)[0])
     expected = model.expected_purchases(codes // 2, ages, ages, horizon_days=horizon_days)
+    octave = np.round(np.log2(1 + expected))
+    sorted_pairs = np.lexsort((ages, codes, octave))
     rank = np.empty(len(codes), np.int64)
-    rank[np.lexsort((ages, codes, np.round(2 * np.log2(1 + expected))))] = np.arange(len(codes))
+    rank[sorted_pairs] = np.arange(len(codes))
+    new_octave = np.flatnonzero(np.diff(octave[sorted_pairs])) + 1
+    starts = np.union1d(np.arange(0, len(codes), _PAIRS_AT_ONCE), new_octave)
     of_row = rank[of_row]
     order = np.argsort(of_row, kind="stable")
-    starts = np.searchsorted(of_row[order], np.arange(0, len(codes), _PAIRS_AT_ONCE))
-    for rows in np.split(order, starts[1:]):
-        yield from np.array_split(rows, 1 + len(rows) // _ROWS_AT_ONCE)
+    for rows in np.split(order, np.searchsorted(of_row[order], starts)[1:]):
+        if len(rows):
+            yield from np.array_split(rows, 1 + len(rows) // _ROWS_AT_ONCE)
 
 
 def _ages_about(T: Floats) -> tuple[Floats, Floats, Floats]:
@@ -181,8 +185,17 @@ def _chances(
         ]
         chances = np.stack(found, axis=2)
         if chances[:, -1].max(initial=0.0) < tail or most >= _LONGEST:
-            return chances
+            return _cut_off(chances, tail=tail)
         most *= 2
+
+
+def _cut_off(chances: Floats, *, tail: float) -> Floats:
+    """Let the first count with a rarer tail stand for all from there on, whatever the company."""
+    from_here = np.cumsum(chances[:, ::-1], axis=1)[:, ::-1]
+    last = (from_here.max(axis=2) < tail).argmax(axis=1)[:, np.newaxis, np.newaxis]
+    n = np.arange(chances.shape[1])[np.newaxis, :, np.newaxis]
+    kept: Floats = np.where(n < last, chances, np.where(n == last, from_here, 0.0))
+    return kept
 
 
 def _if_alive(

@@ -1,0 +1,1 @@
+"""How fast crmkit is, beside its peers and beside what one writes by hand."""
