@@ -86,14 +86,14 @@ def certain(fitted: clv.Fit) -> clv.Fit:
 
 
 @pytest.mark.parametrize("model", ["bg_nbd", "pareto_nbd", "mbg_cnbd_k"])
-def test_bounds_of_purchases_are_those_of_hundreds_of_drawn_parameters(
+def test_bounds_of_purchases_are_those_of_many_drawn_parameters(
     fits: Mapping[str, clv.Fit], model: str
 ) -> None:
     fitted = fits[model]
     covariance = np.array(fitted.likelihood.covariance_log, float)
     centre = [fitted.estimates[name] for name in fitted.likelihood.names]
     dice = np.random.default_rng(1)
-    drawn = np.exp(dice.multivariate_normal(np.log(centre), covariance, 300))
+    drawn = np.exp(dice.multivariate_normal(np.log(centre), covariance, 200))
     history = tuple(np.array(SUMMARY[name], float) for name in ("frequency", "recency", "T"))
     chances = np.mean(
         [
@@ -107,8 +107,8 @@ def test_bounds_of_purchases_are_those_of_hundreds_of_drawn_parameters(
     upper = (chances.cumsum(axis=1) >= 0.95).argmax(axis=1)
     lower = (chances.cumsum(axis=1) >= 0.05).argmax(axis=1)
     found = ahead(table(), fits, model)
-    # Three hundred draws leave the bound of a customer with a hundred purchases to come open by 3.
-    np.testing.assert_allclose(found["expected_purchases_upper"], upper, atol=0.5, rtol=0.04)
+    # Two hundred draws leave the bound of one with a hundred purchases to come open by 5.
+    np.testing.assert_allclose(found["expected_purchases_upper"], upper, atol=0.5, rtol=0.06)
     np.testing.assert_allclose(found["expected_purchases_lower"], lower, atol=1.5)
 
 
@@ -212,13 +212,13 @@ def test_many_parameters_at_once_are_each_by_itself(customers: pl.DataFrame) -> 
 
 def test_ninety_percent_hold_in_ninety_percent() -> None:
     """A small run of docs/coverage_study.py, whose page has the large one."""
-    runs = [coverage("bg_nbd", n_customers=400, seed=[7, i]) for i in range(10)]
+    runs = [coverage("bg_nbd", n_customers=400, seed=[7, i]) for i in range(8)]
     mean = {row: np.mean([run[row] for run in runs]) for row in runs[0]}
-    # A customer's outcome is his own: 4,000 of them leave a standard error of 0.5 %.
+    # A customer's outcome is his own: 3,200 of them leave a standard error of 0.5 %.
     for row in ("customers' purchases", "customers' money", "customers' own mean spend"):
         assert mean[row] == pytest.approx(0.9, abs=0.02)
     assert mean["customers' purchases, as whole numbers"] > 0.9
-    # Parameters and totals come once a simulation: 90 of them, not all independent.
+    # Parameters and totals come once a simulation: 72 of them, not all independent.
     once = [value for row, value in mean.items() if not row.startswith("customers")]
     assert np.mean(once) == pytest.approx(0.9, abs=0.1)
 
