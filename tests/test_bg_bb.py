@@ -379,7 +379,8 @@ def test_a_weighted_fit_is_a_fit_on_repeated_rows(
     *history, donors = donations
     repeated = BGBB.fit(*(np.repeat(column, donors.astype(int))[::-1] for column in history))
     weighted = BGBB.fit(*history, weights=donors)
-    np.testing.assert_allclose(astuple(weighted.model), astuple(repeated.model), rtol=1e-7)
+    # Each search ends within 1e-9 of the top, and the top is flat.
+    np.testing.assert_allclose(astuple(weighted.model), astuple(repeated.model), rtol=2e-6)
     assert weighted.log_likelihood == pytest.approx(repeated.log_likelihood, rel=1e-12)
     assert weighted.n_customers == repeated.n_customers
 
