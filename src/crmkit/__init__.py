@@ -1,8 +1,9 @@
 """From a company's own records to decisions about customers.
 
-DataFrames in, DataFrames out: pandas, Polars, PyArrow and DuckDB alike. `intake` reads what a
-company has, `rfm`, `cohorts`, `clv`, `lifecycle`, `churn` and `tiers` answer who the customers
-are and what they are worth, `actions` and `economics` decide, and `pipeline` does all of it.
+DataFrames in, DataFrames out: pandas, Polars, PyArrow, DuckDB, Dask and Spark alike. `intake`
+reads what a company has, `rfm`, `cohorts`, `clv`, `lifecycle`, `churn` and `tiers` answer who the
+customers are and what they are worth, `actions` and `economics` decide, and `pipeline` does all
+of it.
 """
 
 from __future__ import annotations
