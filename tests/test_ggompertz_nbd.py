@@ -73,10 +73,12 @@ def test_fit_reaches_the_published_likelihood(
     in_weeks = found.log_likelihood + cdnow[0].sum() * math.log(WEEK)
     assert printed(in_weeks, like="-9594.9762") == "-9594.9762"
     np.testing.assert_allclose(
-        (found.model.r, found.model.alpha / WEEK, found.model.s), (0.55313, 10.5758, 0.60682), 2e-3
+        (found.model.r, float(found.model.alpha) / WEEK, found.model.s),
+        (0.55313, 10.5758, 0.60682),
+        2e-3,
     )
     assert printed(found.model.r, like="0.553") == "0.553"
-    assert printed(found.model.alpha / WEEK, like="10.578") == "10.578"
+    assert printed(float(found.model.alpha) / WEEK, like="10.578") == "10.578"
     assert found.diagnostics == (
         f"The likelihood has no maximum: b and beta shrink to nothing. {NO_AGE}",
     )
@@ -192,7 +194,7 @@ def test_purchase_distribution_is_the_average_over_the_day_of_leaving(
     n: int, x: int, t_x: float, T: float
 ) -> None:
     shape, scale, horizon = AGEING.r + x, AGEING.alpha + T, 152.0
-    b, s, beta = AGEING.b, AGEING.s, AGEING.beta
+    b, s, beta = AGEING.b, AGEING.s, float(AGEING.beta)
 
     def stay(days: float) -> float:
         return float(((beta + math.expm1(b * T)) / (beta + math.expm1(b * (T + days)))) ** s)

@@ -147,7 +147,7 @@ def test_one_customer_alone_is_predicted_as_among_others(
 
 @given(model=pareto_nbd_models(), history=histories())
 def test_where_nobody_leaves_it_is_the_nbd(model: ParetoNBD, history: History) -> None:
-    staying, nbd = replace(model, s=1e-13), NBD(r=model.r, alpha=model.alpha)
+    staying, nbd = replace(model, s=1e-13), NBD(r=model.r, alpha=float(model.alpha))
     x, _, T = history  # silence would speak for leaving, however rare that is
     np.testing.assert_allclose(
         staying.log_likelihood(x, T, T), nbd.log_likelihood(x, T, T), rtol=1e-9, atol=1e-9

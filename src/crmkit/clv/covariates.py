@@ -167,11 +167,14 @@ def require_columns(frame: _frames.Frame, columns: Sequence[str]) -> None:
 
 
 def encoded(
-    frame: _frames.Frame, levels: Mapping[str, tuple[str, ...] | None]
+    frame: _frames.Frame, levels: Mapping[str, tuple[str, ...] | None], *, first: int = 0
 ) -> tuple[_frames.Frame, dict[str, str]]:
-    """Append each column as a number, and give the names of these: a level counts from 0."""
+    """Append each column as a number, and give the names of these: a level counts from 0.
+
+    The names are numbered from `first`.
+    """
     schema = frame.collect_schema()
-    codes = {column: _CODE.format(i) for i, column in enumerate(levels)}
+    codes = {column: _CODE.format(first + i) for i, column in enumerate(levels)}
     for column, known in levels.items():
         _require_same_kind(column, schema[column], is_text=known is not None)
     numbers = [

@@ -129,9 +129,9 @@ def predict(
     On a lazy table the distinct histories are collected, scored and joined back where the
     table lives.
 
-    Where a fit has covariates, each customer is scored with own parameters; the time grows with
-    the number of different customers in them. A lazy table must hold them as whole numbers, text,
-    or true and false.
+    Where a fit has covariates, each customer is scored with own parameters: a million who all
+    differ take a few seconds. A lazy table must hold covariates as whole numbers, text, or true
+    and false.
 
     References
     ----------

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from narwhals.typing import IntoFrame
@@ -22,11 +23,54 @@ from crmkit.clv.covariates import (
 )
 from crmkit.clv.fits import Fit
 from crmkit.errors import InvalidArgumentError, InvalidRowsError
+from crmkit.models.arrays import Codes
 from crmkit.models.covariates import groups, own_parameters
+from crmkit.models.own import at_rows
 from crmkit.tables import SUMMARY
 
 Compute = Callable[..., Mapping[str, Floats]]
-"""Takes a model, then columns by name."""
+"""Takes a model, or what is known of customers, then columns by name."""
+
+_LARGE: Final = 2**12
+"""So many customers alike in all covariates are worth a model of their own."""
+
+_ROWS_AT_ONCE: Final = 2**16
+
+
+class Known(NamedTuple):
+    """What is known of some customers: a row each, for one fit.
+
+    Attributes
+    ----------
+    fit
+        The fit whose covariates these are.
+    rows
+        What each coefficient is multiplied by.
+    """
+
+    fit: Fit
+    rows: Floats
+
+    def at(self, rows: Codes | slice) -> Known:
+        """Look at some of the customers."""
+        return Known(self.fit, self.rows[rows])
+
+    def own(self, model: Any, coefficients: Floats) -> Any:  # noqa: ANN401 - of any kind
+        """Give each customer what the covariates make of a model's parameters."""
+        links = LINKS.get(self.fit.name, {}) if len(coefficients) else {}
+        moves = moves_of(self.fit.covariates, processes=tuple(links))
+        moved = [
+            (link, self.rows @ (move * coefficients))
+            for link, move in zip(links.values(), moves, strict=True)
+            if move.any()
+        ]
+        own = own_parameters(asdict(model), *zip(*moved, strict=True)) if moved else {}
+        return replace(model, **own)
+
+    @property
+    def model(self) -> Any:  # noqa: ANN401 - of any kind
+        """The fitted model, with each customer's own parameters."""
+        return self.own(self.fit.model, np.array(self.fit.likelihood.coefficients))
 
 
 def with_scores(
@@ -34,33 +78,84 @@ def with_scores(
 ) -> _frames.Frame:
     """Append columns that the fitted model computes from others.
 
-    As `_frames.with_computed`, with the model first among the arguments of `compute`. Where the
-    fit has covariates, it is called once for the customers who are alike in all of them.
+    As `_frames.with_computed`, with the model first among the arguments of `compute`: that of
+    all customers, or one with own parameters for each.
     """
-    if not fit.covariates:
 
-        def by_all(**columns: Floats) -> Mapping[str, Floats]:
-            return compute(fit.model, **columns)
+    def by_own(known: Sequence[Known], **columns: Floats) -> Mapping[str, Floats]:
+        return _computed(known[0], columns, compute)
 
-        return _frames.with_computed(frame, like=like, inputs=inputs, compute=by_all)
+    return with_known(frame, like=like, fits=[fit], inputs=inputs, compute=by_own)
 
-    levels = {each.column: each.levels for each in fit.covariates}
-    require_columns(frame, list(levels))
-    coded, codes = encoded(frame, levels)
-    if _frames.is_lazy(like):
-        _require_exact(frame, list(levels))
-    else:
-        broken = complaints(levels, codes) | unseen(levels, codes)
-        _frames.require(coded.collect(), SUMMARY, broken, advice=_advice(levels))
 
-    def by_own(**columns: Floats) -> Mapping[str, Floats]:
-        known = {column: columns.pop(code) for column, code in codes.items()}
-        _require_known(known, levels)
-        return _computed(fit, design(fit.covariates, known), columns, compute)
+def with_known(
+    frame: _frames.Frame,
+    *,
+    like: IntoFrame,
+    fits: Sequence[Fit],
+    inputs: Sequence[str],
+    compute: Compute,
+) -> _frames.Frame:
+    """Append columns that are computed from others and from what is known of customers.
 
-    wanted = (*inputs, *codes.values())
-    scored = _frames.with_computed(coded, like=like, inputs=wanted, compute=by_own)
-    return scored.drop(*codes.values())
+    As `_frames.with_computed`, with a list of `Known` first among the arguments of `compute`, one
+    for each fit.
+    """
+    coded, codes = with_codes(frame, like=like, fits=fits)
+
+    def by_known(**columns: Floats) -> Mapping[str, Floats]:
+        n_rows = len(columns[inputs[0]])
+        known = known_of(fits, codes, columns, n_rows=n_rows)
+        return compute(known, **{name: columns[name] for name in inputs})
+
+    wanted = (*inputs, *(code for of_fit in codes for code in of_fit.values()))
+    scored = _frames.with_computed(coded, like=like, inputs=wanted, compute=by_known)
+    return scored.drop(*wanted[len(inputs) :]) if len(wanted) > len(inputs) else scored
+
+
+def with_codes(
+    frame: _frames.Frame, *, like: IntoFrame, fits: Sequence[Fit]
+) -> tuple[_frames.Frame, list[dict[str, str]]]:
+    """Append the covariates of each fit as numbers, and give the names of these by column."""
+    codes: list[dict[str, str]] = []
+    for fit in fits:
+        levels = _levels(fit)
+        if not levels:
+            codes.append({})
+            continue
+        require_columns(frame, list(levels))
+        frame, of_fit = encoded(frame, levels, first=sum(map(len, codes)))
+        codes.append(of_fit)
+        if _frames.is_lazy(like):
+            _require_exact(frame, list(levels))
+        else:
+            broken = complaints(levels, of_fit) | unseen(levels, of_fit)
+            _frames.require(frame.collect(), SUMMARY, broken, advice=_advice(levels))
+    return frame, codes
+
+
+def known_of(
+    fits: Sequence[Fit],
+    codes: Sequence[Mapping[str, str]],
+    columns: Mapping[str, Floats],
+    *,
+    n_rows: int,
+) -> list[Known]:
+    """Read the numbers that `with_codes` appended."""
+    found = []
+    for fit, of_fit in zip(fits, codes, strict=True):
+        values = {column: columns[code] for column, code in of_fit.items()}
+        _require_known(values, _levels(fit))
+        rows = design(fit.covariates, values) if values else np.zeros((n_rows, 0))
+        found.append(Known(fit, rows))
+    return found
+
+
+def blocks(*columns: Floats) -> Iterator[Codes]:
+    """Cut rows into blocks, by the first column: rows of one count share what is costly."""
+    order = np.lexsort(columns[:1])
+    for start in range(0, max(len(order), 1), _ROWS_AT_ONCE):
+        yield order[start : start + _ROWS_AT_ONCE]
 
 
 def require_no_covariates(fit: Fit, *, argument: str, where: str) -> None:
@@ -74,25 +169,36 @@ def require_no_covariates(fit: Fit, *, argument: str, where: str) -> None:
 
 
 def _computed(
-    fit: Fit, rows: Floats, columns: Mapping[str, Floats], compute: Compute
-) -> dict[str, Floats]:
-    """Call once per group of customers alike, and put the results back in their rows."""
-    if not len(rows):
-        return dict(compute(fit.model, **columns))
-    first, group = groups(rows)
-    links = LINKS[fit.name]
-    moves = moves_of(fit.covariates, processes=tuple(links))
-    effects = [rows[first] @ (move * fit.likelihood.coefficients) for move in moves]
-    own = own_parameters(asdict(fit.model), tuple(links.values()), effects)
-    order = np.argsort(group, kind="stable")
-    ends = np.cumsum(np.bincount(group, minlength=len(first)))
+    known: Known, columns: Mapping[str, Floats], compute: Compute
+) -> Mapping[str, Floats]:
+    """Compute for all at once, for each large group of customers alike, and for all others."""
+    if not known.fit.covariates:
+        return compute(known.fit.model, **columns)
     found: dict[str, Floats] = {}
-    for i, members in enumerate(np.split(order, ends[:-1])):
-        model = replace(fit.model, **{name: float(values[i]) for name, values in own.items()})
-        scores = compute(model, **{name: values[members] for name, values in columns.items()})
+    for rows, model in _models(known, *columns.values()):
+        scores = compute(model, **{name: values[rows] for name, values in columns.items()})
         for name, values in scores.items():
-            found.setdefault(name, np.empty(len(rows)))[members] = values
+            found.setdefault(name, np.empty(len(known.rows)))[rows] = values
     return found
+
+
+def _models(known: Known, *columns: Floats) -> Iterator[tuple[Codes, Any]]:
+    """Give the model of each large group of customers alike, then those of the rest, by blocks.
+
+    A large group has many customers with the same history, who are computed once.
+    """
+    first, group = groups(known.rows)
+    sizes = np.bincount(group, minlength=len(first))
+    large = np.flatnonzero(sizes >= _LARGE)
+    for i in large.tolist():
+        yield np.flatnonzero(group == i), at_rows(known.at(first[i : i + 1]).model, 0)
+    (rest,) = np.nonzero((sizes < _LARGE)[group])
+    for rows in blocks(*(column[rest] for column in columns)):
+        yield rest[rows], known.at(rest[rows]).model
+
+
+def _levels(fit: Fit) -> dict[str, tuple[str, ...] | None]:
+    return {each.column: each.levels for each in fit.covariates}
 
 
 def _require_exact(frame: _frames.Frame, columns: Sequence[str]) -> None:

@@ -26,6 +26,7 @@ import numpy.typing as npt
 from scipy.special import log_expit
 
 from crmkit.models.arrays import Floats
+from crmkit.models.gamma_ratio import Real
 
 _STEP = 0.25
 _TINIEST_LOG_P = -460.0
@@ -35,13 +36,13 @@ _FARTHEST = 80.0
 _HALVINGS = 24
 
 
-def beta_rule(a: float, b: Floats, *, steepness: Floats) -> tuple[Floats, Floats]:
-    """Nodes and weights of a mean over Beta(a, b), a row for each b.
+def beta_rule(a: Real, b: Floats, *, steepness: Floats) -> tuple[Floats, Floats]:
+    """Nodes and weights of a mean over Beta(a, b), a row for each b; `a` may be one for all.
 
     The mean of f is `(weights * f(nodes)).sum(axis=1)`, for a positive f that is smooth in
     log p, flat below p = 1 / steepness and nowhere falling faster than 1 / p.
     """
-    b = b[:, np.newaxis]
+    a, b = (each[:, np.newaxis] for each in np.broadcast_arrays(a, b))
     log_steepness = np.log1p(steepness)[:, np.newaxis]
     centre = np.log(a / b)
     width = np.minimum(1.0, 1.8 * np.sqrt(1 / a + 1 / b))

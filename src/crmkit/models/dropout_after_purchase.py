@@ -21,9 +21,8 @@ https://doi.org/10.1287/mksc.1040.0098. Cited below as FHL.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Self
 
@@ -31,13 +30,13 @@ import numpy as np
 from scipy.special import expit, log_expit
 
 from crmkit.errors import FitError, InvalidArgumentError
+from crmkit.models.alive import Alive, Purchases, Total, brought, purchases_of
 from crmkit.models.arrays import Codes, Floats
-from crmkit.models.beta_mean import beta_rule
 from crmkit.models.discounting import days_that_count, discounted
-from crmkit.models.distinct import distinct, distinct_pairs
 from crmkit.models.dropout_likelihood import DropoutLikelihood
-from crmkit.models.gamma_ratio import log_rising
-from crmkit.models.purchases_ahead import count_distribution, mean_purchases, stage_weights
+from crmkit.models.gamma_ratio import Real, log_rising
+from crmkit.models.own import are_positive, cells
+from crmkit.models.purchases_ahead import count_distribution, stage_weights
 from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
 
 _PARAMETERS = ("r", "alpha", "a", "b")
@@ -52,9 +51,9 @@ class DropoutAfterPurchase:
     """How buying (r, alpha) and leaving (a, b) vary over customers."""
 
     r: float
-    alpha: float
-    a: float
-    b: float
+    alpha: Real
+    a: Real
+    b: Real
 
     title: ClassVar[str]
     """The model's name in the literature."""
@@ -64,7 +63,7 @@ class DropoutAfterPurchase:
 
     def __post_init__(self) -> None:
         """Refuse parameters outside the model's domain."""
-        if not all(0 < value < math.inf for value in (self.r, self.alpha, self.a, self.b)):
+        if not are_positive(self.r, self.alpha, self.a, self.b):
             msg = f"{self.title} parameters must be positive and finite, got {self}."
             raise InvalidArgumentError(msg)
 
@@ -98,9 +97,9 @@ class DropoutAfterPurchase:
 
         It is that of one who stayed, divided by the probability of being alive (FHL, eq. 6).
         """
-        k, (counts, of_count) = self.arrivals_per_purchase, distinct(x)
+        k, ((counts,), here, of_count) = self.arrivals_per_purchase, cells(self, x)
         occasions = self._occasions(counts)
-        stayed = log_rising(self.b, occasions) - log_rising(self.a + self.b, occasions)
+        stayed = log_rising(here.b, occasions) - log_rising(here.a + here.b, occasions)
         bought = log_rising(self.r, k * counts)
         since = -self.r * np.log1p(T / self.alpha) - k * x * np.log(self.alpha + T)
         log_alive = log_expit(self._log_odds_alive(x, t_x, T))
@@ -122,9 +121,9 @@ class DropoutAfterPurchase:
         purchases ahead; the mean over Beta(a, b) of p f(p) is a / (a + b) times that of f over
         Beta(a + 1, b).
         """
-        gone = np.zeros(len(x))
-        for weight, of_row, purchases in self._futures(x, t_x, T, a=self.a + 1, longest=days):
-            gone += weight * purchases(days)[of_row]
+        gone = self._brought(
+            x, t_x, T, lambda purchases, _: purchases(days), a=self.a + 1, longest=days
+        )
         leaving = self.a / (self.a + self.b + self._occasions(x))
         stays = np.maximum(1 - leaving * gone, 0.0)
         return stays * self.probability_alive(x, t_x, T)
@@ -139,9 +138,9 @@ class DropoutAfterPurchase:
         BG/NBD it equals FHL eq. 10, whose 2F1 overflows for heavy buyers and which reads 0/0
         at a = 1.
         """
-        expected = np.zeros(len(x))
-        for weight, of_row, purchases in self._futures(x, t_x, T, a=self.a, longest=horizon_days):
-            expected += weight * purchases(horizon_days)[of_row]
+        expected = self._brought(
+            x, t_x, T, lambda purchases, _: purchases(horizon_days), a=self.a, longest=horizon_days
+        )
         return expected * self.probability_alive(x, t_x, T)
 
     def expected_purchases_new(self, days: Floats, /) -> Floats:
@@ -149,18 +148,10 @@ class DropoutAfterPurchase:
 
         The days count from the first purchase, which is not itself counted.
         """
-        none, k = np.zeros(1), self.arrivals_per_purchase
-        rule = self._rule(none, a=self.a, longest=float(days.max(initial=0.0)))
-        if_alive = mean_purchases(
-            *rule,
-            np.zeros(len(days), np.int64),
-            np.full(len(days), self.r),
-            days / self.alpha,
-            beta=(self.a, np.full(len(days), self.b + self._occasions(none))),
-            k=k,
-            stage=0,
-        )
-        return if_alive * self.probability_alive(none, none, none)
+        none, k = np.zeros(len(days)), self.arrivals_per_purchase
+        longest = float(days.max(initial=0.0))
+        purchases = purchases_of(self.alive(none, none, stage=0), longest=longest, k=k, stage=0)
+        return purchases(days) * self.probability_alive(none, none, none)
 
     def purchase_distribution(
         self, x: Floats, t_x: Floats, T: Floats, /, *, horizon_days: float, most: int
@@ -171,13 +162,13 @@ class DropoutAfterPurchase:
         time: x, t_x and T of 0 (FHL, eq. 8).
         """
         k, alive = self.arrivals_per_purchase, self.probability_alive(x, t_x, T)
-        counts, ages, of_row = distinct_pairs(x, T)
-        beta = self.a, self.b + self._occasions(counts)
+        (counts, ages), here, of_row = cells(self, x, T)
         weights = self._stage_shares(x, t_x, T)
         if_alive = np.zeros((len(x), most + 1))
         for stage in range(k):
-            shape, z = self.r + k * counts + stage, horizon_days / (self.alpha + ages)
-            chances = count_distribution(shape, z, most=most, beta=beta, k=k, stage=stage)
+            known = here.alive(counts, ages, stage=stage)
+            beta, z = (known.a, known.b + known.occasions), horizon_days / known.scale
+            chances = count_distribution(known.shape, z, most=most, beta=beta, k=k, stage=stage)
             if_alive += weights[stage][:, np.newaxis] * chances[of_row]
         distribution = if_alive * alive[:, np.newaxis]
         distribution[:, 0] += 1 - alive
@@ -198,15 +189,16 @@ class DropoutAfterPurchase:
         The horizon may be infinite if the rate is above 0.
         """
         longest = days_that_count(horizon_days, annual_discount_rate=annual_discount_rate)
-        worth = np.zeros(len(x))
-        for weight, of_row, purchases in self._futures(x, t_x, T, a=self.a, longest=longest):
-            if_alive = discounted(
+
+        def total(purchases: Purchases, least_scale: float) -> Floats:
+            return discounted(
                 purchases,
                 horizon_days=horizon_days,
                 annual_discount_rate=annual_discount_rate,
-                bend_days=self.alpha / (self.r + 1),
+                bend_days=least_scale / (self.r + 1),
             )
-            worth += weight * if_alive[of_row]
+
+        worth = self._brought(x, t_x, T, total, a=self.a, longest=longest)
         return worth * self.probability_alive(x, t_x, T)
 
     def simulate(self, T: Floats, /, *, rng: np.random.Generator) -> tuple[Codes, Floats]:
@@ -296,33 +288,30 @@ class DropoutAfterPurchase:
         weights = self._stage_weights(x, t_x, T)
         return weights / weights.sum(axis=0)
 
-    def _futures(
-        self, x: Floats, t_x: Floats, T: Floats, *, a: float, longest: float
-    ) -> Iterator[tuple[Floats, Codes, Callable[[float], Floats]]]:
-        """Give, for each number of arrivals since the last purchase, what may come.
+    def _brought(
+        self, x: Floats, t_x: Floats, T: Floats, total: Total, *, a: Real, longest: float
+    ) -> Floats:
+        """Tell what those alive at `T` bring, with p from a Beta distribution of this `a`.
 
-        Each customer's weight, the customer's row, and what those alive at `T` will buy as a
-        function of the days to come, with p taken from a Beta distribution of this `a`.
+        It is a mean over the arrivals that may have come since the last purchase.
         """
-        k = self.arrivals_per_purchase
-        pair_counts, ages, of_row = distinct_pairs(x, T)
-        counts, of_count = distinct(pair_counts)
-        rule = self._rule(counts, a=a, longest=longest)
-        beta = a, self.b + self._occasions(pair_counts)
+        k, found = self.arrivals_per_purchase, np.zeros(len(x))
+        (counts, ages), here, of_row = cells(replace(self, a=a), x, T)
         for stage, weight in enumerate(self._stage_shares(x, t_x, T)):
+            known = here.alive(counts, ages, stage=stage)
+            found += weight * brought(known, total, longest=longest, k=k, stage=stage)[of_row]
+        return found
 
-            def purchases(days: float, stage: int = stage) -> Floats:
-                shape, z = self.r + k * pair_counts + stage, days / (self.alpha + ages)
-                return mean_purchases(*rule, of_count, shape, z, beta=beta, k=k, stage=stage)
-
-            yield weight, of_row, purchases
-
-    def _rule(self, x: Floats, *, a: float, longest: float) -> tuple[Floats, Floats]:
-        """Nodes and weights of a mean over the p of those alive, a row for each x."""
-        k = self.arrivals_per_purchase
-        # 1 / p where leaving with probability p begins to cost purchases.
-        steepness = np.maximum(self.r + k * x + k - 1, 1) * longest / self.alpha
-        return beta_rule(a, self.b + self._occasions(x), steepness=steepness)
+    def alive(self, x: Floats, T: Floats, /, *, stage: int = 0) -> Alive:
+        """Say what is known of those alive at `T`, so many arrivals after their last purchase."""
+        full = np.ones(len(x))
+        return Alive(
+            shape=self.r + self.arrivals_per_purchase * x + stage,
+            scale=self.alpha + T,
+            a=self.a * full,
+            b=self.b * full,
+            occasions=self._occasions(x),
+        )
 
 
 def _limits(first: str) -> tuple[Limit, ...]:

@@ -16,8 +16,7 @@ http://www.brucehardie.com/notes/025/. Cited below as FH.
 
 from __future__ import annotations
 
-import math
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -27,7 +26,8 @@ from crmkit.errors import FitError, InvalidArgumentError
 from crmkit.models.arrays import Codes, Floats
 from crmkit.models.by_group import ByGroup, GroupedLikelihood, cells, own, summed
 from crmkit.models.distinct import distinct
-from crmkit.models.gamma_ratio import digamma_rising, log_rising, trigamma_rising
+from crmkit.models.gamma_ratio import Real, digamma_rising, log_rising, trigamma_rising
+from crmkit.models.own import are_positive
 from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
 
 _NAMES = ("p", "q", "v")
@@ -57,11 +57,11 @@ class GammaGamma:
 
     p: float
     q: float
-    v: float
+    v: Real
 
     def __post_init__(self) -> None:
         """Refuse parameters outside the model's domain."""
-        if not all(0 < parameter < math.inf for parameter in astuple(self)):
+        if not are_positive(self.p, self.q, self.v):
             msg = f"Gamma-Gamma parameters must be positive and finite, got {self}."
             raise InvalidArgumentError(msg)
 
@@ -113,13 +113,13 @@ class GammaGamma:
         return found
 
     @property
-    def population_mean(self) -> float | None:
+    def population_mean(self) -> Real | None:
         """Mean spend over all customers, p v / (q - 1); None for q of 1 or less (FH, p. 3)."""
         return self.p * self.v / (self.q - 1) if self.q > 1 else None
 
     def log_likelihood(self, x: Floats, z: Floats, /) -> Floats:
         """Log density of each customer's mean spend (FH, eq. 1a)."""
-        p, q, v = astuple(self)
+        p, q, v = self.p, self.q, self.v
         counts, of_count = distinct(x)
         constant = (log_rising(p * counts, q) - gammaln(q))[of_count]
         y = x * z / v
@@ -138,10 +138,9 @@ class GammaGamma:
 
         (FH, eq. 5.) NaN where q of 1 or less and too few purchase days leave no mean.
         """
-        p, q, v = astuple(self)
-        degrees = p * x + q - 1
+        degrees = self.p * x + self.q - 1
         degrees = np.where(degrees > 0, degrees, np.nan)
-        return p * v / degrees, p * x / degrees
+        return self.p * self.v / degrees, self.p * x / degrees
 
     def expected_spend(self, x: Floats, z: Floats, /) -> Floats:
         """Mean spend expected of each customer's future purchase days; `spend_line` at `z`.

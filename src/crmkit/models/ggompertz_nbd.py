@@ -21,7 +21,7 @@ this divided by exp(b T), which follows from the survival function.
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -29,11 +29,12 @@ import numpy as np
 from crmkit.errors import FitError, InvalidArgumentError
 from crmkit.models.arrays import Codes, Floats
 from crmkit.models.discounting import DAYS_PER_YEAR, days_that_count
-from crmkit.models.distinct import distinct, distinct_pairs
-from crmkit.models.gamma_ratio import log_rising
+from crmkit.models.distinct import distinct
+from crmkit.models.gamma_ratio import Real, log_rising
 from crmkit.models.ggompertz_lifetime import active_days, beta_at_age, leaving_days, log_stay
 from crmkit.models.ggompertz_nbd_likelihood import GGompertzNBDLikelihood, log_terms
 from crmkit.models.negative_binomial import one_by_one
+from crmkit.models.own import are_positive, at_rows, cells
 from crmkit.models.pareto_nbd import ParetoNBD
 from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
 
@@ -76,14 +77,14 @@ class GGompertzNBD:
     """
 
     r: float
-    alpha: float
+    alpha: Real
     b: float
     s: float
-    beta: float
+    beta: Real
 
     def __post_init__(self) -> None:
         """Refuse parameters outside the model's domain."""
-        if not all(0 < parameter < math.inf for parameter in astuple(self)):
+        if not are_positive(self.r, self.alpha, self.b, self.s, self.beta):
             msg = f"Gamma-Gompertz/NBD parameters must be positive and finite, got {self}."
             raise InvalidArgumentError(msg)
 
@@ -146,15 +147,16 @@ class GGompertzNBD:
         self, x: Floats, t_x: Floats, T: Floats, /, *, days: float
     ) -> Floats:
         """Probability that each customer is still active so many days after `T`."""
-        stay = np.exp(log_stay(days, b=self.b, s=self.s, beta=self._beta_at(T)))
+        stay = np.exp(log_stay(days, b=self.b, s=self.s, beta=self.beta_at(T)))
         return self.probability_alive(x, t_x, T) * stay
 
     def expected_purchases(
         self, x: Floats, t_x: Floats, T: Floats, /, *, horizon_days: float
     ) -> Floats:
         """Purchases expected of each observed customer within the horizon."""
-        ages, of_age = distinct(T)
-        active = self._active_days(ages, np.full(len(ages), horizon_days))[of_age]
+        (ages,), here, of_age = cells(self, T)
+        later, ahead = here.beta_at(ages), np.full(len(ages), horizon_days)
+        active = active_days(later, ahead, b=self.b, s=self.s)[of_age]
         return self.probability_alive(x, t_x, T) * self._rate(x, T) * active
 
     def expected_purchases_new(self, days: Floats, /) -> Floats:
@@ -162,8 +164,9 @@ class GGompertzNBD:
 
         The days count from the first purchase, which is not itself counted.
         """
-        horizons, of_row = distinct(days)
-        active = self._active_days(np.zeros(len(horizons)), horizons)
+        (horizons,), here, of_row = cells(self, days)
+        now = here.beta_at(np.zeros(len(horizons)))
+        active = active_days(now, horizons, b=self.b, s=self.s)
         return self.r / self.alpha * active[of_row]
 
     def purchase_distribution(
@@ -174,11 +177,11 @@ class GGompertzNBD:
         What a row lacks to 1 is the probability of more. It is the mean of a negative binomial
         over the day of leaving.
         """
-        counts, ages, of_row = distinct_pairs(x, T)
-        shape, scale = self.r + counts, self.alpha + ages
+        (counts, ages), here, of_row = cells(self, x, T)
+        shape, scale = self.r + counts, here.alpha + ages
         if_alive = np.empty((len(counts), most + 1))
         for rows, days, leaves in leaving_days(
-            self._beta_at(ages),
+            here.beta_at(ages),
             horizon_days=horizon_days,
             b=self.b,
             s=self.s,
@@ -209,10 +212,12 @@ class GGompertzNBD:
         expected residual transactions.
         """
         ahead = days_that_count(horizon_days, annual_discount_rate=annual_discount_rate)
-        ages, of_age = distinct(T)
-        active = self._active_days(
-            ages,
+        (ages,), here, of_age = cells(self, T)
+        active = active_days(
+            here.beta_at(ages),
             np.full(len(ages), ahead),
+            b=self.b,
+            s=self.s,
             daily_rate=math.log1p(annual_discount_rate) / DAYS_PER_YEAR,
         )
         return self.probability_alive(x, t_x, T) * self._rate(x, T) * active[of_age]
@@ -234,24 +239,19 @@ class GGompertzNBD:
 
     def _explanations(self, x: Floats, t_x: Floats, T: Floats) -> tuple[Floats, Floats, Floats]:
         """Log weights of having left by `T`, of staying until then, and of buying next if so."""
-        counts, ages, of_row = distinct_pairs(np.append(x, x), np.append(t_x, T))
+        twice = at_rows(self, np.tile(np.arange(len(x)), 2))
+        (counts, ages), here, of_row = cells(twice, np.append(x, x), np.append(t_x, T))
         stay, leaves = log_terms(
-            counts, ages, r=self.r, alpha=self.alpha, b=self.b, s=self.s, beta=self.beta
+            counts, ages, r=self.r, alpha=here.alpha, b=self.b, s=self.s, beta=here.beta
         )
         buys = np.log(np.maximum(-np.expm1(leaves), _TINIEST))
         last, end = of_row[: len(x)], of_row[len(x) :]
         return (stay + leaves)[last], stay[end], buys[end]
 
-    def _beta_at(self, T: Floats) -> Floats:
+    def beta_at(self, T: Floats, /) -> Floats:
         """Beta of those who are active at `T`."""
         return beta_at_age(T, self.b, self.beta)
 
     def _rate(self, x: Floats, T: Floats) -> Floats:
         """Mean buying rate of those who are active at `T`."""
         return (self.r + x) / (self.alpha + T)
-
-    def _active_days(self, T: Floats, horizon_days: Floats, *, daily_rate: float = 0.0) -> Floats:
-        """Days that a customer active at `T` is expected to stay active within the horizon."""
-        return active_days(
-            self._beta_at(T), horizon_days, b=self.b, s=self.s, daily_rate=daily_rate
-        )

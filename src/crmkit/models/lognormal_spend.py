@@ -29,7 +29,7 @@ normal prior, in the logs.
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -38,6 +38,8 @@ from scipy.special import ndtr
 from crmkit.errors import FitError, InvalidArgumentError
 from crmkit.models.arrays import Codes, Floats
 from crmkit.models.distinct import distinct, distinct_pairs
+from crmkit.models.gamma_ratio import Real
+from crmkit.models.own import are_positive
 from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
 
 _NAMES = ("median", "tau", "cv")
@@ -68,13 +70,13 @@ class LognormalSpend:
 
     line_of_logs: ClassVar[bool] = True
 
-    median: float
+    median: Real
     tau: float
     cv: float
 
     def __post_init__(self) -> None:
         """Refuse parameters outside the model's domain."""
-        if not all(0 < parameter < math.inf for parameter in astuple(self)):
+        if not are_positive(self.median, self.tau, self.cv):
             msg = f"Lognormal spend parameters must be positive and finite, got {self}."
             raise InvalidArgumentError(msg)
 
@@ -131,10 +133,10 @@ class LognormalSpend:
         return found
 
     @property
-    def population_mean(self) -> float | None:
+    def population_mean(self) -> Real | None:
         """Mean spend over all customers, median exp(tau^2 / 2); None if beyond all numbers."""
-        log_mean = math.log(self.median) + self.tau**2 / 2
-        return math.exp(log_mean) if log_mean < _LARGEST_LOG else None
+        log_mean = np.log(self.median) + self.tau**2 / 2
+        return np.exp(log_mean) if np.max(log_mean) < _LARGEST_LOG else None
 
     def log_likelihood(self, x: Floats, z: Floats, /) -> Floats:
         """Log density of each customer's mean spend."""

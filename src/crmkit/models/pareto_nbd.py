@@ -24,7 +24,7 @@ http://brucehardie.com/notes/028/. (The distribution of purchases to come.)
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -33,11 +33,12 @@ from scipy.special import exprel
 from crmkit.errors import FitError, InvalidArgumentError
 from crmkit.models.arrays import Codes, Floats
 from crmkit.models.discounting import discounted
-from crmkit.models.distinct import distinct, distinct_pairs
-from crmkit.models.gamma_ratio import log_rising
+from crmkit.models.distinct import distinct
+from crmkit.models.gamma_ratio import Real, log_rising
 from crmkit.models.leaving_first import log_leaving_first
 from crmkit.models.legendre import legendre_rule
 from crmkit.models.negative_binomial import one_by_one
+from crmkit.models.own import are_positive, at_rows, cells
 from crmkit.models.pareto_nbd_likelihood import ParetoNBDLikelihood
 from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
 
@@ -72,13 +73,13 @@ class ParetoNBD:
     """
 
     r: float
-    alpha: float
+    alpha: Real
     s: float
-    beta: float
+    beta: Real
 
     def __post_init__(self) -> None:
         """Refuse parameters outside the model's domain."""
-        if not all(0 < parameter < math.inf for parameter in astuple(self)):
+        if not are_positive(self.r, self.alpha, self.s, self.beta):
             msg = f"Pareto/NBD parameters must be positive and finite, got {self}."
             raise InvalidArgumentError(msg)
 
@@ -148,14 +149,15 @@ class ParetoNBD:
     ) -> Floats:
         """Purchases expected of each observed customer within the horizon (FH, section 6)."""
         rate = (self.r + x) / (self.alpha + T)
-        return self.probability_alive(x, t_x, T) * rate * self._active_days(T, horizon_days)
+        active_days = _active_days(self.beta + T, horizon_days, s=self.s)
+        return self.probability_alive(x, t_x, T) * rate * active_days
 
     def expected_purchases_new(self, days: Floats, /) -> Floats:
         """Purchases expected of a new customer within so many days (FH, section 4).
 
         The days count from the first purchase, which is not itself counted.
         """
-        return self.r / self.alpha * self._active_days(np.zeros(len(days)), days)
+        return self.r / self.alpha * _active_days(self.beta + np.zeros(len(days)), days, s=self.s)
 
     def purchase_distribution(
         self, x: Floats, t_x: Floats, T: Floats, /, *, horizon_days: float, most: int
@@ -165,15 +167,21 @@ class ParetoNBD:
         What a row lacks to 1 is the probability of more. It is the mean of a negative binomial
         over the day of leaving; the closed form in print subtracts series of 2F1 instead.
         """
-        counts, ages, of_row = distinct_pairs(x, T)
-        n_nodes = _n_nodes(self._reach(counts, ages, horizon_days).max(initial=0.0), most)
+        (counts, ages), here, of_row = cells(self, x, T)
+        shape, scale, calm = self.r + counts, here.alpha + ages, here.beta + ages
+        # From here on buying or leaving begins to tell.
+        bend = np.minimum(scale / (shape + 1), calm / (self.s + 1))
+        n_nodes = _n_nodes(float(np.log1p(horizon_days / bend).max(initial=0.0)), most)
         if_alive = np.empty((len(counts), most + 1))
         n_rows = max(_NODES_AT_ONCE // n_nodes, 1)
         for start in range(0, len(counts), n_rows):
             rows = slice(start, start + n_rows)
-            if_alive[rows] = self._distribution_if_alive(
-                counts[rows], ages[rows], horizon_days, most, n_nodes
+            days, leaves = _leaving_days(
+                calm[rows], bend[rows], horizon_days=horizon_days, s=self.s, n_nodes=n_nodes
             )
+            z, own = days / scale[rows, np.newaxis], shape[rows, np.newaxis]
+            for n, chance in enumerate(one_by_one(most, own, z)):
+                if_alive[rows, n] = (leaves * chance).sum(axis=1)
         alive = self.probability_alive(x, t_x, T)
         found = if_alive[of_row] * alive[:, np.newaxis]
         found[:, 0] += 1 - alive
@@ -194,12 +202,13 @@ class ParetoNBD:
         The horizon may be infinite if the rate is above 0; the papers' name is then discounted
         expected residual transactions.
         """
-        ages, of_age = distinct(T)
+        (ages,), here, of_age = cells(self, T)
+        calm = here.beta + ages
         active_days = discounted(
-            lambda days: self._active_days(ages, days),
+            lambda days: _active_days(calm, days, s=self.s),
             horizon_days=horizon_days,
             annual_discount_rate=annual_discount_rate,
-            bend_days=(self.beta + float(ages.min(initial=0.0))) / (self.s + 1),
+            bend_days=float(calm.min(initial=calm.max(initial=1.0))) / (self.s + 1),
         )
         rate = (self.r + x) / (self.alpha + T)
         return self.probability_alive(x, t_x, T) * rate * active_days[of_age]
@@ -229,8 +238,9 @@ class ParetoNBD:
 
     def _what_comes_first(self, x: Floats, t_x: Floats, T: Floats) -> tuple[Floats, Floats]:
         """Log probability to leave before buying, seen from `t_x`; to buy first, from `T`."""
-        counts, ages, of_row = distinct_pairs(np.append(x, x), np.append(t_x, T))
-        log_ratio = np.log((self.alpha + ages) / (self.beta + ages))
+        twice = at_rows(self, np.tile(np.arange(len(x)), 2))
+        (counts, ages), here, of_row = cells(twice, np.append(x, x), np.append(t_x, T))
+        log_ratio = np.log((here.alpha + ages) / (here.beta + ages))
         leaves = log_leaving_first(counts, log_ratio, r=self.r, s=self.s)
         buys = np.log(np.maximum(-np.expm1(leaves), _TINIEST))
         return leaves[of_row[: len(x)]], buys[of_row[len(x) :]]
@@ -240,40 +250,31 @@ class ParetoNBD:
         bought = self.r * np.log1p(age / self.alpha) + x * np.log(self.alpha + age)
         return -bought - self.s * np.log1p(age / self.beta)
 
-    def _active_days(self, T: Floats, horizon_days: float | Floats) -> Floats:
-        """Days that a customer active at `T` is expected to stay active within the horizon."""
-        stretch = np.log1p(horizon_days / (self.beta + T))
-        return (self.beta + T) * stretch * exprel((1 - self.s) * stretch)
 
-    def _reach(self, x: Floats, T: Floats, horizon_days: float) -> Floats:
-        """Length of the horizon on a log scale, from where buying or leaving begins to tell."""
-        return np.log1p(horizon_days / self._bend(x, T))
+def _active_days(calm: Floats, horizon_days: float | Floats, *, s: float) -> Floats:
+    """Days that one is expected to stay active within the horizon; `calm` is beta + T."""
+    stretch = np.log1p(horizon_days / calm)
+    return calm * stretch * exprel((1 - s) * stretch)
 
-    def _bend(self, x: Floats, T: Floats) -> Floats:
-        soonest = (self.alpha + T) / (self.r + x + 1)
-        return np.minimum(soonest, (self.beta + T) / (self.s + 1))
 
-    def _distribution_if_alive(
-        self, x: Floats, T: Floats, horizon_days: float, most: int, n_nodes: int
-    ) -> Floats:
-        """Distribution of purchases of customers alive at `T`, a row for each."""
-        shape, scale, calm = (
-            column[:, np.newaxis] for column in (self.r + x, self.alpha + T, self.beta + T)
-        )
-        reach = self._reach(x, T, horizon_days)[:, np.newaxis]
-        bend = self._bend(x, T)[:, np.newaxis]
-        node, weight = legendre_rule(n_nodes)
-        days = bend * np.expm1(reach * (node + 1) / 2)
-        leaves = weight * (bend + days) / (calm + days) * np.exp(-self.s * np.log1p(days / calm))
-        log_stay = -self.s * np.log1p(horizon_days / calm)
-        # Scaled to what is known of them, the probabilities sum to 1 to the last digit.
-        leaves *= -np.expm1(log_stay) / np.maximum(leaves.sum(axis=1, keepdims=True), _TINIEST)
-        days = np.append(days, np.full_like(calm, horizon_days), axis=1)
-        leaves = np.append(leaves, np.exp(log_stay), axis=1)
-        return np.stack(
-            [(leaves * chance).sum(axis=1) for chance in one_by_one(most, shape, days / scale)],
-            axis=1,
-        )
+def _leaving_days(
+    calm: Floats, bend: Floats, *, horizon_days: float, s: float, n_nodes: int
+) -> tuple[Floats, Floats]:
+    """Days of leaving of active customers and their probabilities, a row for each.
+
+    The last day is the horizon, with the probability of staying until then. What is sought bends
+    over `bend` days.
+    """
+    calm, bend = calm[:, np.newaxis], bend[:, np.newaxis]
+    reach = np.log1p(horizon_days / bend)
+    node, weight = legendre_rule(n_nodes)
+    days = bend * np.expm1(reach * (node + 1) / 2)
+    leaves = weight * (bend + days) / (calm + days) * np.exp(-s * np.log1p(days / calm))
+    log_stay = -s * np.log1p(horizon_days / calm)
+    # Scaled to what is known of them, the probabilities sum to 1 to the last digit.
+    leaves *= -np.expm1(log_stay) / np.maximum(leaves.sum(axis=1, keepdims=True), _TINIEST)
+    days = np.append(days, np.full_like(calm, horizon_days), axis=1)
+    return days, np.append(leaves, np.exp(log_stay), axis=1)
 
 
 def _n_nodes(reach: float, most: int) -> int:

@@ -2,7 +2,8 @@
 
 Symbols are the literature's: `x` purchase days after the first, `t_x` age at the last of
 them, `T` age at the end of observation, `z` mean spend of a purchase day after the first.
-Ages are in days. All columns of one call have one length, a row for each customer.
+Ages are in days. All columns of one call have one length, a row for each customer. Where covariates
+move parameters, a model holds them as arrays of that length too.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import ClassVar, Protocol, Self
 import numpy as np
 
 from crmkit.models.arrays import Codes, Floats
+from crmkit.models.gamma_ratio import Real
 from crmkit.models.search import MaximumLikelihood
 
 
@@ -98,7 +100,7 @@ class SpendModel(Protocol):
         ...
 
     @property
-    def population_mean(self) -> float | None:
+    def population_mean(self) -> Real | None:
         """Mean spend over all customers; None where the fitted model has none."""
         ...
 

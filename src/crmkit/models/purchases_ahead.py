@@ -62,7 +62,7 @@ def mean_purchases(
     shape: Floats,
     z: Floats,
     *,
-    beta: tuple[float, Floats],
+    beta: tuple[Floats, Floats],
     k: int,
     stage: int,
 ) -> Floats:
@@ -74,7 +74,7 @@ def mean_purchases(
     rare = _are_rare(shape, z, k=k, stage=stage)
     means = np.empty(len(shape))
     a, b = beta
-    means[rare] = _summed(shape[rare], z[rare], beta=(a, b[rare]), k=k, stage=stage)
+    means[rare] = _summed(shape[rare], z[rare], beta=(a[rare], b[rare]), k=k, stage=stage)
     (often,) = np.nonzero(~rare)
     n_rows = max(_NODES_AT_ONCE // nodes.shape[1], 1)
     for start in range(0, len(often), n_rows):
@@ -85,13 +85,13 @@ def mean_purchases(
 
 
 def count_distribution(
-    shape: Floats, z: Floats, *, most: int, beta: tuple[float, Floats], k: int, stage: int
+    shape: Floats, z: Floats, *, most: int, beta: tuple[Floats, Floats], k: int, stage: int
 ) -> Floats:
     """Probability of 0, ..., `most` purchases of those alive: a row per shape.
 
     One makes n purchases by leaving after the n-th, or by staying while no more fit in.
     """
-    a, b = beta[0], beta[1][:, np.newaxis]
+    a, b = (each[:, np.newaxis] for each in beta)
     shape, z = shape[:, np.newaxis], z[:, np.newaxis]
     n = np.arange(most + 1.0)
     earlier = np.maximum(n - 1, 0)
@@ -113,13 +113,13 @@ def _are_rare(shape: Floats, z: Floats, *, k: int, stage: int) -> npt.NDArray[np
     return (at_least(k - stage, shape, z) < _RARE) & (z / (1 + z) < _LONGEST_TAIL)
 
 
-def _summed(shape: Floats, z: Floats, *, beta: tuple[float, Floats], k: int, stage: int) -> Floats:
+def _summed(shape: Floats, z: Floats, *, beta: tuple[Floats, Floats], k: int, stage: int) -> Floats:
     """Sum the probability of each purchase; its terms fall fast where purchases are rare."""
     a, b = beta
     slowest = (z / (1 + z)).max(initial=0.0)
     n_arrivals = 2 * k + 20 + (40 / -np.log(slowest) if slowest > 0 else 0)
     n = np.arange(1.0, np.ceil(n_arrivals / k) + 1)
-    b, shape, z = b[:, np.newaxis], shape[:, np.newaxis], z[:, np.newaxis]
+    a, b, shape, z = (each[:, np.newaxis] for each in (a, b, shape, z))
     still_there = np.exp(log_rising(b, n - 1) - log_rising(a + b, n - 1))
     return (still_there * at_least(k * n - stage, shape, z)).sum(axis=1)
 
