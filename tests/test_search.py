@@ -130,11 +130,12 @@ def test_parameters_that_a_few_customers_hardly_tell_are_named() -> None:
     )
 
 
-def test_a_long_table_is_fitted_whole() -> None:
-    history = simulated_histories(CDNOW, np.linspace(30, 730, 25_000), seed=8)
+@pytest.mark.parametrize("n_customers", [25_000, 200_000])
+def test_a_long_table_is_fitted_whole(n_customers: int) -> None:
+    history = simulated_histories(CDNOW, np.linspace(30, 730, n_customers), seed=8)
     found = BGNBD.fit(*history)
-    _, gradient, _ = BGNBDLikelihood(*history, np.ones(25_000))(np.log(astuple(found.model)))
-    assert found.n_customers == 25_000
+    _, gradient, _ = BGNBDLikelihood(*history, np.ones(n_customers))(np.log(astuple(found.model)))
+    assert found.n_customers == n_customers
     assert np.abs(gradient).max() < 1e-3
     assert found.log_likelihood == pytest.approx(found.model.log_likelihood(*history).sum())
 

@@ -6,33 +6,37 @@ costly is computed for those.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from crmkit.models.arrays import Codes, Floats
 
 _LARGEST_TABLE = 2**22
-_LARGEST_KEY = 2**62
+_ROOM = 62
+"""Bits of a whole number that several are packed into."""
+
+_LARGEST_KEY = 2**_ROOM
 
 
-def distinct_rows(*columns: Floats) -> tuple[tuple[Floats, ...], Floats]:
+def distinct_rows(*columns: Floats | Codes) -> tuple[tuple[Floats, ...], Floats]:
     """Return the distinct rows of some columns, sorted, and how often each occurs."""
-    if not len(columns[0]):
-        return columns, np.zeros(0)
+    n_rows = len(columns[0])
+    if not n_rows:
+        return tuple(column.astype(np.float64) for column in columns), np.zeros(0)
     packed = _packed(columns)
     if packed is None:
         order = np.lexsort(columns[::-1])
-        ordered = [column[order] for column in columns]
-        differs = [np.diff(column, prepend=math.nan) != 0 for column in ordered]
-        first = np.flatnonzero(np.any(differs, axis=0))
+        ordered = [column[order].astype(np.float64) for column in columns]
+        first = _starts(np.any([column[1:] != column[:-1] for column in ordered], axis=0))
         rows = tuple(column[first] for column in ordered)
     else:
-        packed.sort()
-        first = np.flatnonzero(np.diff(packed, prepend=-1))
-        rows = _unpacked(packed[first], columns)
-    return rows, np.diff(first, append=len(columns[0])).astype(np.float64)
+        keys, widths = packed
+        keys.sort()
+        first = _starts(keys[1:] != keys[:-1])
+        rows = _unpacked(keys[first], widths)
+    return rows, np.diff(first, append=n_rows).astype(np.float64)
 
 
 def distinct(values: Floats | Codes) -> tuple[Floats, Codes]:
@@ -57,28 +61,41 @@ def distinct_pairs(first: Floats, second: Floats) -> tuple[Floats, Floats, Codes
     return firsts[rows], seconds[columns], codes
 
 
-def _packed(columns: Sequence[Floats]) -> Codes | None:
+def _starts(differs: npt.NDArray[np.bool_]) -> Codes:
+    """Say where a row begins that differs from the one before."""
+    return np.append(0, np.flatnonzero(differs) + 1)
+
+
+def _packed(columns: Sequence[Floats | Codes]) -> tuple[Codes, list[int]] | None:
     """Write each row as one whole number in the same order; None if it has no room for them.
 
-    One such column is sorted in a tenth of the time that three take.
+    One such column is sorted in a tenth of the time that three take. Given too is how many bits
+    each column has.
     """
-    room, key = 1, np.zeros(len(columns[0]), dtype=np.int64)
+    wholes: list[Codes] = []
+    widths: list[int] = []
     for column in columns:
         low, high = column.min(), column.max()
-        room *= int(high) + 1 if 0 <= low <= high < _LARGEST_KEY else _LARGEST_KEY
-        if room >= _LARGEST_KEY:
+        if not 0 <= low <= high < _LARGEST_KEY:
             return None
-        whole = column.astype(np.int64)
-        if (whole != column).any():
+        whole = column.astype(np.int64, copy=False)
+        if whole is not column and (whole != column).any():
             return None
-        key = key * (int(high) + 1) + whole
-    return key
+        wholes.append(whole)
+        widths.append(int(high).bit_length())
+    if sum(widths) > _ROOM:
+        return None
+    keys = wholes[0].copy()
+    for whole, width in zip(wholes[1:], widths[1:], strict=True):
+        keys <<= width
+        keys |= whole
+    return keys, widths
 
 
-def _unpacked(keys: Codes, columns: Sequence[Floats]) -> tuple[Floats, ...]:
+def _unpacked(keys: Codes, widths: Sequence[int]) -> tuple[Floats, ...]:
     """Turn the whole numbers back into rows."""
     found = []
-    for column in reversed(columns):
-        keys, value = np.divmod(keys, int(column.max()) + 1)
-        found.append(value.astype(np.float64))
+    for width in reversed(widths):
+        found.append((keys & ((1 << width) - 1)).astype(np.float64))
+        keys = keys >> width
     return tuple(reversed(found))

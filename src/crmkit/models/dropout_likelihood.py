@@ -12,6 +12,7 @@ one, which takes some arithmetic per row.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,11 +26,15 @@ from crmkit.models.by_group import (
     summed,
     summed_products,
 )
-from crmkit.models.gamma_ratio import digamma_rising, log_rising, trigamma_rising
+from crmkit.models.gamma_ratio import digamma_rising, trigamma_rising
 from crmkit.models.purchases_ahead import stage_weights
+from crmkit.models.risings import Risings
 
-_ROWS_AT_ONCE = 4096
+_ROWS_AT_ONCE = 2**13
 """Keeps a block of rows within a processor's cache."""
+
+_LARGEST_LOG_ODDS = 700.0
+"""Beyond it a probability is 1 to the last digit, and the exponential no number."""
 
 
 class DropoutLikelihood(GroupedLikelihood):
@@ -59,7 +64,11 @@ class DropoutLikelihood(GroupedLikelihood):
         counts, self._count_group, of_count = cells(x, group)
         self._arrivals = k * counts
         self._occasions = counts + 1 if may_leave_at_first else counts
-        self._n_of_count = np.bincount(of_count, weights).astype(np.float64)
+        n_of_count = np.bincount(of_count, weights).astype(np.float64)
+        self._bought, self._stays = (
+            Risings(each, n_of_count, group=self._count_group, n_groups=self._n_groups)
+            for each in (self._arrivals, self._occasions)
+        )
         self._ages, self._age_group, of_age = cells(T, group)
         self._n_of_age = np.bincount(of_age, weights)
         self._arrivals_of_age = np.bincount(of_age, weights * k * x)
@@ -79,7 +88,9 @@ class DropoutLikelihood(GroupedLikelihood):
     def _stayed(self, parameters: Floats) -> ByGroup:
         """Log-likelihood as if all had stayed and just bought, by distinct x and distinct T."""
         r, _, a, b = parameters
-        rise, r_1, r_2, b_1, b_2, ab_1, ab_2 = self._rises(parameters)
+        bought, r_1, r_2 = self._bought(r)
+        stays, b_1, b_2 = self._stays(b)
+        occasions, ab_1, ab_2 = self._stays(a + b)
         n_logs, arrival_logs, n_past, arrivals_ahead, bend = self._ageing(parameters)
         gradient = np.stack(
             [r * (r_1 - n_logs), r * n_past - arrivals_ahead, -a * ab_1, b * (b_1 - ab_1)]
@@ -92,24 +103,7 @@ class DropoutLikelihood(GroupedLikelihood):
         hessian[2, 2] -= a * a * ab_2
         hessian[2, 3] = hessian[3, 2] = -a * b * ab_2
         hessian[3, 3] += b * b * (b_2 - ab_2)
-        return rise - r * n_logs - arrival_logs, gradient, hessian
-
-    def _rises(self, parameters: Floats) -> Floats:
-        """Sum the gamma functions: their logs, then slopes and bends by r, b and a + b."""
-        r, _, a, b = own(parameters, self._count_group)
-        arrivals, stays = self._arrivals, self._occasions
-        rises = np.stack(
-            [
-                log_rising(r, arrivals) + log_rising(b, stays) - log_rising(a + b, stays),
-                digamma_rising(r, arrivals),
-                trigamma_rising(r, arrivals),
-                digamma_rising(b, stays),
-                trigamma_rising(b, stays),
-                digamma_rising(a + b, stays),
-                trigamma_rising(a + b, stays),
-            ]
-        )
-        return summed(rises, self._n_of_count, self._count_group, self._n_groups)
+        return bought + stays - occasions - r * n_logs - arrival_logs, gradient, hessian
 
     def _ageing(self, parameters: Floats) -> Floats:
         """Sum what the ages add: logs by customer and by arrival, slopes of both, and bend."""
@@ -130,17 +124,24 @@ class DropoutLikelihood(GroupedLikelihood):
         r, _, a, b = own(parameters, self._count_group)
         staying = b + np.maximum(self._occasions - 1, 0)
         log_odds = np.where(self._occasions > 0, np.log(staying / a), np.inf)
-        by_count = np.stack([log_odds, r + self._arrivals, b / staying])
-        by_age = _by_age(self._ages, own(parameters[1], self._age_group))
-        by_last_age = _by_age(self._last_ages, own(parameters[1], self._last_group))
+        by_count = log_odds, r + self._arrivals, b / staying
+        by_age = _by_age(self._ages, own(parameters[1], self._age_group))[:2]
+        by_last_age = _by_age(self._last_ages, own(parameters[1], self._last_group))[:2]
         found = tuple(np.zeros((*[4] * order, self._n_groups)) for order in range(3))
         for start in range(0, len(self._n), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            age, last_age = self._of_age[rows], self._of_last_age[rows]
+            count, age, last_age = (
+                of[rows] for of in (self._of_count, self._of_age, self._of_last_age)
+            )
+            (log_age, past), (log_last, past_last) = (
+                [each[at] for each in by] for by, at in ((by_age, age), (by_last_age, last_age))
+            )
+            # The bend of log(1 + age / alpha) is past * (1 - past).
+            slope = past - past_last
+            silence = log_age - log_last, slope, slope * (1 - past - past_last)
             group = self._group[rows]
-            counts, silence = by_count[:, self._of_count[rows]], by_age[:, age]
-            silence -= by_last_age[:, last_age]
             r, alpha, _, _ = own(parameters, group)
+            counts = [each[count] for each in by_count]
             waiting = None
             if self._k > 1:
                 T = self._ages[age]
@@ -193,8 +194,8 @@ def _by_age(age: Floats, alpha: Floats) -> Floats:
 def _not_alive_rows(
     r: Floats,
     n: Floats,
-    by_count: Floats,
-    silence: Floats,
+    by_count: Sequence[Floats],
+    silence: Sequence[Floats],
     *,
     waiting: _Waiting | None,
     groups: tuple[Codes, int],
@@ -202,22 +203,24 @@ def _not_alive_rows(
     """Minus log P(alive) summed over rows, with its derivatives, and the weight of waiting."""
     log_odds_new, rate, b_share = by_count
     silent, silent_slope, silent_bend = silence
-    log_odds = log_odds_new - rate * silent
+    r_silent, rate_slope = r * silent, rate * silent_slope
+    log_odds_dead = rate * silent - log_odds_new
+    slopes = [-r_silent, rate_slope, np.full_like(n, -1), b_share]
     if waiting is not None:
-        log_odds = log_odds + waiting.value
-    odds = np.exp(-np.abs(log_odds))
-    p_dead = np.where(log_odds > 0, odds, 1) / (1 + odds)
+        log_odds_dead -= waiting.value
+        slopes[0] += waiting.slopes[0]
+        slopes[1] = rate_slope + waiting.slopes[1]
+    odds = np.exp(np.minimum(log_odds_dead, _LARGEST_LOG_ODDS))
+    beyond = np.maximum(log_odds_dead - _LARGEST_LOG_ODDS, 0)
+    p_dead = odds / (1 + odds)
     dead = n * p_dead
-    slopes = np.stack([-r * silent, rate * silent_slope, np.full_like(n, -1), b_share])
-    if waiting is not None:
-        slopes[:2] += waiting.slopes
-    gradient = -summed(slopes, dead, *groups)
+    gradient = -np.stack([summed(slope, dead, *groups) for slope in slopes])
     hessian = summed_products(slopes, dead * (1 - p_dead), *groups)
-    hessian[0, 0] += summed(r * silent, dead, *groups)
+    hessian[0, 0] += summed(r_silent, dead, *groups)
     hessian[0, 1] -= summed(r * silent_slope, dead, *groups)
     hessian[1, 1] += summed(rate * silent_bend, dead, *groups)
     hessian[3, 3] -= summed(b_share * (1 - b_share), dead, *groups)
-    value = summed(np.log1p(odds) - np.minimum(log_odds, 0), n, *groups)
+    value = summed(np.log1p(odds) + beyond, n, *groups)
     if waiting is not None:
         value += summed(waiting.value, n, *groups)
         gradient[:2] += summed(waiting.slopes, n, *groups)

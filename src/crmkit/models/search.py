@@ -51,8 +51,14 @@ _MOST_HALVINGS = 40
 _ROUNDING = 1e-13
 
 _ENOUGH_ROWS_TO_START = 2_500
+_MUCH_THINNER = 64
+"""From a table so much thinner than the whole one the search goes by way of one in between."""
+
 _ENOUGH_TO_START = 1e-2
-"""As `_ENOUGH`, on a thinned table, from which the search only wants a good place to start."""
+"""As `_ENOUGH`, where the search only wants a good place to start on the next table."""
+
+_SAME_TOP = 0.05
+"""Two climbs that come so near to each other end on one top."""
 
 
 class Likelihood(Protocol):
@@ -168,7 +174,7 @@ def maximize(
         The data, a row for each distinct history, and how many customers each row stands for.
     starts
         Parameters to start from. All are tried, on a thinned table if it is long, and the
-        search goes on from where the best of them led.
+        search goes on from where the best of them led, on tables less and less thin.
     limits
         What it means in this model when parameters run away.
     """
@@ -218,19 +224,18 @@ def find(
     limits: Sequence[Limit],
 ) -> Found:
     """Search as `maximize` does, and give all by log parameters."""
-    thin = max(1, len(weights) // _ENOUGH_ROWS_TO_START)
-    sample = likelihood(*(column[::thin] for column in columns), weights[::thin])
-    enough = _ENOUGH if thin == 1 else _ENOUGH_TO_START
-    climbs = [
-        _climb(sample, np.log(start), centre=np.log(start), enough=enough) for start in starts
-    ]
-    best = max(range(len(starts)), key=lambda i: climbs[i].value)
-    start, top = np.log(starts[best]), climbs[best]
-    if thin > 1:
-        # A sample may lack what holds a parameter; the full table then starts afresh.
+    thinnest, *finer = _thinner_and_finer(len(weights))
+
+    def table(thin: int) -> Likelihood:
+        return likelihood(*(column[::thin] for column in columns), weights[::thin])
+
+    start, top = _best_climb(table(thinnest), [np.log(start) for start in starts])
+    for thin in finer:
+        # A thin table may lack what holds a parameter; the next one then starts afresh.
         lost = np.abs(top.position - start).max() > _FAR
         begin = start if lost else top.position
-        top = _climb(likelihood(*columns, weights), begin, centre=start)
+        enough = _ENOUGH if thin == 1 else _ENOUGH_TO_START
+        top = _climb(table(thin), begin, centre=start, enough=enough)
     eigenvalues, directions = np.linalg.eigh(-top.hessian)
     untold, loose = (
         (directions[:, eigenvalues < bound] ** 2).sum(axis=1) > _OPEN_SHARE
@@ -262,25 +267,48 @@ class _Top(NamedTuple):
     converged: bool
 
 
+def _thinner_and_finer(n_rows: int) -> list[int]:
+    """Say of which tables to climb, one after the other: of every 100th row, every 10th, all."""
+    thinnest = max(1, n_rows // _ENOUGH_ROWS_TO_START)
+    return [thinnest, *([math.isqrt(thinnest)] if thinnest > _MUCH_THINNER else []), 1]
+
+
+def _best_climb(likelihood: Likelihood, starts: Sequence[Floats]) -> tuple[Floats, _Top]:
+    """Climb from each start nearly to the top, and give the best with where it began."""
+    climbs: list[tuple[Floats, _Top]] = []
+    for start in starts:
+        known = [top.position for _, top in climbs]
+        top = _climb(likelihood, start, centre=start, enough=_ENOUGH_TO_START, known=known)
+        climbs.append((start, top))
+    return max(climbs, key=lambda climb: climb[1].value)
+
+
 def _climb(
-    likelihood: Likelihood, position: Floats, *, centre: Floats, enough: float = _ENOUGH
+    likelihood: Likelihood,
+    position: Floats,
+    *,
+    centre: Floats,
+    enough: float,
+    known: Sequence[Floats] = (),
 ) -> _Top:
-    """Climb by damped Newton steps until a further one promises nothing."""
+    """Climb by damped Newton steps until a further one promises nothing or leads to a known top."""
     value, gradient, hessian = likelihood(position)
     for _ in range(_MOST_STEPS):
         step = _step_inside(gradient, hessian, drift=position - centre)
         promised = promise = float(gradient @ step)
-        if promised < enough:
+        ahead = position + step
+        if promised < enough or any(np.abs(ahead - top).max() < _SAME_TOP for top in known):
             return _Top(position, value, gradient, hessian, converged=True)
         for _ in range(_MOST_HALVINGS):
-            reached = likelihood(position + step)
+            reached = likelihood(ahead)
             if reached[0] >= value + 1e-4 * promise - _ROUNDING * abs(value):
                 break
             step, promise = step / 2, promise / 2
+            ahead = position + step
         else:
             # No step gains what it promised: rounding, unless the promise was real.
             return _Top(position, value, gradient, hessian, converged=promised < _ROUGHLY_ENOUGH)
-        position = position + step
+        position = ahead
         value, gradient, hessian = reached
     return _Top(position, value, gradient, hessian, converged=False)
 
@@ -290,16 +318,17 @@ def _step_inside(gradient: Floats, hessian: Floats, *, drift: Floats) -> Floats:
 
     A parameter that has come to the edge and would go on stays there; the others move.
     """
-    free = np.ones(len(drift), dtype=np.bool_)
-    while free.any():
-        step = np.zeros_like(drift)
-        step[free] = _newton_step(gradient[free], hessian[np.ix_(free, free)])
+    step, free = _newton_step(gradient, hessian), np.ones(len(drift), dtype=np.bool_)
+    while True:
         room = _LARGEST_DRIFT - np.sign(step) * drift
         at_edge = (step != 0) & (room < _NO_ROOM)
         if not at_edge.any():
             return step * min(1.0, float((room / np.maximum(np.abs(step), _NO_ROOM)).min()))
         free &= ~at_edge
-    return np.zeros_like(drift)
+        step = np.zeros_like(drift)
+        if not free.any():
+            return step
+        step[free] = _newton_step(gradient[free], hessian[np.ix_(free, free)])
 
 
 def _newton_step(gradient: Floats, hessian: Floats) -> Floats:
