@@ -68,6 +68,29 @@ def test_bg_nbd_is_the_discounted_stream_of_its_purchases(
     assert found == pytest.approx(stream * alive, rel=1e-9)
 
 
+@pytest.mark.parametrize(("x", "T"), [(50, 400.0), (3000, 4000.0)])
+@pytest.mark.parametrize("horizon", [3652.5, math.inf])
+def test_a_heavy_buyer_who_is_soon_lost_is_discounted_as_exactly(
+    x: int, T: float, horizon: float
+) -> None:
+    # With a = b = 1e13 all leave with probability 1/2, so that only the rate has a spread. The
+    # purchases of such a buyer are over in a few days, of a horizon that knows no end.
+    model = BGNBD(r=1.0, alpha=1e4, a=1e13, b=1e13)
+    shape, scale, rate = model.r + x, model.alpha + T, 0.1
+
+    def discounted_rate(log_days: float) -> float:
+        days = math.exp(log_days)
+        fading = (1 + 0.5 * days / scale) ** -(shape + 1)
+        return days * shape / scale * fading * (1 + rate) ** (-days / DAYS_PER_YEAR)
+
+    end = math.log(min(horizon, 1e7))
+    stream, _ = integrate.quad(discounted_rate, -30, end, epsabs=0, epsrel=1e-12, limit=500)
+    history = np.array([float(x)]), np.array([T]), np.array([T])
+    (alive,) = model.probability_alive(*history)
+    (found,) = model.discounted_purchases(*history, horizon_days=horizon, annual_discount_rate=rate)
+    assert found == pytest.approx(stream * alive, rel=1e-9)
+
+
 # Properties
 
 

@@ -24,7 +24,7 @@ Purchases = Callable[[float], Floats]
 """Purchases expected within so many days."""
 
 Total = Callable[[Purchases, float], Floats]
-"""What purchases come to, given also the shortest scale of a rate."""
+"""What purchases come to, given also the days in which the first of them bends."""
 
 _ROWS_AT_ONCE = 2**13
 
@@ -81,7 +81,7 @@ def _one_by_one(alive: Alive, total: Total, *, longest: float, k: int, stage: in
         rows = slice(start, start + _ROWS_AT_ONCE)
         some = alive.at(rows)
         purchases = purchases_of(some, longest=longest, k=k, stage=stage)
-        found[rows] = total(purchases, float(some.scale.min()))
+        found[rows] = total(purchases, float((some.scale / (some.shape + 1)).min()))
     return found
 
 

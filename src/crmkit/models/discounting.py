@@ -47,8 +47,9 @@ def discounted(
     annual_discount_rate
         A fraction, 0 or more; 0.1 makes a purchase a year ahead count 1 / 1.1.
     bend_days
-        The time over which `expected` bends, such as the scale of the buying rates. Nodes are
-        spread evenly in log(1 + days / bend_days), so that any horizon is seen sharply.
+        The shortest time over which `expected` bends, such as that to the next purchase of the
+        most frequent buyer. Nodes are spread evenly in log(1 + days / bend_days), so that any
+        horizon is seen sharply.
 
     Raises
     ------
@@ -118,7 +119,7 @@ def _daily_rate(annual_discount_rate: float) -> float:
 def _nodes(horizon_days: float, bend_days: float) -> list[tuple[float, float]]:
     """Nodes and weights of Gauss and Legendre, even in log(1 + days / bend_days)."""
     reach = math.log1p(horizon_days / bend_days)
-    node, weight = legendre_rule(8 + math.ceil(3 * reach))
+    node, weight = legendre_rule(8 + math.ceil(4 * reach))
     v = reach * (node + 1) / 2
     days = bend_days * np.expm1(v)
     return list(zip(days.tolist(), (weight * reach / 2 * (bend_days + days)).tolist(), strict=True))

@@ -190,12 +190,12 @@ class DropoutAfterPurchase:
         """
         longest = days_that_count(horizon_days, annual_discount_rate=annual_discount_rate)
 
-        def total(purchases: Purchases, least_scale: float) -> Floats:
+        def total(purchases: Purchases, bend_days: float) -> Floats:
             return discounted(
                 purchases,
                 horizon_days=horizon_days,
                 annual_discount_rate=annual_discount_rate,
-                bend_days=least_scale / (self.r + 1),
+                bend_days=bend_days,
             )
 
         worth = self._brought(x, t_x, T, total, a=self.a, longest=longest)
