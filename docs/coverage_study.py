@@ -145,9 +145,10 @@ def _as_drawn(
     """Let an outcome on the edge count in part."""
     low, high, none = (np.empty(len(seen.purchases)) for _ in range(3))
     blocks = possible_purchases(
-        likely(*fits).purchases,
+        [point.model for pair in likely(*fits).purchases for point in pair],
         *seen.history,
         days=seen.history[0],
+        kind=np.zeros(len(seen.history[0]), np.int64),
         horizon_days=HORIZON,
         tail=1e-6,
     )

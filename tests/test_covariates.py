@@ -740,14 +740,6 @@ def test_a_covariate_far_from_zero_asks_for_another_start(customers: pl.DataFram
             "`purchases` has covariates, and a ledger knows none.",
         ),
         (
-            lambda table, fit: clv.predict(table, purchases=fit, horizon_days=30, interval=0.9),
-            "`purchases` has covariates, and bounds know none.",
-        ),
-        (
-            lambda table, fit: clv.predict_total(table, purchases=fit, horizon_days=30),
-            "`purchases` has covariates, and bounds know none.",
-        ),
-        (
             lambda _, fit: clv.simulate(
                 purchases=fit, n_customers=1, start=DAY, acquisition_days=1, as_of=DAY, seed=1
             ),

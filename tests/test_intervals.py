@@ -24,7 +24,7 @@ from crmkit.errors import (
     MissingColumnsError,
 )
 from crmkit.models import PURCHASE_MODELS, GammaGamma
-from crmkit.models.cubature import likely_models, n_directions
+from crmkit.models.cubature import likely_points, n_directions
 from crmkit.models.lognormal_spend import LognormalSpend
 from crmkit.models.many_parameters import log_likelihoods
 from crmkit.models.negative_binomial import exactly, one_by_one
@@ -174,7 +174,7 @@ def test_the_points_have_the_moments_of_the_parameters(fits: Mapping[str, clv.Fi
     for fitted in fits.values():
         found = fitted.likelihood
         order = n_directions(found, fits["bg_nbd"].likelihood)
-        models = [model for pair in likely_models(found, order=order) for model in pair]
+        models = [one.model for pair in likely_points(found, order=order) for one in pair]
         logs = np.log([[getattr(model, name) for name in found.names] for model in models])
         centre = np.log([getattr(found.model, name) for name in found.names])
         np.testing.assert_allclose(logs.mean(axis=0), centre, atol=1e-12)

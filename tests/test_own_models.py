@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ import polars as pl
 import pytest
 
 from crmkit import clv
+from crmkit.clv.covariates import Covariate
 from crmkit.models import Floats
 from crmkit.models.own import at_rows
 from crmkit.models.panels import interpolated
+from tests.conftest import MAKERS, rows
 from tests.strategies import summarized
 from tests.test_covariates import SPENDING, TRUTH, alone, of_spend, own
 
@@ -185,3 +188,211 @@ def test_new_customers_are_expected_to_buy_by_the_own_model(name: str) -> None:
         assert found[i] == pytest.approx(single.expected_purchases_new(days[i : i + 1])[0])
         history = (np.array([[0.0, 2, 5][i]]), np.array([[0.0, 50, 60][i]]), days[i : i + 1])
         assert likelihood[i] == pytest.approx(single.log_likelihood(*history)[0])
+
+
+# Bounds
+
+BOUNDED = ("p_alive", "expected_purchases", "expected_spend", "clv")
+BOUNDS = [f"{column}_{bound}" for column in BOUNDED for bound in ("lower", "upper")]
+
+
+def sure(fitted: clv.Fit) -> clv.Fit:
+    """Take all doubt from a fit."""
+    n = len(fitted.likelihood.names)
+    none = tuple((0.0,) * n for _ in range(n))
+    return replace(fitted, likelihood=replace(fitted.likelihood, covariance_log=none))
+
+
+@pytest.mark.parametrize(
+    ("name", "spend"),
+    [*zip(TRUTH, ["gamma_gamma"] * 4, strict=True), ("bg_nbd", "lognormal_spend")],
+)
+def test_where_nothing_is_in_doubt_the_bounds_are_those_of_the_own_models(
+    name: str, spend: str, table: pl.DataFrame, fits: dict[str, clv.Fit]
+) -> None:
+    options: dict[str, Any] = {"horizon_days": 200, "interval": 0.9}
+    some = table[::500]
+    found = clv.predict(some, purchases=sure(fits[name]), spend=sure(fits[spend]), **options)
+    for at, row in enumerate(some.rows(named=True)):
+        both: Any = {"purchases": fits[name], "spend": fits[spend]}
+        both = {key: sure(by_hand(fit, row)) for key, fit in both.items()}
+        one = clv.predict(some[at], **both, **options)
+        for column in BOUNDS:
+            assert found[column][at] == pytest.approx(one[column][0], rel=1e-6, abs=1e-12)
+
+
+def widened(fitted: clv.Fit) -> clv.Fit:
+    """Add to a fit a coefficient that is known to be 0."""
+    told = fitted.likelihood
+    names = ["spend"] if fitted.name in SPENDING else ["purchases", "dropout"]
+    covariates = tuple(Covariate(process, "score") for process in names)
+    zeros = (0.0,) * len(names)
+    covariance = [(*row, *zeros) for row in told.covariance_log]
+    covariance += [(0.0,) * (len(told.names) + len(names))] * len(names)
+    more = replace(
+        told,
+        names=(*told.names, *(f"{process}: score" for process in names)),
+        covariance_log=tuple(covariance),
+        coefficients=zeros,
+    )
+    return replace(fitted, likelihood=more, covariates=covariates)
+
+
+@pytest.mark.parametrize(
+    ("name", "spend"),
+    [*zip(TRUTH, ["gamma_gamma"] * 4, strict=True), ("pareto_nbd", "lognormal_spend")],
+)
+def test_coefficients_of_zero_leave_all_bounds_as_they_are(
+    name: str, spend: str, table: pl.DataFrame
+) -> None:
+    made = shoppers(name, 2500 if name == "ggompertz_nbd" else 600, seed=7)
+    plain: Any = {
+        "purchases": clv.fit(made, model=name),
+        "spend": clv.fit(made, model=spend),
+    }
+    wide: Any = {key: widened(fit) for key, fit in plain.items()}
+    some = table[:60]
+    options: Any = {"horizon_days": 200, "annual_discount_rate": 0.1}
+    certain: list[Any] = [{key: sure(fit) for key, fit in one.items()} for one in (plain, wide)]
+    known = [clv.predict(some, **one, **options, interval=0.9) for one in certain]
+    for column in (*BOUNDED, *BOUNDS):
+        np.testing.assert_allclose(known[1][column], known[0][column], rtol=1e-6, atol=1e-12)
+    # Eight directions stand for four to seven numbers, in the order of their size.
+    ends = [clv.predict(some, **one, **options, interval=0.9) for one in (plain, wide)]
+    totals = [rows(clv.predict_total(some, **one, **options))[0] for one in (plain, wide)]
+    for column in (*BOUNDED, *BOUNDS):
+        np.testing.assert_allclose(ends[1][column], ends[0][column], rtol=0.03, atol=1.0)
+    for column, value in totals[0].items():
+        assert totals[1][column] == pytest.approx(value, rel=2e-3)
+
+
+@pytest.mark.parametrize("name", ["bg_nbd", "pareto_nbd"])
+def test_bounds_with_covariates_are_those_of_many_drawn_parameters(
+    name: str, fits: dict[str, clv.Fit]
+) -> None:
+    fitted, dice = fits[name], np.random.default_rng(8)
+    told = fitted.likelihood
+    some = shoppers(name, 12, seed=9).with_columns(score=pl.lit(2.0))
+    centre = np.append(np.log(list(asdict(fitted.model).values())), told.coefficients)
+    drawn = dice.multivariate_normal(centre, np.array(told.covariance_log, float), 200)
+    history = tuple(
+        some[column].to_numpy().astype(float) for column in ("frequency", "recency", "T")
+    )
+    kinds = type(fitted.model)
+    chances = np.mean(
+        [
+            own(kinds(*np.exp(point[:4]).tolist()), 2 * point[4], 2 * point[5])
+            .purchase_distribution(*history, horizon_days=200.0, most=300)
+            .cumsum(axis=1)
+            for point in drawn
+        ],
+        axis=0,
+    )
+    upper = (chances >= 0.95).argmax(axis=1)
+    found = clv.predict(some, purchases=fitted, horizon_days=200, interval=0.9)
+    np.testing.assert_allclose(found["expected_purchases_upper"], upper, atol=1.5, rtol=0.08)
+
+
+@pytest.mark.parametrize("spend", SPENDING)
+def test_bounds_of_spend_have_the_doubt_of_the_coefficient(
+    spend: str, fits: dict[str, clv.Fit]
+) -> None:
+    """Of one who is far out and has no spend known, whose level is in doubt by the coefficient."""
+    fitted, far = fits[spend], 25.0
+    told = fitted.likelihood
+    dice = np.random.default_rng(10)
+    centre = np.append(np.log(list(asdict(fitted.model).values())), told.coefficients)
+    drawn = dice.multivariate_normal(centre, np.array(told.covariance_log, float), 4000)
+    kind, x = type(fitted.model), np.zeros(1)
+    amounts = np.exp(np.linspace(-10, 30, 800))
+    below = np.mean(
+        [
+            of_spend(kind(*np.exp(point[:3]).tolist()), far * point[3]).mean_distribution(
+                x, x, amounts
+            )
+            for point in drawn
+        ],
+        axis=0,
+    )
+    table = pl.DataFrame(
+        {
+            "customer_id": [1],
+            "frequency": [0],
+            "recency": [0],
+            "T": [50],
+            "monetary_value": [None],
+            "score": [far],
+        },
+        schema_overrides={"monetary_value": pl.Float64},
+    )
+    options: dict[str, Any] = {"horizon_days": 200, "interval": 0.9}
+    found = clv.predict(table, purchases=fits["bg_nbd"], spend=fitted, **options)
+    for column, level in (("expected_spend_lower", 0.05), ("expected_spend_upper", 0.95)):
+        exact = float(np.interp(level, below, np.log(amounts)))
+        # The doubt is replaced by a few points; without it the bounds are 40 % nearer.
+        assert math.log(found[column][0]) == pytest.approx(exact, abs=0.25)
+
+
+def test_ninety_percent_hold_in_ninety_percent_with_covariates() -> None:
+    held: dict[str, list[float]] = {"purchases": [], "money": []}
+    for seed in range(6):
+        seen, ahead = shoppers("bg_nbd", 500, seed=20 + seed), 200
+        fit = clv.fit(seen, model="bg_nbd", covariates=["score"])
+        dice = np.random.default_rng(seed)
+        told = clv.predict(seen, purchases=fit, horizon_days=ahead, interval=0.9)
+        # What follows the history of each, drawn from the truth.
+        score = seen["score"].to_numpy()
+        history = (
+            seen[column].to_numpy().astype(float) for column in ("frequency", "recency", "T")
+        )
+        chances = of_all(TRUTH["bg_nbd"], score).purchase_distribution(
+            *history, horizon_days=float(ahead), most=150
+        )
+        came = (chances.cumsum(axis=1) < dice.random((500, 1))).sum(axis=1)
+        lower = told["expected_purchases_lower"].to_numpy()
+        upper = told["expected_purchases_upper"].to_numpy()
+        held["purchases"].append(float(((came >= lower) & (came <= upper)).mean()))
+        (total,) = rows(clv.predict_total(seen, purchases=fit, horizon_days=ahead, interval=0.9))
+        low, high = total["expected_purchases_lower"], total["expected_purchases_upper"]
+        held["money"].append(float(low <= came.sum() <= high))
+    assert 0.9 <= np.mean(held["purchases"]) < 0.98
+    assert sum(held["money"]) >= 4
+
+
+def test_bounds_do_not_depend_on_the_company(table: pl.DataFrame, fits: dict[str, clv.Fit]) -> None:
+    both: Any = {"purchases": fits["bg_nbd"], "spend": fits["gamma_gamma"]}
+    options: dict[str, Any] = {**both, "horizon_days": 200, "interval": 0.9}
+    many = clv.predict(table[:40], **options)
+    for at in range(0, 40, 7):
+        one = clv.predict(table[at], **options)
+        np.testing.assert_allclose(
+            one.select(BOUNDS).to_numpy()[0], many.select(BOUNDS).to_numpy()[at], rtol=1e-9
+        )
+
+
+@pytest.mark.parametrize("engine", MAKERS)
+def test_bounds_and_totals_come_on_every_engine(engine: str, fits: dict[str, clv.Fit]) -> None:
+    table = shoppers("bg_nbd", 30, seed=11).with_columns(score=pl.col("score").round().cast(int))
+    both: Any = {"purchases": fits["bg_nbd"], "spend": fits["gamma_gamma"]}
+    options: dict[str, Any] = {**both, "horizon_days": 200}
+    native = MAKERS[engine](table.to_dict(as_series=False))
+    found = rows(clv.predict(native, **options, interval=0.9), by="customer_id")
+    usual = rows(clv.predict(table, **options, interval=0.9))
+    for row, like in zip(found, usual, strict=True):
+        assert list(row) == [*table.columns, *BOUNDED, *BOUNDS]
+        for column in BOUNDS:
+            assert row[column] == pytest.approx(like[column], rel=1e-9)
+    total, expected = (rows(clv.predict_total(one, **options))[0] for one in (native, table))
+    assert total == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_total_with_covariates_is_the_sum_of_the_column(
+    table: pl.DataFrame, fits: dict[str, clv.Fit]
+) -> None:
+    both: Any = {"purchases": fits["pareto_nbd"], "spend": fits["lognormal_spend"]}
+    options: dict[str, Any] = {**both, "horizon_days": 200, "annual_discount_rate": 0.1}
+    each, (total,) = clv.predict(table, **options), rows(clv.predict_total(table, **options))
+    assert total["expected_alive"] == pytest.approx(each["p_alive"].sum())
+    for name in ("expected_purchases", "clv"):
+        assert total[name] == pytest.approx(each[name].sum())
+        assert total[f"{name}_lower"] < total[name] < total[f"{name}_upper"]

@@ -11,7 +11,6 @@ from crmkit import _frames
 from crmkit._frames import Floats
 from crmkit.clv.costs import cost_of
 from crmkit.clv.fits import Fit
-from crmkit.clv.history import require_silent_newcomers
 from crmkit.clv.intervals import AMOUNT, OWN_MEAN, SPEND_DAYS, spend_days, with_bounds
 from crmkit.clv.own_models import with_scores
 from crmkit.clv.rates import (
@@ -117,8 +116,8 @@ def predict(
     the continuous rate ``ln(1 + annual_discount_rate)`` a year.
 
     A bound has both doubts in it: which parameters are the right ones, and what the customer's own
-    chance brings. The parameters are taken as lognormal about their estimates, with the covariance
-    of the fit, and a few points stand for them. Most customers buy seldom, so that 0 is a common
+    chance brings. The parameters are taken as lognormal about their estimates and coefficients as
+    normal, with the covariance of the fit, and a few points stand for them. Most customers buy seldom, so that 0 is a common
     lower bound and the upper one says more; bounds of many customers do not add up, and those of
     their total are in `crmkit.clv.predict_total`.
 
@@ -130,8 +129,8 @@ def predict(
     table lives.
 
     Where a fit has covariates, each customer is scored with own parameters: a million who all
-    differ take a few seconds. A lazy table must hold covariates as whole numbers, text, or true
-    and false.
+    differ take a few seconds. Bounds take one or two milliseconds for each who differs. A
+    lazy table must hold covariates as whole numbers, text, or true and false.
 
     References
     ----------
@@ -208,7 +207,6 @@ def score(
     require_discount_rate(annual_discount_rate)
     check_kinds(purchases, spend)
     frame = _frames.read(customers, _HISTORY if spend is None else _HISTORY_AND_SPEND)
-    require_silent_newcomers(customers, frame)
     scored = _with_purchases(
         frame.drop(*_BOUNDS, strict=False),
         like=customers,

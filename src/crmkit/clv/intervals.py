@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 import narwhals as nw
@@ -13,14 +14,13 @@ from scipy.special import expit, logit, ndtri
 from crmkit import _frames
 from crmkit._frames import Floats
 from crmkit.clv.fits import Fit
-from crmkit.clv.own_models import require_no_covariates
+from crmkit.clv.own_models import Known, blocks, with_known
 from crmkit.errors import CrmkitWarning
 from crmkit.models.amounts_possible import PossibleAmounts
-from crmkit.models.arrays import Codes
-from crmkit.models.cubature import likely_models, n_directions, without_error
-from crmkit.models.distinct import distinct_pairs
+from crmkit.models.covariates import groups
+from crmkit.models.cubature import Point, likely_points, n_directions, without_error
 from crmkit.models.protocol import PurchaseModel, SpendModel
-from crmkit.models.purchases_possible import possible_purchases
+from crmkit.models.purchases_possible import PossiblePurchases, possible_purchases
 
 SPEND_DAYS: Final = "crmkit_spend_days"
 OWN_MEAN: Final = ("crmkit_own_mean_lower", "crmkit_own_mean_upper")
@@ -32,23 +32,36 @@ _HARDLY: Final = 1e-300
 
 
 class Likely(NamedTuple):
-    """The models that the data leave possible: equally likely, in pairs."""
+    """What the data leave possible of both fits: equally likely, in pairs."""
 
-    estimate: PurchaseModel
-    purchases: list[PurchaseModel]
-    spend: list[tuple[SpendModel, SpendModel]]
+    purchases: list[tuple[Point[PurchaseModel], Point[PurchaseModel]]]
+    spend: list[tuple[Point[SpendModel], Point[SpendModel]]]
+
+    def models(self, known: Known) -> list[PurchaseModel]:
+        """Give the purchase models of some customers."""
+        return [known.own(*point) for pair in self.purchases for point in pair]
+
+    def lifts(self, known: Known) -> Floats:
+        """Tell by how much the log of what one spends is higher than at the estimates.
+
+        A row for each customer and a column for each spend model; one row where all are alike.
+        """
+        if not known.fit.covariates:
+            return np.zeros((1, 2 * len(self.spend)))
+        estimate = np.array(known.fit.likelihood.coefficients)
+        points = [point for pair in self.spend for point in pair]
+        moves = [sum(known.effects(one.coefficients - estimate).values()) for one in points]
+        return np.stack(moves, axis=1)
 
 
 def likely(purchases: Fit, spend: Fit | None) -> Likely:
-    """Take the fits apart into models that stand for their uncertainty."""
+    """Take the fits apart into points that stand for their uncertainty."""
     fits = [purchases] if spend is None else [purchases, spend]
-    for fitted, argument in zip(fits, ("purchases", "spend"), strict=False):
-        require_no_covariates(fitted, argument=argument, where="bounds know")
+    for fitted in fits:
         _warn_of_gaps(fitted)
     order = n_directions(*(fitted.likelihood for fitted in fits))
-    of_purchases = likely_models(purchases.likelihood, order=order)
-    of_spend = [] if spend is None else likely_models(spend.likelihood, order=order)
-    return Likely(purchases.model, [model for pair in of_purchases for model in pair], of_spend)
+    of_spend = [] if spend is None else likely_points(spend.likelihood, order=order)
+    return Likely(likely_points(purchases.likelihood, order=order), of_spend)
 
 
 def with_bounds(
@@ -64,20 +77,71 @@ def with_bounds(
 
     With `spend`, the table must hold `SPEND_DAYS`.
     """
-    models = likely(purchases, spend)
-    amounts = PossibleAmounts(spend.model, models.spend) if spend is not None else None
+    points = likely(purchases, spend)
+    fits = [purchases] if spend is None else [purchases, spend]
+    amounts = possible_amounts(points, spend)
     levels = (1 - interval) / 2, (1 + interval) / 2
 
-    def bounds(**columns: Floats) -> dict[str, Floats]:
-        x, t_x, T = (columns[name] for name in ("frequency", "recency", "T"))
-        days = columns.get(SPEND_DAYS, x)
-        history, of_row = _distinct_histories(x, t_x, T, days)
-        found = _alive_bounds(models, history[:3], interval)
-        found |= _chance_bounds(models, amounts, history, horizon_days, levels)
+    def bounds(known: Sequence[Known], **columns: Floats) -> dict[str, Floats]:
+        names = ("frequency", "recency", "T", SPEND_DAYS if spend is not None else "frequency")
+        history = np.stack([columns[name] for name in names], axis=1)
+        first, of_row = groups(np.concatenate([history, *(each.rows for each in known)], axis=1))
+        found: dict[str, Floats] = {}
+        for rows in blocks(history[first, 0]):
+            here = _bounds(
+                points,
+                amounts,
+                [each.at(first[rows]) for each in known],
+                history=history[first[rows]].T,
+                horizon_days=horizon_days,
+                levels=levels,
+            )
+            for name, values in here.items():
+                found.setdefault(name, np.empty(len(first)))[rows] = values
         return {name: values[of_row] for name, values in found.items()}
 
     inputs = ["frequency", "recency", "T", *([SPEND_DAYS] if spend is not None else [])]
-    return _frames.with_computed(frame, like=like, inputs=inputs, compute=bounds)
+    return with_known(frame, like=like, fits=fits, inputs=inputs, compute=bounds)
+
+
+def possible_amounts(points: Likely, spend: Fit | None) -> PossibleAmounts | None:
+    """Say what money is possible, for the customer whose covariates are 0."""
+    if spend is None:
+        return None
+    return PossibleAmounts(spend.model, [(a.model, b.model) for a, b in points.spend])
+
+
+def _bounds(
+    points: Likely,
+    amounts: PossibleAmounts | None,
+    known: Sequence[Known],
+    *,
+    history: Floats,
+    horizon_days: float,
+    levels: tuple[float, float],
+) -> dict[str, Floats]:
+    """Bound what is to be told of some customers, no two of whom are alike."""
+    x, t_x, T, days = history
+    models = points.models(known[0])
+    found = _alive_bounds(known[0].model, models, (x, t_x, T), levels)
+    _, kind = groups(np.concatenate([each.rows for each in known], axis=1))
+    lifts = points.lifts(known[-1]) if amounts is not None else np.zeros((1, 0))
+    return found | _chance_bounds(
+        possible_purchases(
+            models,
+            x,
+            t_x,
+            T,
+            days=days,
+            kind=kind,
+            horizon_days=horizon_days,
+            tail=levels[0] / 20,
+        ),
+        amounts,
+        days,
+        np.broadcast_to(lifts, (len(days), lifts.shape[1])),
+        levels,
+    )
 
 
 def _warn_of_gaps(fitted: Fit) -> None:
@@ -90,27 +154,19 @@ def _warn_of_gaps(fitted: Fit) -> None:
         warnings.warn(msg, CrmkitWarning, stacklevel=5)
 
 
-def _distinct_histories(
-    x: Floats, t_x: Floats, T: Floats, days: Floats
-) -> tuple[tuple[Floats, Floats, Floats, Floats], Codes]:
-    """Give the distinct rows, a column each, and for each row the position of its own."""
-    coded, ages, of_pair = distinct_pairs(2 * x + (days > 0), T)
-    pairs, lasts, of_row = distinct_pairs(of_pair.astype(np.float64), t_x)
-    which = pairs.astype(np.int64)
-    counts, known = np.divmod(coded[which], 2)
-    return (counts, lasts, ages[which], counts * known), of_row
-
-
 def _alive_bounds(
-    models: Likely, history: tuple[Floats, Floats, Floats], interval: float
+    estimate: PurchaseModel,
+    models: Sequence[PurchaseModel],
+    history: tuple[Floats, Floats, Floats],
+    levels: tuple[float, float],
 ) -> dict[str, Floats]:
     """Bound the probability of being alive by the normal distribution of its log odds."""
-    at_estimate = models.estimate.probability_alive(*history)
+    at_estimate = estimate.probability_alive(*history)
     centre = _log_odds(at_estimate)
     squares = np.zeros_like(centre)
-    for model in models.purchases:
+    for model in models:
         squares += (_log_odds(model.probability_alive(*history)) - centre) ** 2
-    reach = float(ndtri((1 + interval) / 2)) * np.sqrt(squares / len(models.purchases))
+    reach = float(ndtri(levels[1])) * np.sqrt(squares / len(models))
     certain = at_estimate >= _SURELY
     return {
         "p_alive_lower": np.where(certain, at_estimate, expit(centre - reach)),
@@ -124,29 +180,27 @@ def _log_odds(p: Floats) -> Floats:
 
 
 def _chance_bounds(
-    models: Likely,
+    possible: Iterable[PossiblePurchases],
     amounts: PossibleAmounts | None,
-    history: tuple[Floats, Floats, Floats, Floats],
-    horizon_days: float,
+    days: Floats,
+    lifts: Floats,
     levels: tuple[float, float],
 ) -> dict[str, Floats]:
     """Bound what the customers will do: buy, and spend."""
-    *seen, days = history
     names = ["expected_purchases_lower", "expected_purchases_upper"]
     names += [] if amounts is None else AMOUNT
     found = {name: np.empty(len(days)) for name in names}
-    blocks = possible_purchases(
-        models.purchases, *seen, days=days, horizon_days=horizon_days, tail=levels[0] / 20
-    )
-    for block in blocks:
+    for block in possible:
         quantiles = [block.quantile(level) for level in levels]
-        quantiles += [] if amounts is None else amounts.quantiles(block, levels)
+        if amounts is not None:
+            quantiles += amounts.quantiles(block, levels, lifts=lifts[block.first])
         for name, values in zip(names, quantiles, strict=True):
             found[name][block.rows] = values
     if amounts is not None:
-        counts = np.unique(days)
+        alike, of_row = groups(np.concatenate([days[:, np.newaxis], lifts], axis=1))
         for name, level in zip(OWN_MEAN, levels, strict=True):
-            found[name] = amounts.mean_quantile(counts, level)[np.searchsorted(counts, days)]
+            bound = amounts.mean_quantile(days[alike], level, lifts=lifts[alike])
+            found[name] = bound[of_row]
     return found
 
 

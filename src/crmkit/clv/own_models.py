@@ -55,17 +55,23 @@ class Known(NamedTuple):
         """Look at some of the customers."""
         return Known(self.fit, self.rows[rows])
 
+    def effects(self, coefficients: Floats) -> dict[str, Floats]:
+        """Give the effect on each process that covariates move, a number for each customer."""
+        links = LINKS.get(self.fit.name, {})
+        moves = moves_of(self.fit.covariates, processes=tuple(links))
+        return {
+            process: self.rows @ (move * coefficients)
+            for process, move in zip(links, moves, strict=True)
+            if move.any()
+        }
+
     def own(self, model: Any, coefficients: Floats) -> Any:  # noqa: ANN401 - of any kind
         """Give each customer what the covariates make of a model's parameters."""
-        links = LINKS.get(self.fit.name, {}) if len(coefficients) else {}
-        moves = moves_of(self.fit.covariates, processes=tuple(links))
-        moved = [
-            (link, self.rows @ (move * coefficients))
-            for link, move in zip(links.values(), moves, strict=True)
-            if move.any()
-        ]
-        own = own_parameters(asdict(model), *zip(*moved, strict=True)) if moved else {}
-        return replace(model, **own)
+        effects = self.effects(coefficients)
+        if not effects:
+            return model
+        links = [LINKS[self.fit.name][process] for process in effects]
+        return replace(model, **own_parameters(asdict(model), links, list(effects.values())))
 
     @property
     def model(self) -> Any:  # noqa: ANN401 - of any kind
@@ -109,7 +115,7 @@ def with_known(
         return compute(known, **{name: columns[name] for name in inputs})
 
     wanted = (*inputs, *(code for of_fit in codes for code in of_fit.values()))
-    scored = _frames.with_computed(coded, like=like, inputs=wanted, compute=by_known)
+    scored = _frames.with_computed(coded, like=like, table=SUMMARY, inputs=wanted, compute=by_known)
     return scored.drop(*wanted[len(inputs) :]) if len(wanted) > len(inputs) else scored
 
 

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import narwhals as nw
 import numpy as np
-from narwhals.typing import IntoFrameT
+from narwhals.typing import IntoFrame, IntoFrameT
 from scipy.special import ndtri
 
 from crmkit import _frames
@@ -19,10 +19,12 @@ from crmkit.clv.costs import cost_of
 from crmkit.clv.fits import Fit
 from crmkit.clv.forecast import DISCOUNTED, score
 from crmkit.clv.intervals import SPEND_DAYS, Likely, likely
+from crmkit.clv.own_models import Known, known_of, with_codes
 from crmkit.clv.rates import require_level
 from crmkit.clv.scaling import Pattern, factor_of
 from crmkit.errors import CrmkitWarning
-from crmkit.models.protocol import PurchaseModel, SpendModel
+from crmkit.models.covariates import groups
+from crmkit.models.protocol import PurchaseModel
 from crmkit.models.purchases_possible import possible_purchases
 
 _HISTORY: Final = ("frequency", "recency", "T")
@@ -129,14 +131,14 @@ def predict_total(
         factor=1.0,
     )
     less = cost_of(scored, like=customers, cost=cost, spend=spend)
-    known = _collected(scored.with_columns(less.alias(_COST)), with_spend=spend is not None)
-    models = likely(purchases, spend)
-    seconds = _second_moments(known, purchases.model, horizon_days=float(horizon_days))
-    found = _of_purchases(known, models, seconds, horizon_days=float(horizon_days))
+    fits = [purchases] if spend is None else [purchases, spend]
+    coded = scored.with_columns(less.alias(_COST))
+    known = _collected(coded, like=customers, fits=fits)
+    points = likely(purchases, spend)
+    seconds = _second_moments(known, horizon_days=float(horizon_days))
+    found = _of_purchases(known, points, seconds, horizon_days=float(horizon_days))
     if spend is not None:
-        found["clv"] = _of_money(
-            known, models, seconds, spend=spend.model, horizon_days=float(horizon_days)
-        )
+        found["clv"] = _of_money(known, points, seconds, horizon_days=float(horizon_days))
     row: dict[str, list[float]] = {"n_customers": [round(float(known.n.sum()))]}
     for name, total in found.items():
         scale = {"expected_alive": 1.0, "clv": margin * factor}.get(name, factor)
@@ -171,8 +173,11 @@ class _Total:
         return self.expected, math.exp(middle - reach), math.exp(middle + reach)
 
 
-class _Known(NamedTuple):
+class _Distinct(NamedTuple):
     """The distinct histories, how many have each, and sums over these."""
+
+    known: list[Known]
+    """What is known of them beside their histories, for each fit."""
 
     history: tuple[Floats, Floats, Floats]
     n: Floats
@@ -188,9 +193,12 @@ class _Known(NamedTuple):
     cost: float
 
 
-def _collected(scored: _frames.Frame, *, with_spend: bool) -> _Known:
-    """Collect one row for each distinct history."""
+def _collected(scored: _frames.Frame, *, like: IntoFrame, fits: Sequence[Fit]) -> _Distinct:
+    """Collect one row for each distinct history, with what is known beside it."""
+    with_spend = len(fits) > 1
+    scored, codes = with_codes(scored, like=like, fits=fits)
     keys = [*_HISTORY, *([SPEND_DAYS] if with_spend else [])]
+    keys += [code for of_fit in codes for code in of_fit.values()]
     sums = [nw.len().alias("n"), nw.col("expected_purchases", DISCOUNTED).mean()]
     if with_spend:
         spend = nw.col("expected_spend")
@@ -204,7 +212,8 @@ def _collected(scored: _frames.Frame, *, with_spend: bool) -> _Known:
     bought = of["expected_purchases"]
     nothing = np.zeros(len(bought))
     cost = float(of.get(_COST, nothing).sum())
-    return _Known(
+    return _Distinct(
+        known=known_of(fits, codes, of, n_rows=len(bought)),
         history=(of["frequency"], of["recency"], of["T"]),
         n=of["n"],
         lasting=np.where(bought > 0, of[DISCOUNTED] / np.where(bought > 0, bought, 1.0), 1.0),
@@ -216,13 +225,19 @@ def _collected(scored: _frames.Frame, *, with_spend: bool) -> _Known:
     )
 
 
-def _second_moments(known: _Known, model: PurchaseModel, *, horizon_days: float) -> Floats:
+def _second_moments(known: _Distinct, *, horizon_days: float) -> Floats:
     """Mean square of the purchases of each history, at the estimates."""
     found = np.empty(len(known.n))
-    blocks = possible_purchases(
-        [model], *known.history, days=known.days, horizon_days=horizon_days, tail=_FORGOTTEN
+    of_purchases = known.known[0]
+    possible = possible_purchases(
+        [of_purchases.model],
+        *known.history,
+        days=known.days,
+        kind=groups(of_purchases.rows)[1],
+        horizon_days=horizon_days,
+        tail=_FORGOTTEN,
     )
-    for block in blocks:
+    for block in possible:
         squares = np.arange(block.chances.shape[1])[np.newaxis, :, np.newaxis] ** 2
         means = (block.chances * squares).sum(axis=1, keepdims=True)
         found[block.rows] = block.of_rows(means, np.zeros(len(block.rows), np.int64))
@@ -230,13 +245,13 @@ def _second_moments(known: _Known, model: PurchaseModel, *, horizon_days: float)
 
 
 def _of_purchases(
-    known: _Known, models: Likely, seconds: Floats, *, horizon_days: float
+    known: _Distinct, points: Likely, seconds: Floats, *, horizon_days: float
 ) -> dict[str, _Total]:
     """Add up who is there and what they buy."""
-    estimate = models.estimate
+    estimate, models = known.known[0].model, points.models(known.known[0])
     alive = estimate.probability_alive(*known.history)
     bought = estimate.expected_purchases(*known.history, horizon_days=horizon_days)
-    there = [known.n @ model.probability_alive(*known.history) for model in models.purchases]
+    there = [known.n @ model.probability_alive(*known.history) for model in models]
     buying = [known.n @ one for one in _expected(known, models, horizon_days=horizon_days)]
     return {
         "expected_alive": _total(known.n @ alive, there, known.n @ (alive * (1 - alive))),
@@ -246,26 +261,27 @@ def _of_purchases(
     }
 
 
-def _of_money(
-    known: _Known, models: Likely, seconds: Floats, *, spend: SpendModel, horizon_days: float
-) -> _Total:
+def _of_money(known: _Distinct, points: Likely, seconds: Floats, *, horizon_days: float) -> _Total:
     """Add up what they spend, each discounted by what the expected purchases lose."""
-    bought = models.estimate.expected_purchases(*known.history, horizon_days=horizon_days)
-    days, of_days = np.unique(known.days, return_inverse=True)
-    n_of_days = np.bincount(of_days, known.n)
-    own = np.where(days > 0, np.bincount(of_days, known.own_spend) / n_of_days, 1.0)
-    expected = spend.expected_spend(days, own)
+    of_purchases, of_spend = known.known
+    bought = of_purchases.model.expected_purchases(*known.history, horizon_days=horizon_days)
+    first, alike = groups(np.concatenate([known.days[:, np.newaxis], of_spend.rows], axis=1))
+    days, there = known.days[first], of_spend.at(first)
+    n_alike = np.bincount(alike, known.n)
+    own = np.where(days > 0, np.bincount(alike, known.own_spend) / n_alike, 1.0)
+    expected = there.model.expected_spend(days, own)
     changes = [
-        [(model.expected_spend(days, own) / expected)[of_days] for model in pair]
-        for pair in models.spend
+        [(there.own(*point).expected_spend(days, own) / expected)[alike] for point in pair]
+        for pair in points.spend
     ]
     unit = known.spend * known.lasting
+    models = points.models(of_purchases)
     totals = [
         (one * unit) @ change
         for position, one in enumerate(_expected(known, models, horizon_days=horizon_days))
         for change in changes[position // 2]
     ]
-    of_mean, of_day = (squares[of_days] for squares in spend.second_moments(days))
+    of_mean, of_day = (squares[alike] for squares in there.model.second_moments(days))
     # n days bring n different amounts about one mean, which is in doubt itself.
     spread = bought * of_day + np.maximum(seconds - bought, 0.0) * of_mean - bought**2
     variance = (known.spend_squared * known.lasting**2) @ np.maximum(spread, 0.0)
@@ -274,11 +290,10 @@ def _of_money(
     return _total(bought @ unit, totals, variance)
 
 
-def _expected(known: _Known, models: Likely, *, horizon_days: float) -> list[Floats]:
-    return [
-        model.expected_purchases(*known.history, horizon_days=horizon_days)
-        for model in models.purchases
-    ]
+def _expected(
+    known: _Distinct, models: Sequence[PurchaseModel], *, horizon_days: float
+) -> list[Floats]:
+    return [model.expected_purchases(*known.history, horizon_days=horizon_days) for model in models]
 
 
 def _total(

@@ -1,6 +1,7 @@
 r"""A few parameters that stand for all that the data leave possible.
 
-The logs of the parameters are about normal around their estimates. In place of a thousand draws
+The logs of the parameters, and coefficients of covariates as they are, are about normal around
+their estimates. In place of a thousand draws
 stand 2m points with equal weights: the estimate, moved by plus or minus one standard deviation
 along every principal direction at once, with the signs of a Hadamard matrix of order m. Their
 mean, covariance and third moments are those of the normal distribution, and no dice are thrown.
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -27,6 +28,13 @@ from crmkit.models.arrays import Floats
 from crmkit.models.search import MaximumLikelihood
 
 Model = TypeVar("Model")
+
+
+class Point(NamedTuple, Generic[Model]):
+    """Parameters and coefficients that are as likely as those of the other points."""
+
+    model: Model
+    coefficients: Floats
 
 
 def n_directions(*found: MaximumLikelihood[Any]) -> int:
@@ -47,20 +55,26 @@ def without_error(found: MaximumLikelihood[Any]) -> list[str]:
     return [name for name, error in errors if error is None]
 
 
-def likely_models(found: MaximumLikelihood[Model], *, order: int) -> list[tuple[Model, Model]]:
-    """Give `order` pairs of models, the two of a pair moved in opposite directions.
+def likely_points(
+    found: MaximumLikelihood[Model], *, order: int
+) -> list[tuple[Point[Model], Point[Model]]]:
+    """Give `order` pairs of points, the two of a pair moved in opposite directions.
 
     A parameter without a standard error stays at its estimate.
     """
     positions = open_to_doubt(found)
-    names = [found.names[position] for position in positions]
-    centre = np.log([getattr(found.model, name) for name in names])
+    names = found.names[: len(found.names) - len(found.coefficients)]
     known = [[found.covariance_log[i][j] for j in positions] for i in positions]
-    moves = _signs(order)[:, : len(names)] @ _square_root(known).T
+    moves = np.zeros((order, len(found.names)))
+    moves[:, positions] = _signs(order)[:, : len(positions)] @ _square_root(known).T
 
-    def moved(by: Floats) -> Model:
-        changed = dict(zip(names, np.exp(centre + by).tolist(), strict=True))
-        return replace(found.model, **changed)  # type: ignore[type-var]  # a frozen dataclass
+    def moved(by: Floats) -> Point[Model]:
+        changed = {
+            name: getattr(found.model, name) * float(np.exp(step))
+            for name, step in zip(names, by, strict=False)
+        }
+        model = replace(found.model, **changed)  # type: ignore[type-var]  # a frozen dataclass
+        return Point(model, np.array(found.coefficients) + by[len(names) :])
 
     return [(moved(by), moved(-by)) for by in moves]
 

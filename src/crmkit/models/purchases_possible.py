@@ -1,9 +1,9 @@
 """How many purchases are possible within a horizon, with the parameters in doubt as well.
 
 A row's distribution is a mean over a few likely models: with probability 1 - p_j nobody is there
-any more, and with p_j the purchases are those of one alive under model j, which depend on x and T
-alone. In T they change so slowly that they are taken at ages 5 % apart, and between two of these
-along a straight line; that is right to 0.001, and the ages are the same for every table.
+any more, and with p_j the purchases are those of one alive under model j, which depend on x, T and
+the parameters. In T they change so slowly that they are taken at ages 5 % apart, and between two
+of these along a straight line; that is right to 0.001, and the ages are the same for every table.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from crmkit.models.arrays import Codes, Floats
-from crmkit.models.distinct import distinct_pairs
+from crmkit.models.covariates import groups
+from crmkit.models.own import at_rows
 from crmkit.models.protocol import PurchaseModel
 
 _APART = 0.05
@@ -37,6 +38,8 @@ class PossiblePurchases(NamedTuple):
         Which rows these are.
     before, after
         The position of each row's x and ages in `chances`: the age before T, the age after it.
+    first
+        A row that is in each position.
     share
         How far T is on the way from the one to the other.
     days
@@ -51,6 +54,7 @@ class PossiblePurchases(NamedTuple):
     rows: Codes
     before: Codes
     after: Codes
+    first: Codes
     share: Floats
     days: Floats
     alive: Floats
@@ -101,6 +105,7 @@ def possible_purchases(
     T: Floats,
     *,
     days: Floats,
+    kind: Codes,
     horizon_days: float,
     tail: float,
 ) -> Iterator[PossiblePurchases]:
@@ -109,11 +114,13 @@ def possible_purchases(
     Parameters
     ----------
     models
-        Models that are equally likely.
+        Models that are equally likely, of all rows or with parameters for each.
     x, t_x, T
         Histories, a row each.
     days
         Purchase days with known spend: x, or 0 where it is unknown.
+    kind
+        Rows with the same one have the same parameters.
     horizon_days
         How far to look ahead.
     tail
@@ -123,33 +130,45 @@ def possible_purchases(
     # Twice x, and one more where the spend of x days is known, is still a whole number.
     coded = 2 * x + (days > 0)
     by_row = getattr(models[0], "arrivals_per_purchase", 1) > 1
-    for rows in _like_rows(models[0], coded, T, horizon_days=horizon_days, by_row=by_row):
+    for rows in _like_rows(models[0], coded, T, kind, horizon_days=horizon_days, by_row=by_row):
         if by_row:
             before = after = np.arange(len(rows))
-            codes, last, ages, share = coded[rows], t_x[rows], T[rows], np.zeros(len(rows))
+            first, last, ages, share = rows, t_x[rows], T[rows], np.zeros(len(rows))
         else:
             low, high, share = _ages_about(T[rows])
-            twice = np.tile(coded[rows], 2)
-            codes, ages, positions = distinct_pairs(twice, np.append(low, high))
+            twice, ends = np.tile(rows, 2), np.append(low, high)
+            of_position, positions = groups(np.stack([coded[twice], ends, kind[twice]], axis=1))
             before, after = np.split(positions, 2)
+            first, ages = twice[of_position], ends[of_position]
             last = ages
-        counts, known = np.divmod(codes, 2)
-        chances = _chances(models, counts, last, ages, horizon_days=horizon_days, tail=tail)
-        yield PossiblePurchases(rows, before, after, share, counts * known, alive[rows], chances)
+        counts, known = np.divmod(coded[first], 2)
+        there = [at_rows(model, first) for model in models]
+        chances = _chances(there, counts, last, ages, horizon_days=horizon_days, tail=tail)
+        yield PossiblePurchases(
+            rows, before, after, first, share, counts * known, alive[rows], chances
+        )
 
 
 def _like_rows(
-    model: PurchaseModel, coded: Floats, T: Floats, *, horizon_days: float, by_row: bool
+    model: PurchaseModel,
+    coded: Floats,
+    T: Floats,
+    kind: Codes,
+    *,
+    horizon_days: float,
+    by_row: bool,
 ) -> Iterator[Codes]:
     """Put rows together that need about as many counts, a number of pairs of x and T at a time."""
-    codes, ages, of_row = distinct_pairs(coded, T if by_row else _ages_about(T)[0])
-    expected = model.expected_purchases(codes // 2, ages, ages, horizon_days=horizon_days)
+    low = T if by_row else _ages_about(T)[0]
+    first, of_row = groups(np.stack([coded, low, kind], axis=1))
+    ages, there = low[first], at_rows(model, first)
+    expected = there.expected_purchases(coded[first] // 2, ages, ages, horizon_days=horizon_days)
     octave = np.round(np.log2(1 + expected))
-    sorted_pairs = np.lexsort((ages, codes, octave))
-    rank = np.empty(len(codes), np.int64)
-    rank[sorted_pairs] = np.arange(len(codes))
+    sorted_pairs = np.argsort(octave, kind="stable")
+    rank = np.empty(len(first), np.int64)
+    rank[sorted_pairs] = np.arange(len(first))
     new_octave = np.flatnonzero(np.diff(octave[sorted_pairs])) + 1
-    starts = np.union1d(np.arange(0, len(codes), _PAIRS_AT_ONCE), new_octave)
+    starts = np.union1d(np.arange(0, len(first), _PAIRS_AT_ONCE), new_octave)
     of_row = rank[of_row]
     order = np.argsort(of_row, kind="stable")
     for rows in np.split(order, np.searchsorted(of_row[order], starts)[1:]):
