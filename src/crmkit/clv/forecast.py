@@ -129,8 +129,8 @@ def predict(
     table lives.
 
     Where a fit has covariates, each customer is scored with own parameters: a million who all
-    differ take a few seconds. Bounds take one or two milliseconds for each who differs. A
-    lazy table must hold covariates as whole numbers, text, or true and false.
+    differ take a few seconds. Bounds take one or two milliseconds for each who differs. A lazy
+    table must hold covariates as whole numbers, text, or true and false.
 
     References
     ----------
