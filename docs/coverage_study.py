@@ -82,6 +82,9 @@ def invent(model: Any, *, n_customers: int, rng: np.random.Generator) -> Invente
     """Let customers buy until today, and a horizon further."""
     T = rng.integers(180, 721, n_customers).astype(np.float64)
     who, age = model.simulate(T + HORIZON, rng=rng)
+    # Purchases count at the end of their day, and several on one are one, as in a summary.
+    who, age = np.unique([who, np.ceil(age)], axis=1)
+    who = who.astype(np.int64)
     rate = rng.gamma(SPEND.q, 1 / SPEND.v, n_customers)
     amount = rng.gamma(SPEND.p, 1 / rate[who])
     past = age <= T[who]
@@ -91,7 +94,7 @@ def invent(model: Any, *, n_customers: int, rng: np.random.Generator) -> Invente
         return np.bincount(who[rows], weights, n_customers).astype(np.float64)
 
     x, last = total(past), np.zeros(n_customers)
-    last[who[past]] = np.ceil(age[past])
+    last[who[past]] = age[past]
     customers = pl.DataFrame(
         {
             "customer_id": np.arange(n_customers),

@@ -63,6 +63,12 @@ def summarized(customer: Codes, age: Floats, T: Floats) -> History:
     return x, t_x, T
 
 
+def by_day(customer: Codes, age: Floats) -> tuple[Codes, Floats]:
+    """Take simulated purchases to the end of their day; several of a customer's on one are one."""
+    customer, day = np.unique([customer, np.ceil(age)], axis=1)
+    return customer.astype(np.int64), day
+
+
 def simulated_histories(model: BGNBD, T: Floats, *, seed: int) -> History:
     """Histories drawn from a BG/NBD model, one for each age in T."""
     dice = np.random.default_rng(seed)

@@ -19,6 +19,7 @@ from crmkit.errors import FitError, InvalidArgumentError, InvalidRowsError
 from crmkit.models import NBD
 from tests.conftest import MAKERS, MakeFrame, rows
 from tests.published import printed
+from tests.strategies import by_day, summarized
 
 COLUMNS = [
     "model",
@@ -127,15 +128,8 @@ def test_a_number_chosen_by_likelihood_is_a_parameter() -> None:
 def test_where_nobody_leaves_the_simpler_model_is_enough() -> None:
     T = np.full(2000, 365.0)
     who, age = NBD(r=1.0, alpha=60.0).simulate(T, rng=np.random.default_rng(7))
-    last = np.zeros(len(T))
-    np.maximum.at(last, who, np.ceil(age))
-    table = pl.DataFrame(
-        {
-            "frequency": np.bincount(who, minlength=len(T)),
-            "recency": last.astype(int),
-            "T": T.astype(int),
-        }
-    )
+    x, t_x, _ = summarized(*by_day(who, age), T)
+    table = pl.DataFrame({"frequency": x, "recency": t_x, "T": T})
     found = {row["model"]: row for row in clv.compare(table, models=["bg_nbd", "nbd"]).to_dicts()}
     assert found["bg_nbd"]["likelihood_ratio"] >= 0
     assert found["bg_nbd"]["p_value"] > 0.05

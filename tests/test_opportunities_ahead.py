@@ -164,8 +164,13 @@ def test_a_last_opportunity_without_any_is_refused_on_a_lazy_table() -> None:
     rows = pl.DataFrame(HISTORIES | {"recency": [5, 1, 2, 6, 6, 0]}).to_arrow()
     with duckdb.connect() as connection:
         table = connection.from_arrow(rows)
-        with pytest.raises(InvalidArgumentError, match="no possible history in 1 of"):
+        with pytest.raises(InvalidRowsError) as caught:
             clv.fit_opportunities(table)
+    assert str(caught.value) == (
+        "opportunities: `frequency` is 0 and `recency` above 0, yet who took none took none last, "
+        "in 1 of 6 rows (recency 1 with frequency 0).\n"
+        "Build this table with crmkit.clv.opportunities()."
+    )
 
 
 def test_customers_who_never_came_back_tell_nothing() -> None:

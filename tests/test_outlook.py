@@ -348,10 +348,11 @@ def test_tables_that_are_no_summary_are_refused(
         "Build this table with crmkit.rfm.summarize()."
     )
     with pytest.raises(InvalidRowsError) as invalid:
-        function(table.with_columns(recency=pl.lit(4)), purchases=purchases, **arguments)
+        function(table.with_columns(recency=pl.lit(5)), purchases=purchases, **arguments)
     assert str(invalid.value) == (
         "customer summary: `frequency` is 0 and `recency` above 0, yet one purchase day spans "
         "no time, in 1 of 4 rows (customer_id 'b').\n"
-        "`recency` is days from the first purchase to the last, not days since the last.\n"
+        "`recency` is days from the first purchase to the last, not days since the last; "
+        "`frequency` leaves the first purchase out.\n"
         "Build this table with crmkit.rfm.summarize()."
     )

@@ -17,7 +17,7 @@ from crmkit.models import Floats
 from crmkit.models.own import at_rows
 from crmkit.models.panels import interpolated
 from tests.conftest import MAKERS, rows
-from tests.strategies import summarized
+from tests.strategies import by_day, summarized
 from tests.test_covariates import SPENDING, TRUTH, alone, of_spend, own
 
 
@@ -35,7 +35,7 @@ def shoppers(name: str, n: int, seed: int) -> pl.DataFrame:
     dice = np.random.default_rng(seed)
     score, T = dice.normal(size=n), dice.integers(100, 700, n).astype(np.float64)
     customer, age = of_all(TRUTH[name], score).simulate(T, rng=dice)
-    x, t_x, _ = summarized(customer, age, T)
+    x, t_x, _ = summarized(*by_day(customer, age), T)
     days = np.maximum(x, 1)
     nu = dice.gamma(4.0, 1 / (15.0 * np.exp(0.3 * score)))
     z = dice.gamma(6.0 * days) / nu / days
@@ -45,7 +45,7 @@ def shoppers(name: str, n: int, seed: int) -> pl.DataFrame:
             "customer_id": np.arange(n),
             "days_since_last": np.zeros(n, dtype=np.int64),
             "frequency": x.astype(np.int64),
-            "recency": np.ceil(t_x).astype(np.int64),
+            "recency": t_x.astype(np.int64),
             "T": T.astype(np.int64),
             "monetary_value": pl.Series(money),
             "score": score,

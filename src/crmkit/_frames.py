@@ -18,19 +18,19 @@ import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoDataFrame, IntoFrame, IntoFrameT
 
-from crmkit import _engines
-from crmkit.errors import CrmkitError, InvalidArgumentError, InvalidRowsError, MissingColumnsError
-from crmkit.tables import Column, Kind, Table
+from crmkit import _checks, _engines
+from crmkit.errors import InvalidArgumentError, MissingColumnsError
+from crmkit.tables import Kind, Table
 
 Frame: TypeAlias = nw.LazyFrame[Any]
 Backend: TypeAlias = Literal["pandas", "polars", "pyarrow"]
 Row: TypeAlias = dict[str, Any]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
-_EXAMPLES_SHOWN: Final = 3
 
 table_like = _engines.table_like
 spread = _engines.spread
+require = _checks.require
 
 
 # Coming in
@@ -46,7 +46,7 @@ def read(native: IntoFrameT, table: Table) -> Frame:
     _require_kinds(frame, table)
     if isinstance(frame, nw.LazyFrame):
         return _without_nan(frame, table)
-    _require_rows(frame, table)
+    _checks.require_rows(frame, table)
     return _on_its_engine(frame)
 
 
@@ -152,14 +152,17 @@ def run_once(native: IntoFrame) -> IntoDataFrame:
     return cast("IntoDataFrame", eager.to_native())
 
 
-def counted(frame: Frame, table: Table) -> nw.DataFrame[Any]:
-    """Collect the distinct rows of a table's columns and `n_rows`, how often each occurs.
+def counted(
+    frame: Frame, table: Table, *, columns: Sequence[str] | None = None
+) -> nw.DataFrame[Any]:
+    """Collect the distinct rows of some columns and `n_rows`, how often each occurs.
 
-    The values of a lazy table have not been seen before, so they are held to the contract here.
+    The columns are those of the contract unless named. The values of a lazy table have not been
+    seen before, so they are held to the contract here.
     """
-    names = table.column_names
+    names = columns or table.column_names
     data = frame.group_by(*names).agg(nw.len().alias("n_rows")).collect().sort(*names)
-    _require_rows(data, table)
+    _checks.require_rows(data, table, counts="n_rows")
     return data
 
 
@@ -167,15 +170,17 @@ def with_computed(
     frame: Frame,
     *,
     like: IntoFrame,
+    table: Table,
     inputs: Sequence[str],
     compute: Callable[..., Mapping[str, Floats]],
 ) -> Frame:
     """Append columns that numpy computes from others, in place of older ones of their names.
 
     `compute` takes each input as an array of its name and gives the new columns, NaN where a
-    value is unknown. On a lazy table it sees the distinct input rows only, and its results are
-    joined back where the table lives. Inputs must be whole numbers without nulls: a sum of
-    floats may differ in its last digit each time a plan runs, and would then find no partner.
+    value is unknown. On a lazy table it sees the distinct input rows only, held to the contract,
+    and its results are joined back where the table lives. Inputs must be whole numbers without
+    nulls: a sum of floats may differ in its last digit each time a plan runs, and would then find
+    no partner.
     """
     if not is_lazy(like):
         data = frame.collect()
@@ -187,10 +192,11 @@ def with_computed(
         )
         appended = data.drop(*new, strict=False).with_columns(*made).lazy()
     else:
-        distinct = collect(frame.select(*inputs).unique(), *inputs)
+        seen = counted(frame, table, columns=inputs)
+        distinct = {name: seen[name].to_numpy() for name in inputs}
         new = compute(**{name: values.astype(float) for name, values in distinct.items()})
-        table = table_like({**distinct, **new}, like=frame)
-        appended = frame.drop(*new, strict=False).join(table, on=list(inputs), how="left")
+        computed = table_like({**distinct, **new}, like=frame)
+        appended = frame.drop(*new, strict=False).join(computed, on=list(inputs), how="left")
     return appended.with_columns(nw.col(name).fill_nan(None) for name in new)
 
 
@@ -200,40 +206,6 @@ def with_computed(
 def quoted(names: Sequence[str]) -> str:
     """Write column names as they stand in messages."""
     return ", ".join(f"`{name}`" for name in names)
-
-
-def require(
-    data: nw.DataFrame[Any], table: Table, broken: Mapping[str, nw.Expr], *, advice: str
-) -> None:
-    """Raise for the first complaint that any row gives cause for."""
-    if not broken:
-        return
-    tallies = [rows.sum().alias(str(i)) for i, rows in enumerate(broken.values())]
-    counts = data.select(*tallies).row(0)
-    for n_rows, (complaint, rows) in zip(counts, broken.items(), strict=True):
-        if n_rows:
-            raise _invalid_rows(data, table, complaint, rows, n_rows=int(n_rows), advice=advice)
-
-
-def _invalid_rows(
-    data: nw.DataFrame[Any],
-    table: Table,
-    complaint: str,
-    rows: nw.Expr,
-    *,
-    n_rows: int,
-    advice: str,
-) -> CrmkitError:
-    names_customers = "customer_id" in data.columns and not complaint.startswith("`customer_id`")
-    key = "customer_id" if names_customers else "row"
-    if key == "row":
-        data = data.with_row_index("row")
-    examples = tuple(data.filter(rows)[key].head(_EXAMPLES_SHOWN).to_list())
-    msg = (
-        f"{table.name}: {complaint} in {n_rows:,} of {len(data):,} rows "
-        f"({key} {', '.join(map(repr, examples))}).\n{advice}"
-    )
-    return InvalidRowsError(msg, n_rows=n_rows, examples=examples)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a cell of any table
@@ -274,37 +246,6 @@ def _require_kinds(frame: nw.DataFrame[Any] | Frame, table: Table) -> None:
                 f"Build this table with {table.made_by}()."
             )
             raise InvalidArgumentError(msg)
-
-
-def _require_rows(data: nw.DataFrame[Any], table: Table) -> None:
-    broken: dict[str, nw.Expr] = {}
-    for column in table.columns:
-        if column.name in data.columns:
-            broken |= _broken_by(column, data.schema[column.name])
-    for rule in table.rules:
-        complaint = f"`{rule.lower}` exceeds `{rule.upper}`, yet {rule.because},"
-        broken[complaint] = nw.col(rule.lower) > nw.col(rule.upper)
-    require(data, table, broken, advice=f"Build this table with {table.made_by}().")
-
-
-def _broken_by(column: Column, dtype: nw.dtypes.DType) -> dict[str, nw.Expr]:
-    value = nw.col(column.name)
-    broken: dict[str, nw.Expr] = {}
-    if not column.nullable:
-        is_float_key = column.kind == "key" and dtype.is_float()
-        broken["is null"] = value.is_null() | value.is_nan() if is_float_key else value.is_null()
-    if column.kind == "number":
-        broken["is not finite"] = ~value.is_finite()
-    if column.kind == "count":
-        broken["is not a whole number"] = value != value.floor()
-    if column.minimum is not None:
-        broken[f"is below {column.minimum:g}"] = value < column.minimum
-    if column.maximum is not None:
-        broken[f"is above {column.maximum:g}"] = value > column.maximum
-    if column.nullable and column.kind in ("count", "number"):
-        known = ~(value.is_null() | value.is_nan())  # some engines order NaN above all numbers
-        broken = {complaint: known & rows for complaint, rows in broken.items()}
-    return {f"`{column.name}` {complaint}": rows for complaint, rows in broken.items()}
 
 
 def _on_its_engine(data: nw.DataFrame[Any]) -> Frame:

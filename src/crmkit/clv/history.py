@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-import narwhals as nw
 from narwhals.typing import IntoFrame
 
 from crmkit import _frames
@@ -28,7 +27,6 @@ class Histories(NamedTuple):
 def purchase_histories(customers: IntoFrame) -> Histories:
     """Collect `frequency`, `recency` and `T`, held to their contract."""
     frame = _frames.read(customers, _PURCHASES)
-    require_silent_newcomers(customers, frame)
     columns, weights = _distinct(customers, frame, _PURCHASES)
     return Histories(columns, weights, 0)
 
@@ -53,16 +51,3 @@ def _distinct(
     rows = _frames.counted(frame, table)
     *columns, weights = (rows[name].to_numpy().astype(float) for name in rows.columns)
     return tuple(columns), weights
-
-
-def require_silent_newcomers(customers: IntoFrame, frame: _frames.Frame) -> None:
-    """Refuse a recency that is no time between purchases, the usual sign of another table."""
-    if _frames.is_lazy(customers):
-        return
-    complaint = "`frequency` is 0 and `recency` above 0, yet one purchase day spans no time,"
-    alone = (nw.col("frequency") == 0) & (nw.col("recency") > 0)
-    advice = (
-        "`recency` is days from the first purchase to the last, not days since the last.\n"
-        f"Build this table with {SUMMARY.made_by}()."
-    )
-    _frames.require(frame.collect(), SUMMARY, {complaint: alone}, advice=advice)

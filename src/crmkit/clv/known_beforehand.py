@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any, Final
 
 import narwhals as nw
@@ -25,19 +25,14 @@ from crmkit.clv.covariates import (
     moves_of,
     one_value,
 )
-from crmkit.clv.history import (
-    Histories,
-    purchase_histories,
-    require_silent_newcomers,
-    spend_histories,
-)
+from crmkit.clv.history import Histories, purchase_histories, spend_histories
 from crmkit.clv.priors import LogNormal, priors
 from crmkit.errors import InvalidArgumentError
 from crmkit.models import PURCHASE_MODELS
 from crmkit.models.covariates import SideInformation
 from crmkit.models.distinct import distinct_rows
 from crmkit.models.search import MaximumLikelihood
-from crmkit.tables import SUMMARY, Column
+from crmkit.tables import SUMMARY
 
 _PURCHASES: Final = SUMMARY.only("frequency", "recency", "T")
 _SPEND: Final = SUMMARY.only("frequency", "monetary_value")
@@ -60,10 +55,10 @@ def fit_with(
     asked = asked_for(name, covariates)
     _require_penalty(penalty, has_covariates=bool(asked))
     beliefs = _beliefs(name, model, prior)
-    histories, found, rows = _read(customers, name, asked)
+    histories, found, rows = histories_with(customers, name, asked)
     links = LINKS.get(name, {}) if asked else {}
     moves = moves_of(found, processes=tuple(links))
-    centres, scales = _centres_and_scales(rows, histories.weights, found)
+    centres, scales = centres_and_scales(rows, histories.weights, found)
     _require_independent((rows - centres) / scales, histories.weights, moves, found)
     side = SideInformation(
         names=tuple(name for each in found for name in each.coefficients),
@@ -79,7 +74,7 @@ def fit_with(
     return likelihood, histories.n_left_out, found
 
 
-def _read(
+def histories_with(
     customers: IntoFrame, name: str, asked: Sequence[tuple[str, str]]
 ) -> tuple[Histories, tuple[Covariate, ...], Floats]:
     """Collect the distinct histories, each with what it is known to go with."""
@@ -89,10 +84,8 @@ def _read(
         return plain, (), np.zeros((len(plain.weights), 0))
     table = _PURCHASES if of_purchases else _SPEND
     frame = _frames.read(customers, table)
-    if of_purchases:
-        require_silent_newcomers(customers, frame)
-        usable_rows = frame
-    else:
+    usable_rows = frame
+    if not of_purchases:
         has_spend = (nw.col("frequency") > 0) & (_frames.known("monetary_value") > 0)
         usable_rows = frame.filter(has_spend)
     levels = levels_of(usable_rows, [column for _, column in asked])
@@ -118,13 +111,11 @@ def _distinct(
     """Collect distinct rows of history and covariates, and how many customers each has."""
     names, wanted = (*history, *codes), [*history, *codes.values()]
     if _frames.is_lazy(customers):
-        known = tuple(Column(code, "key", "a covariate", nullable=True) for code in codes.values())
-        only = SUMMARY.only(*history)
-        data = _frames.counted(frame, replace(only, columns=(*only.columns, *known)))
+        data, counts = _frames.counted(frame, SUMMARY.only(*history), columns=wanted), "n_rows"
     else:
-        data = frame.collect()
+        data, counts = frame.collect(), None
     advice = "Fill it, with text such as 'unknown' where it is text, or leave it out."
-    _frames.require(data, SUMMARY, complaints(levels, codes), advice=advice)
+    _frames.require(data, SUMMARY, complaints(levels, codes), advice=advice, counts=counts)
     values = [data[name].to_numpy().astype(np.float64) for name in wanted]
     if _frames.is_lazy(customers):
         weights = data["n_rows"].to_numpy().astype(np.float64)
@@ -133,7 +124,7 @@ def _distinct(
     return dict(zip(names, columns, strict=True)), weights
 
 
-def _centres_and_scales(
+def centres_and_scales(
     rows: Floats, weights: Floats, covariates: Sequence[Covariate]
 ) -> tuple[Floats, Floats]:
     """Find what the search subtracts and divides by: a level is not scaled."""

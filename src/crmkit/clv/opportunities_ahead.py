@@ -8,7 +8,6 @@ import warnings
 from dataclasses import KW_ONLY, dataclass
 from typing import Final
 
-import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit import _frames, _time
@@ -105,7 +104,7 @@ def fit_opportunities(customers: IntoFrame, *, every: _time.Period = "month") ->
     {'alpha': 0.525, 'beta': 3.388, 'gamma': 0.56, 'delta': 5.704}
     """
     every = _time.as_period(every, argument="every")
-    frame = _read(customers)
+    frame = _frames.read(customers, _HISTORY)
     rows = _frames.counted(frame, _HISTORY)
     x, t_x, n, weights = (rows[name].to_numpy().astype(float) for name in rows.columns)
     fitted = OpportunityFit(_NAME, BGBB.fit(x, t_x, n, weights=weights), every=every)
@@ -194,20 +193,14 @@ def forecast_opportunities(
             ),
         }
 
-    frame, inputs = _read(customers), _HISTORY.column_names
-    computed = _frames.with_computed(frame, like=customers, inputs=inputs, compute=forecast)
+    computed = _frames.with_computed(
+        _frames.read(customers, _HISTORY),
+        like=customers,
+        table=_HISTORY,
+        inputs=_HISTORY.column_names,
+        compute=forecast,
+    )
     return _frames.give(computed, like=customers)
-
-
-def _read(customers: IntoFrame) -> _frames.Frame:
-    """Open a table of opportunities; one who took none took none last."""
-    frame = _frames.read(customers, _HISTORY)
-    if not _frames.is_lazy(customers):
-        complaint = "`frequency` is 0 and `recency` above 0, yet who took none took none last,"
-        none_taken = (nw.col("frequency") == 0) & (nw.col("recency") > 0)
-        advice = f"Build this table with {OPPORTUNITIES.made_by}()."
-        _frames.require(frame.collect(), OPPORTUNITIES, {complaint: none_taken}, advice=advice)
-    return frame
 
 
 def _require_name(name: str) -> None:

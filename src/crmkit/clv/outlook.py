@@ -12,7 +12,6 @@ from crmkit import _frames
 from crmkit._frames import Floats
 from crmkit.clv.fits import Fit
 from crmkit.clv.forecast import check_kinds
-from crmkit.clv.history import require_silent_newcomers
 from crmkit.clv.own_models import Compute, with_scores
 from crmkit.clv.rates import require_discount_rate, require_horizon
 from crmkit.errors import InvalidArgumentError
@@ -342,7 +341,6 @@ def discounted_purchases(
 def _with(customers: IntoFrameT, *, purchases: Fit, compute: Compute) -> IntoFrameT:
     """Append what a model makes of the histories, in place of columns of an earlier look."""
     frame = _frames.read(customers, _HISTORY)
-    require_silent_newcomers(customers, frame)
     inputs = _HISTORY.column_names
     scored = with_scores(frame, like=customers, fit=purchases, inputs=inputs, compute=compute)
     return _frames.give(scored, like=customers)

@@ -20,15 +20,27 @@ class Column:
     maximum: float | None = None
     nullable: bool = False
     required: bool = True
+    if_fractional: str = ""
+    """What to do where a count is no whole number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One column never exceeds another, and the reason why."""
+    """One column never exceeds another, and the reason why.
+
+    `only_at_zero` says that it is so in rows where the other one is 0. `advice` is what to do.
+    """
 
     lower: str
     upper: str
     because: str
+    only_at_zero: bool = False
+    advice: str = ""
+
+    @property
+    def columns(self) -> tuple[str, str]:
+        """Both columns."""
+        return self.lower, self.upper
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,5 +64,5 @@ class Table:
         return replace(
             self,
             columns=tuple(kept[name] for name in names),
-            rules=tuple(rule for rule in self.rules if {rule.lower, rule.upper} <= set(names)),
+            rules=tuple(rule for rule in self.rules if set(rule.columns) <= set(names)),
         )

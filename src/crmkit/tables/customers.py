@@ -6,6 +6,13 @@ from typing import Final
 
 from crmkit.tables.contracts import Column, Rule, Table
 
+_IN_DAYS: Final = "Days are due: multiply weeks by 7."
+_ALL_SEEN: Final = Rule("recency", "T", because="nobody buys after the end of observation")
+_NOT_RFM: Final = (
+    "`recency` is days from the first purchase to the last, not days since the last; `frequency` "
+    "leaves the first purchase out."
+)
+
 SUMMARY: Final = Table(
     name="customer summary",
     row="one customer",
@@ -18,8 +25,20 @@ SUMMARY: Final = Table(
         Column("total_amount", "number", "money of all orders less returns", required=False),
         Column("days_since_last", "count", "days from the last purchase to as_of", minimum=0),
         Column("frequency", "count", "x: purchase days after the first", minimum=0),
-        Column("recency", "count", "t_x: days from the first purchase to the last", minimum=0),
-        Column("T", "count", "days from the first purchase to as_of", minimum=0),
+        Column(
+            "recency",
+            "count",
+            "t_x: days from the first purchase to the last",
+            minimum=0,
+            if_fractional=_IN_DAYS,
+        ),
+        Column(
+            "T",
+            "count",
+            "days from the first purchase to as_of",
+            minimum=0,
+            if_fractional=_IN_DAYS,
+        ),
         Column(
             "monetary_value",
             "number",
@@ -28,7 +47,22 @@ SUMMARY: Final = Table(
             required=False,
         ),
     ),
-    rules=(Rule("recency", "T", because="nobody buys after the end of observation"),),
+    rules=(
+        _ALL_SEEN,
+        Rule(
+            "recency",
+            "frequency",
+            because="one purchase day spans no time",
+            only_at_zero=True,
+            advice=_NOT_RFM,
+        ),
+        Rule(
+            "frequency",
+            "recency",
+            because="each repeat purchase is on another day",
+            advice=_NOT_RFM,
+        ),
+    ),
 )
 
 HOLDOUT: Final = Table(
@@ -108,7 +142,7 @@ RHYTHM: Final = Table(
             required=False,
         ),
     ),
-    rules=(Rule("recency", "T", because="nobody buys after the end of observation"),),
+    rules=(_ALL_SEEN,),
 )
 
 _SCORED_CUSTOMER: Final = (
@@ -203,6 +237,12 @@ OPPORTUNITIES: Final = Table(
         Column("n_opportunities", "count", "n: complete periods after the first", minimum=0),
     ),
     rules=(
+        Rule(
+            "recency",
+            "frequency",
+            because="who took none took none last",
+            only_at_zero=True,
+        ),
         Rule("frequency", "recency", because="a period is one opportunity to buy"),
         Rule("recency", "n_opportunities", because="nobody buys after the end of observation"),
     ),

@@ -146,6 +146,12 @@ SURVIVORS: Final = Table(
     columns=(
         Column("cohort", "key", "customers who began together", required=False),
         Column("period", "count", "periods since they began, 0 for the beginning", minimum=0),
-        Column("survivors", "count", "customers still there after so many periods", minimum=0),
+        Column(
+            "survivors",
+            "count",
+            "customers still there after so many periods",
+            minimum=0,
+            if_fractional="Give how many customers are there, not which share of them.",
+        ),
     ),
 )

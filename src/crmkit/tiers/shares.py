@@ -307,6 +307,7 @@ def _with_cumulative_share(
     return _frames.with_computed(
         frame.with_columns(step.alias(_STEP)),
         like=like,
+        table=customers_with(by),
         inputs=[_STEP],
         compute=lambda **column: {
             "cumulative_share": shares[np.searchsorted(steps, column[_STEP])]

@@ -1,0 +1,166 @@
+"""Hold the rows of a table to its contract, and say what is wrong in which of them.
+
+The values are looked at one column at a time, and only for what its type does not rule out: a
+whole number of 64 bits is finite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+import narwhals as nw
+
+from crmkit.errors import InvalidRowsError
+from crmkit.tables import Column, Rule, Table
+
+_EXAMPLES_SHOWN: Final = 3
+
+
+class _Complaint(NamedTuple):
+    """What is wrong with some rows: in words, by the columns that show it, and what to do."""
+
+    text: str
+    rows: nw.Series[Any]
+    advice: str
+    columns: tuple[str, ...] = ()
+
+
+def require_rows(data: nw.DataFrame[Any], table: Table, *, counts: str | None = None) -> None:
+    """Raise for the first promise of the contract that any row breaks.
+
+    Where `counts` names a column, each row stands for so many of a table that the user has seen
+    and this one not. Then those are counted, and values are shown in place of rows.
+    """
+    _raise_first(_broken(data, table), data, table, counts=counts)
+
+
+def require(
+    data: nw.DataFrame[Any],
+    table: Table,
+    broken: Mapping[str, nw.Expr],
+    *,
+    advice: str | Mapping[str, str],
+    counts: str | None = None,
+) -> None:
+    """Raise for the first complaint that any row gives cause for.
+
+    The advice is one for all, or one for each complaint; `counts` is as in `require_rows`.
+    """
+    found = (
+        _Complaint(
+            text,
+            data.select(rows.alias("broken"))["broken"],
+            advice if isinstance(advice, str) else advice[text],
+        )
+        for text, rows in broken.items()
+    )
+    _raise_first(found, data, table, counts=counts)
+
+
+def _raise_first(
+    complaints: Iterator[_Complaint],
+    data: nw.DataFrame[Any],
+    table: Table,
+    *,
+    counts: str | None,
+) -> None:
+    for complaint in complaints:
+        if complaint.rows.any():
+            raise _invalid(complaint, data, table, counts=counts)
+
+
+def _invalid(
+    complaint: _Complaint, data: nw.DataFrame[Any], table: Table, *, counts: str | None
+) -> InvalidRowsError:
+    rows = complaint.rows.fill_null(value=False)
+    bad = data.filter(rows)
+    if counts is None:
+        n_rows, n_all = len(bad), len(data)
+        examples, shown = _keys(complaint, bad, rows)
+    else:
+        n_rows, n_all = int(bad[counts].sum()), int(data[counts].sum())
+        examples, shown = _values(bad, complaint.columns)
+    msg = (
+        f"{table.name}: {complaint.text} in {n_rows:,} of {n_all:,} rows"
+        f"{f' ({shown})' if shown else ''}.\n{complaint.advice}"
+    )
+    return InvalidRowsError(msg, n_rows=n_rows, examples=examples)
+
+
+def _keys(
+    complaint: _Complaint, bad: nw.DataFrame[Any], rows: nw.Series[Any]
+) -> tuple[tuple[Any, ...], str]:
+    """Give the first few customers, or the positions of the first few rows."""
+    names_customers = "customer_id" in bad.columns and "customer_id" not in complaint.columns
+    keys = bad["customer_id"] if names_customers else rows.arg_true()
+    examples = tuple(keys.head(_EXAMPLES_SHOWN).to_list())
+    key = "customer_id" if names_customers else "row"
+    return examples, f"{key} {', '.join(map(repr, examples))}"
+
+
+def _values(bad: nw.DataFrame[Any], columns: tuple[str, ...]) -> tuple[tuple[Any, ...], str]:
+    """Give the first few distinct values; a null has none."""
+    if not columns:
+        return (), ""
+    distinct = bad.select(*columns).unique(maintain_order=True).head(_EXAMPLES_SHOWN)
+    found = [values for values in distinct.iter_rows() if values[0] is not None]
+    if len(columns) == 1:
+        alone = tuple(value for (value,) in found)
+        return alone, f"{columns[0]} {', '.join(map(repr, alone))}" if alone else ""
+    told = (
+        " with ".join(f"{name} {value!r}" for name, value in zip(columns, values, strict=True))
+        for values in found
+    )
+    return tuple(found), "; ".join(told)
+
+
+def _broken(data: nw.DataFrame[Any], table: Table) -> Iterator[_Complaint]:
+    advice = f"Build this table with {table.made_by}()."
+    present = set(data.columns)
+    for column in table.columns:
+        if column.name in present:
+            for what, rows, first in _broken_by(column, data[column.name]):
+                text = f"`{column.name}` {what}"
+                yield _Complaint(text, rows, first + advice, (column.name,))
+    for rule in table.rules:
+        if present.issuperset(rule.columns):
+            text, rows = _against(rule, data[rule.lower], data[rule.upper])
+            yield _Complaint(text, rows, _line(rule.advice) + advice, rule.columns)
+
+
+def _broken_by(column: Column, value: nw.Series[Any]) -> Iterator[tuple[str, nw.Series[Any], str]]:
+    """Say what is wrong in which rows, and what to do before all else."""
+    is_float = value.dtype.is_float()
+    is_number = column.kind in ("count", "number")
+    null = value.is_null()
+    if is_float and (column.nullable or column.kind == "key"):
+        null = null | value.is_nan()
+    if not column.nullable:
+        yield "is null", null, ""
+    known = ~null if column.nullable and is_number else None  # NaN is above all numbers to some
+
+    def rows(broken: nw.Series[Any]) -> nw.Series[Any]:
+        return broken if known is None else known & broken
+
+    if is_number and is_float:
+        yield "is not finite", rows(~value.is_finite()), ""
+    if column.kind == "count" and is_float:
+        yield "is not a whole number", rows(value != value.floor()), _line(column.if_fractional)
+    if column.minimum is not None:
+        yield f"is below {column.minimum:g}", rows(value < column.minimum), ""
+    if column.maximum is not None:
+        yield f"is above {column.maximum:g}", rows(value > column.maximum), ""
+
+
+def _against(
+    rule: Rule, lower: nw.Series[Any], upper: nw.Series[Any]
+) -> tuple[str, nw.Series[Any]]:
+    if rule.only_at_zero:
+        text = f"`{rule.upper}` is 0 and `{rule.lower}` above 0, yet {rule.because},"
+        return text, (upper == 0) & (lower > 0)
+    return f"`{rule.lower}` exceeds `{rule.upper}`, yet {rule.because},", lower > upper
+
+
+def _line(advice: str) -> str:
+    return f"{advice}\n" if advice else ""
