@@ -732,10 +732,6 @@ def test_a_covariate_far_from_zero_asks_for_another_start(customers: pl.DataFram
     ("use", "message"),
     [
         (
-            lambda table, fit: clv.posterior(table, fit=fit),
-            "`fit` has covariates, and posterior() knows none.",
-        ),
-        (
             lambda table, fit: clv.tracking(table, purchases=fit, as_of=DAY),
             "`purchases` has covariates, and a ledger knows none.",
         ),

@@ -17,7 +17,7 @@ from crmkit import clv, rfm
 from crmkit.datasets import load_cdnow
 from crmkit.models import BGCNBDK, BGNBD, MBGNBD, Floats
 from crmkit.models.importance import ImportanceSample, importance_sample, largest_k, smoothed
-from crmkit.models.log_posterior import LogPosterior
+from crmkit.models.log_posterior import LogPosterior, Shared
 from crmkit.models.many_parameters import log_likelihoods
 from tests.strategies import History, histories
 
@@ -72,12 +72,9 @@ def test_the_first_proposal_is_the_bell_curve_of_the_fit(
     some = customers.filter(pl.col("frequency") > 0) if spend else customers
     columns = ["frequency", "monetary_value"] if spend else ["frequency", "recency", "T"]
     density = LogPosterior(
-        fitted.model,
-        names,
+        Shared(fitted.model, names, np.zeros(len(names)), np.full(len(names), 1e4)),
         columns=[some[column].to_numpy().astype(float) for column in columns],
         weights=np.ones(len(some)),
-        medians=np.ones(len(names)),
-        deviations=np.full(len(names), 1e4),
     )
     mode = density.mode()
     np.testing.assert_allclose(np.exp(mode), list(fitted.estimates.values()), rtol=1e-5)

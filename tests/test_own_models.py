@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from scipy import special
 
 from crmkit import clv
 from crmkit.clv.covariates import Covariate
+from crmkit.errors import InvalidArgumentError
 from crmkit.models import Floats
 from crmkit.models.own import at_rows
 from crmkit.models.panels import interpolated
@@ -396,3 +398,176 @@ def test_a_total_with_covariates_is_the_sum_of_the_column(
     for name in ("expected_purchases", "clv"):
         assert total[name] == pytest.approx(each[name].sum())
         assert total[f"{name}_lower"] < total[name] < total[f"{name}_upper"]
+
+
+# Posterior
+
+
+def walked(table: pl.DataFrame, fitted: clv.Fit, unit: float, n_steps: int) -> Floats:
+    """Random-walk Metropolis on the density as the docstring has it, many chains in step."""
+    x, t_x, T, score = (
+        table[name].to_numpy().astype(float) for name in ("frequency", "recency", "T", "score")
+    )
+    middle, scale = score.mean(), score.std()
+    dice, told = np.random.default_rng(1), fitted.likelihood
+    centre = np.append(np.log(list(asdict(fitted.model).values())), told.coefficients)
+    root = np.linalg.cholesky(np.array(told.covariance_log, float))
+
+    def log_posterior(point: Floats) -> float:
+        r, alpha, a, b = np.exp(point[:4])
+        buys, leaves = point[4:]
+        alphas = alpha * np.exp(-buys * score)
+        shares = special.expit(np.log(a / b) + leaves * score)
+        first, second = (a + b) * shares, (a + b) * (1 - shares)
+        # Fader, Hardie & Lee (2005), eq. 6, for each customer.
+        value = special.gammaln(r + x) - special.gammaln(r) + r * np.log(alphas)
+        value += special.betaln(first, second + x) - special.betaln(first, second)
+        stayed = -(r + x) * np.log(alphas + T)
+        left = np.log(first / (second + np.maximum(x, 1) - 1)) - (r + x) * np.log(alphas + t_x)
+        total = (value + np.logaddexp(stayed, np.where(x > 0, left, -np.inf))).sum()
+        share = special.expit(np.log(a / b) + leaves * middle)
+        usual = np.log([r, alpha * np.exp(-buys * middle), (a + b) * share, (a + b) * (1 - share)])
+        off = (usual - [0, np.log(unit), 0, 0]) / 2
+        return float(total - (off @ off) / 2 - ((point[4:] * scale) ** 2).sum() / 2)
+
+    chains, found = 8, []
+    for _ in range(chains):
+        at = centre + root @ dice.standard_normal(6)
+        value = log_posterior(at)
+        for step in range(n_steps):
+            tried = at + root @ dice.standard_normal(6)
+            new = log_posterior(tried)
+            if math.log(dice.random()) < new - value:
+                at, value = tried, new
+            if step >= n_steps // 5:
+                found.append(at)
+    return np.array(found)
+
+
+def test_draws_with_covariates_are_those_of_a_random_walk() -> None:
+    table = shoppers("bg_nbd", 150, seed=31).with_columns(pl.col("score") + 2.0)
+    fitted = clv.fit(table, model="bg_nbd", covariates=["score"])
+    found = clv.posterior(table, fit=fitted)
+    unit = float(table["T"].sum()) / float(table["frequency"].sum())
+    theirs = walked(table, fitted, unit, n_steps=6000)
+    assert found.names == fitted.likelihood.names
+    ours = np.column_stack([np.log(found.draws[:, :4]), found.draws[:, 4:]])
+    deviation = theirs.std(axis=0)
+    assert (np.abs(ours.mean(axis=0) - theirs.mean(axis=0)) < 0.15 * deviation).all()
+    np.testing.assert_allclose(ours.std(axis=0), deviation, rtol=0.12)
+    assert found.diagnostics == ()
+
+
+@pytest.mark.parametrize("name", ["pareto_nbd", "gamma_gamma", "lognormal_spend", "mbg_nbd"])
+def test_draws_of_many_customers_are_a_bell_curve_around_the_fit(
+    name: str, table: pl.DataFrame
+) -> None:
+    made = table.head(1500) if name in SPENDING else shoppers(name, 1000, seed=3)
+    alike = made.with_columns(score=pl.col("score").round())
+    fitted = clv.fit(alike, model=name, covariates=["score"])
+    found = clv.posterior(alike, fit=fitted, draws=1000)
+    errors = found.standard_deviations
+    for each in fitted.likelihood.names[-len(fitted.likelihood.coefficients) :]:
+        error = fitted.standard_errors[each]
+        assert error is not None
+        assert errors[each] == pytest.approx(error, rel=0.15)
+        assert found.means[each] == pytest.approx(fitted.estimates[each], abs=0.3 * error)
+
+
+def test_a_belief_of_a_coefficient_holds_it(table: pl.DataFrame) -> None:
+    some = table.head(300)
+    fitted = clv.fit(some, model="bg_nbd", covariates={"purchases": ["score"]})
+    firm: dict[str, Any] = {
+        "purchases: score": clv.Normal(mean=-1.0, deviation=1e-3),
+        "r": clv.LogNormal(median=2.0, log_deviation=1e-3),
+    }
+    found = clv.posterior(some, fit=fitted, draws=500, prior=firm)
+    assert found.means["purchases: score"] == pytest.approx(-1.0, abs=1e-3)
+    assert found.means["r"] == pytest.approx(2.0, rel=1e-3)
+    assert found.prior[4] == firm["purchases: score"]
+
+
+@pytest.mark.parametrize("shift", [0.0, 100.0])
+def test_where_zero_lies_does_not_matter_to_a_coefficient(
+    shift: float, table: pl.DataFrame
+) -> None:
+    some = table.head(300)
+    moved = some.with_columns(score=pl.col("score") * 3 + shift)
+    ours, theirs = (
+        clv.posterior(
+            each, fit=clv.fit(each, model="bg_nbd", covariates={"dropout": ["score"]}), draws=2000
+        )
+        for each in (some, moved)
+    )
+    np.testing.assert_allclose(theirs.draws[:, 4] * 3, ours.draws[:, 4], rtol=0.01, atol=0.01)
+    np.testing.assert_allclose(theirs.draws[:, 0], ours.draws[:, 0], rtol=0.01)
+
+
+@pytest.mark.parametrize("engine", MAKERS)
+def test_every_engine_draws_the_same_with_covariates(engine: str) -> None:
+    table = shoppers("bg_nbd", 80, seed=12).with_columns(score=pl.col("score").round().cast(int))
+    native = MAKERS[engine](table.to_dict(as_series=False))
+    fitted = clv.fit(table, model="bg_nbd", covariates={"purchases": ["score"]}, penalty=1.0)
+    ours, theirs = (clv.posterior(each, fit=fitted, draws=100) for each in (table, native))
+    np.testing.assert_allclose(theirs.draws, ours.draws, rtol=1e-6)
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("prior", "message"),
+    [
+        (
+            {"r": clv.Normal(0.0, 1.0)},
+            (
+                "`prior` has Normal(mean=0.0, deviation=1.0) for r.\n"
+                "Write LogNormal(median=30, log_deviation=1): a parameter is above 0."
+            ),
+        ),
+        (
+            {"purchases: score": clv.LogNormal(1.0, 1.0)},
+            (
+                "`prior` has LogNormal(median=1.0, log_deviation=1.0) for purchases: score, which "
+                "may be of either sign.\nWrite Normal(mean=0, deviation=1)."
+            ),
+        ),
+        (
+            {"purchases: age": clv.LogNormal(1.0, 1.0)},
+            (
+                "`prior` has 'purchases: age', which bg_nbd has not.\n"
+                "Its parameters are 'r', 'alpha', 'a', 'b'."
+            ),
+        ),
+    ],
+)
+def test_a_belief_of_the_wrong_kind_is_refused(
+    prior: Any, message: str, fits: dict[str, clv.Fit]
+) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        clv.posterior(shoppers("bg_nbd", 400, seed=2), fit=fits["bg_nbd"], prior=prior)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("values", [(math.nan, 1.0), (0.0, 0.0), (0.0, math.inf)])
+def test_a_normal_belief_is_a_distribution(values: tuple[float, float]) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        clv.Normal(*values)
+    assert str(caught.value) == (
+        "A prior needs a finite mean and a positive deviation, got "
+        f"Normal(mean={values[0]}, deviation={values[1]})."
+    )
+
+
+def test_other_levels_have_another_posterior() -> None:
+    table = shoppers("bg_nbd", 200, seed=13).with_columns(
+        channel=pl.when(pl.col("score") > 0).then(pl.lit("app")).otherwise(pl.lit("web"))
+    )
+    fitted = clv.fit(table, model="bg_nbd", covariates={"purchases": ["channel"]})
+    other = table.with_columns(channel=pl.col("channel").replace("web", "shop"))
+    with pytest.raises(InvalidArgumentError) as caught:
+        clv.posterior(other, fit=fitted)
+    assert str(caught.value) == (
+        "`fit` was made with 'app', 'web' in `channel`, and the table has 'app', 'shop'.\n"
+        "Give the table that the fit was made on."
+    )

@@ -61,7 +61,7 @@ def fit_quietly(table: Any, model: str) -> clv.Fit:
 class Chains:
     """Plain random-walk Metropolis on BG/NBD's log parameters, many chains in step."""
 
-    def __init__(self, customers: pl.DataFrame, prior: tuple[LogNormal, ...]) -> None:
+    def __init__(self, customers: pl.DataFrame, prior: Any) -> None:
         rows = customers.group_by("frequency", "recency", "T").len()
         self.x, t_x, T, self.n = (rows[name].to_numpy().astype(float) for name in rows.columns)
         self.counts, self.of_x = np.unique(self.x, return_inverse=True)
@@ -138,6 +138,7 @@ def test_draws_are_those_of_a_grid() -> None:
     likely = special.gammaln(r + x) - special.gammaln(r) + r * np.log(alpha)
     log_density = (likely - (r + x) * np.log(alpha + T)).sum(axis=-1)
     for logs, belief in zip((log_r, log_alpha), found.prior, strict=True):
+        assert isinstance(belief, LogNormal)
         log_density += stats.norm.logpdf(logs, math.log(belief.median), belief.log_deviation)
     density = np.exp(log_density - log_density.max())
     density /= density.sum()

@@ -28,7 +28,7 @@ from crmkit.clv.outlook import (
 )
 from crmkit.clv.patterns import pattern
 from crmkit.clv.posteriors import Posterior, posterior
-from crmkit.clv.priors import LogNormal
+from crmkit.clv.priors import LogNormal, Normal
 from crmkit.clv.retention import (
     RetentionFit,
     discounted_residual_lifetime,
@@ -42,6 +42,7 @@ from crmkit.clv.totals import predict_total
 __all__ = [
     "Fit",
     "LogNormal",
+    "Normal",
     "OpportunityFit",
     "Pattern",
     "Posterior",

@@ -116,10 +116,10 @@ def predict(
     the continuous rate ``ln(1 + annual_discount_rate)`` a year.
 
     A bound has both doubts in it: which parameters are the right ones, and what the customer's own
-    chance brings. The parameters are taken as lognormal about their estimates and coefficients as
-    normal, with the covariance of the fit, and a few points stand for them. Most customers buy seldom, so that 0 is a common
-    lower bound and the upper one says more; bounds of many customers do not add up, and those of
-    their total are in `crmkit.clv.predict_total`.
+    chance brings. The parameters are taken as lognormal about their estimates, coefficients as
+    normal, with the covariance of the fit, and a few points stand for them. Most customers buy
+    seldom, so that 0 is a common lower bound and the upper one says more; bounds of many customers
+    do not add up, and those of their total are in `crmkit.clv.predict_total`.
 
     Two things are taken simply. Each amount is discounted by what the customer's expected
     purchases lose in all, and what is in doubt of the spend parameters is taken as for one who

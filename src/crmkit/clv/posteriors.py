@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 import numpy as np
 from narwhals.typing import IntoFrame
 
 from crmkit._frames import Floats
+from crmkit.clv.believed import beliefs_of
+from crmkit.clv.covariates import Covariate
 from crmkit.clv.fits import Fit
-from crmkit.clv.history import Histories, purchase_histories, spend_histories
-from crmkit.clv.own_models import require_no_covariates
-from crmkit.clv.priors import LogNormal, priors
+from crmkit.clv.known_beforehand import centres_and_scales, histories_with
+from crmkit.clv.priors import Belief
 from crmkit.clv.rates import require_level
 from crmkit.errors import CrmkitWarning, InvalidArgumentError
 from crmkit.models import PURCHASE_MODELS
@@ -33,9 +34,10 @@ class Posterior:
     name
         Which model.
     mode
-        The model whose log parameters are the most probable.
+        The model whose log parameters are the most probable; with covariates, that of a customer
+        for whom all are 0, as in `Fit.model`.
     names
-        The parameters, in the order of the columns of `draws`.
+        The parameters and the coefficients of covariates, in the order of the columns of `draws`.
     draws
         Parameters, a row for each draw; all rows are equally likely. A draw may occur again.
     effective_sample_size
@@ -58,7 +60,7 @@ class Posterior:
     effective_sample_size: float
     pareto_k: float
     round: int
-    prior: tuple[LogNormal, ...]
+    prior: tuple[Belief, ...]
     diagnostics: tuple[str, ...]
 
     def __eq__(self, other: object) -> bool:
@@ -112,7 +114,7 @@ def posterior(
     fit: Fit,
     draws: int = 4000,
     seed: int = 0,
-    prior: Mapping[str, LogNormal] | None = None,
+    prior: Mapping[str, Belief] | None = None,
 ) -> Posterior:
     """Draw the parameters that the data leave possible, each as often as it is probable.
 
@@ -147,7 +149,8 @@ def posterior(
         If `customers` breaks its contract.
     InvalidArgumentError
         If the number of customers is not that of the fit, there are fewer than 100 draws,
-        `prior` names a parameter that the model has not, or the fit has covariates.
+        `prior` names a parameter that the model has not or is of the wrong kind, or a covariate
+        has not the levels that it had in the fit.
 
     Warns
     -----
@@ -163,6 +166,14 @@ def posterior(
     By default each parameter is within a factor of 50 of 1 with 95 % probability. Times
     (`alpha`, and `beta` of Pareto/NBD) are counted in the customers' own mean days per repeat
     purchase, money in their own mean spend, so the unit changes nothing.
+
+    With covariates, these beliefs are of a customer for whom they are average; a `prior` that is
+    given is of the one for whom they are 0, as in `crmkit.clv.fit`. A coefficient is normal around
+    0 by default: a standard deviation of the covariate, or a level against the first, moves a rate,
+    the odds or the spend by a factor of up to 7 either way with 95 % probability. That is more than
+    covariates are seen to do, and so gives way to data, and it is little enough to hold a
+    coefficient of which they tell nothing. `prior` takes ``Normal(mean=0, deviation=0.02)`` for
+    one, per unit of the covariate. Each draw then takes a look at all customers who differ.
 
     References
     ----------
@@ -186,32 +197,29 @@ def posterior(
     if draws < _FEWEST_DRAWS:
         msg = f"`draws` must be {_FEWEST_DRAWS} or more, got {draws}.\nWrite 4000 if in doubt."
         raise InvalidArgumentError(msg)
-    require_no_covariates(fit, argument="fit", where="posterior() knows")
-    histories, unit = _histories(customers, fit)
-    beliefs = priors(fit.name, fit.likelihood.names, unit=unit, changes=prior)
-    density = LogPosterior(
-        fit.model,
-        fit.likelihood.names,
-        columns=histories.columns,
-        weights=histories.weights,
-        medians=np.array([belief.median for belief in beliefs]),
-        deviations=np.array([belief.log_deviation for belief in beliefs]),
+    columns, weights, unit = _histories(customers, fit)
+    rows = columns[-1] if fit.covariates else np.zeros((len(weights), 0))
+    middles, scales = centres_and_scales(rows, weights, fit.covariates)
+    believed = dict(prior or {})
+    beliefs, prior_of_each = beliefs_of(
+        fit, unit=unit, middles=middles, scales=scales, changes=believed
     )
+    density = LogPosterior(beliefs, columns=columns, weights=weights)
     mode, rng = density.mode(), np.random.default_rng(seed)
     sample = importance_sample(
         density.values, centre=mode, covariance=density.covariance(mode), draws=draws, rng=rng
     )
-    drawn = np.exp(sample.evened(rng))
+    drawn = beliefs.in_units(sample.evened(rng))
     drawn.flags.writeable = False
     found = Posterior(
         name=fit.name,
-        mode=density.model_at(*np.exp(mode).tolist()),
+        mode=replace(fit.model, **_parameters(fit, beliefs.in_units(mode[np.newaxis])[0])),
         names=fit.likelihood.names,
         draws=drawn,
         effective_sample_size=sample.effective_sample_size,
         pareto_k=sample.pareto_k,
         round=sample.round,
-        prior=beliefs,
+        prior=prior_of_each,
         diagnostics=_diagnose(sample),
     )
     for note in found.diagnostics:
@@ -219,13 +227,13 @@ def posterior(
     return found
 
 
-def _histories(customers: IntoFrame, fit: Fit) -> tuple[Histories, float]:
-    """Collect what the fit has seen, and the unit that it sets.
+def _histories(customers: IntoFrame, fit: Fit) -> tuple[tuple[Floats, ...], Floats, float]:
+    """Collect what the fit has seen, covariates last, how often each was, and the fit's unit.
 
     The unit is days per repeat purchase, or mean spend of one.
     """
-    of_purchases = fit.name in PURCHASE_MODELS
-    seen = purchase_histories(customers) if of_purchases else spend_histories(customers)
+    asked = [(each.process, each.column) for each in fit.covariates]
+    seen, found, rows = histories_with(customers, fit.name, asked)
     n_customers = round(float(seen.weights.sum()))
     if n_customers != fit.n_customers:
         msg = (
@@ -233,9 +241,27 @@ def _histories(customers: IntoFrame, fit: Fit) -> tuple[Histories, float]:
             "that it could use.\nGive the table that the fit was made on."
         )
         raise InvalidArgumentError(msg)
+    for then, now in zip(fit.covariates, found, strict=True):
+        if then != now:
+            msg = (
+                f"`fit` was made with {_levels(then)} in `{then.column}`, and the table has "
+                f"{_levels(now)}.\nGive the table that the fit was made on."
+            )
+            raise InvalidArgumentError(msg)
     x, last = seen.columns[0], seen.columns[-1]
-    whole = last if of_purchases else x * last
-    return seen, float(seen.weights @ whole) / float(seen.weights @ x)
+    whole = last if fit.name in PURCHASE_MODELS else x * last
+    unit = float(seen.weights @ whole) / float(seen.weights @ x)
+    return (*seen.columns, *([rows] if asked else [])), seen.weights, unit
+
+
+def _levels(covariate: Covariate) -> str:
+    return "numbers" if covariate.levels is None else ", ".join(map(repr, covariate.levels))
+
+
+def _parameters(fit: Fit, values: Floats) -> dict[str, float]:
+    """Name the parameters, without the coefficients that follow."""
+    n = len(values) - len(fit.likelihood.coefficients)
+    return dict(zip(fit.likelihood.names[:n], values[:n].tolist(), strict=True))
 
 
 def _diagnose(sample: ImportanceSample) -> tuple[str, ...]:

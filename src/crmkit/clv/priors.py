@@ -41,6 +41,31 @@ class LogNormal:
             raise InvalidArgumentError(msg)
 
 
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """A belief of a number of either sign, such as a coefficient: it is normal.
+
+    Attributes
+    ----------
+    mean
+        The number is as probably above as below this.
+    deviation
+        Its standard deviation. A coefficient moves a log, so that twice this is a factor of
+        about 7 where it is 1, with 95 % probability, for one unit of the covariate.
+    """
+
+    mean: float
+    deviation: float
+
+    def __post_init__(self) -> None:
+        """Refuse what is no distribution."""
+        if not (math.isfinite(self.mean) and 0 < self.deviation < math.inf):
+            msg = f"A prior needs a finite mean and a positive deviation, got {self}."
+            raise InvalidArgumentError(msg)
+
+
+Belief = LogNormal | Normal
+
 _WIDE: Final = 2.0
 
 _POWERS: Final[Mapping[str, Mapping[str, int]]] = {
@@ -85,3 +110,31 @@ def priors(
     return tuple(
         changes.get(each, LogNormal(unit ** powers.get(each, 0), _WIDE)) for each in parameters
     )
+
+
+def of_coefficients(
+    names: Sequence[str],
+    scales: Sequence[float],
+    *,
+    changes: Mapping[str, Belief],
+) -> tuple[Normal, ...]:
+    """Give the belief of each coefficient: unless changed, as likely above 0 as below.
+
+    Parameters
+    ----------
+    names, scales
+        The coefficients, and the standard deviation of what each goes with; 1 for a level.
+    changes
+        What the user believes instead, by name.
+    """
+    found = []
+    for name, scale in zip(names, scales, strict=True):
+        belief = changes.get(name, Normal(0.0, 1 / scale))
+        if not isinstance(belief, Normal):
+            msg = (
+                f"`prior` has {belief!r} for {name}, which may be of either sign.\n"
+                "Write Normal(mean=0, deviation=1)."
+            )
+            raise InvalidArgumentError(msg)
+        found.append(belief)
+    return tuple(found)
