@@ -148,8 +148,8 @@ def _numbers(node: ast.expr, known: Mapping[str, ast.expr]) -> Iterator[str]:
     """Give the numbers of an expression as they are written."""
     inner: list[ast.expr] = []
     match node:
-        case ast.Constant(value=value) if _NUMBER.fullmatch(str(value)):
-            yield str(value)
+        case ast.Constant(value=value) if all(map(_NUMBER.fullmatch, str(value).split())):
+            yield from str(value).split()
         case ast.UnaryOp(operand=ast.Constant()):
             yield ast.unparse(node)
         case ast.Name(id=name) if name in known:

@@ -17,7 +17,7 @@ from scipy import stats
 
 from crmkit.errors import FitError, InvalidArgumentError
 from crmkit.models import BGNBD, Floats
-from tests.published import printed
+from tests.published import all_printed, printed
 from tests.strategies import History, bg_nbd_models, histories
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -44,6 +44,13 @@ def cdnow() -> History:
     return x, t_x, T
 
 
+@pytest.fixture(scope="module")
+def fitted(cdnow: History) -> BGNBD:
+    """The fit to them, in weeks: the unrounded parameters of Hardie's spreadsheet."""
+    found = BGNBD.fit(*cdnow).model
+    return replace(found, alpha=found.alpha / WEEK)
+
+
 def one(x: float, t_x: float, T: float) -> History:
     return np.array([float(x)]), np.array([float(t_x)]), np.array([float(T)])
 
@@ -51,12 +58,10 @@ def one(x: float, t_x: float, T: float) -> History:
 # Published
 
 
-def test_fit_finds_the_published_parameters(cdnow: History) -> None:
+def test_fit_finds_the_published_parameters(fitted: BGNBD) -> None:
     # Fader, Hardie & Lee (2005), Table 2: alpha in weeks.
-    found = BGNBD.fit(*cdnow).model
-    in_weeks = astuple(replace(found, alpha=found.alpha / WEEK))
-    expected = ("0.243", "4.414", "0.793", "2.426")
-    assert tuple(printed(v, like=e) for v, e in zip(in_weeks, expected, strict=True)) == expected
+    expected = "0.243 4.414 0.793 2.426"
+    assert all_printed(astuple(fitted), like=expected) == expected
 
 
 def test_the_largest_log_likelihood_is_the_published_one(cdnow: History) -> None:
@@ -71,16 +76,14 @@ def test_the_largest_log_likelihood_is_the_published_one(cdnow: History) -> None
 @pytest.mark.parametrize(
     ("expected", "rtol"),
     [
-        pytest.param((0.2425945, 4.4136019, 0.7929199, 2.4258881), 1e-4, id="CLVTools tests"),
-        pytest.param((0.2425967, 4.413659, 0.7929869, 2.426164), 2e-4, id="BTYD walkthrough"),
+        pytest.param((0.2425945, 4.4136019, 0.7929199, 2.4258881), 1e-5, id="CLVTools tests"),
+        pytest.param((0.2425967, 4.413659, 0.7929869, 2.426164), 1.2e-4, id="BTYD walkthrough"),
     ],
 )
-def test_fit_agrees_with_the_peers(
-    cdnow: History, expected: tuple[float, ...], rtol: float
-) -> None:
-    found = BGNBD.fit(*cdnow).model
-    in_weeks = astuple(replace(found, alpha=found.alpha / WEEK))
-    np.testing.assert_allclose(in_weeks, expected, rtol=rtol)
+def test_fit_agrees_with_the_peers(fitted: BGNBD, expected: tuple[float, ...], rtol: float) -> None:
+    # CLVTools, tests/testthat/test_correctness_bgnbd.R, and the BTYD walkthrough. Their searches
+    # stop a little short of the maximum, hence the tolerances.
+    np.testing.assert_allclose(astuple(fitted), expected, rtol=rtol)
 
 
 def test_log_likelihood_at_the_peers_estimates(cdnow: History) -> None:
@@ -95,26 +98,26 @@ def test_fit_on_calendar_weeks_finds_the_parameters_of_clvkit() -> None:
     x, t_x, T, n = np.loadtxt(REFERENCE / "cdnow_calendar_weeks.csv", delimiter=",", skiprows=1).T
     found = BGNBD.fit(x, t_x, T, weights=n)
     expected = (0.28344981, 6.59110883, 0.77846135, 2.55342027)
-    np.testing.assert_allclose(astuple(found.model), expected, rtol=1e-4)
-    assert printed(found.log_likelihood, like="-9154.8338") == "-9154.8338"
+    np.testing.assert_allclose(astuple(found.model), expected, rtol=1e-6)  # of a flat top
+    assert printed(found.log_likelihood, like="-9154.833809") == "-9154.833809"
     assert found.n_customers == 2357
 
 
-def test_log_likelihood_of_single_histories() -> None:
-    # Hardie's spreadsheet (brucehardie.com/notes/004), in pymc-marketing's TestBetaGeoNBD. The
-    # spreadsheet has unrounded parameters, hence the tolerance.
+def test_log_likelihood_of_single_histories(fitted: BGNBD) -> None:
+    # Hardie's spreadsheet (brucehardie.com/notes/004), in pymc-marketing's TestBetaGeoNBD, which
+    # rounds the parameters and the ages, 30.43 weeks for 213 days. The spreadsheet does not.
     x = np.array([2.0, 1, 0, 7, 1, 2, 5, 10, 1])
-    t_x = np.array([30.43, 1.71, 0, 29.43, 5.0, 35.71, 24.43, 34.14, 4.86])
-    found = PAPER.log_likelihood(x, t_x, np.full(9, 38.86))
-    expected = (-9.4596, -4.4711, -0.5538, -21.8644, -4.8651, -9.5367, -17.3593, -27.3144, -4.852)
-    np.testing.assert_allclose(found, expected, rtol=2e-3)
+    days = np.array([213.0, 12, 0, 206, 35, 250, 171, 239, 34])
+    found = fitted.log_likelihood(x, days / WEEK, np.full(9, 272 / WEEK))
+    expected = "-9.4596 -4.4711 -0.5538 -21.8644 -4.8651 -9.5367 -17.3593 -27.3144 -4.8520"
+    assert all_printed(found, like=expected) == expected
 
 
 def test_log_likelihood_of_a_very_frequent_buyer() -> None:
     # brucehardie.com/notes/027, in pymc-marketing's test_numerically_stable_logp.
     model = BGNBD(r=0.25, alpha=4.0, a=0.8, b=2.5)
     none, many = model.log_likelihood(np.array([0.0, 200]), np.array([0.0, 38]), np.full(2, 40.0))
-    assert printed(none, like="-0.59947") == "-0.59947"
+    assert printed(none, like="-0.59947382") == "-0.59947382"
     assert printed(many, like="100.7957") == "100.7957"
 
 
@@ -127,18 +130,19 @@ def test_log_likelihood_of_one_customer_to_the_last_digit() -> None:
 @pytest.mark.parametrize(
     ("history", "rate", "expected"),
     [
-        pytest.param((5, 4.3, 10), 0.4, "-8.3914711", id="buys often"),
-        pytest.param((5, 4.3, 10), 0.3, "-9.1515364", id="less often"),
-        pytest.param((5, 4.3, 10), 0.2, "-10.4203798", id="seldom"),
-        pytest.param((4, 3.3, 10), 0.2, "-8.5726419", id="one purchase less"),
+        pytest.param((5, 4.3, 10), 0.4, "-8.391471061598", id="buys often"),
+        pytest.param((5, 4.3, 10), 0.3, "-9.15153637", id="less often"),
+        pytest.param((5, 4.3, 10), 0.2, "-10.42037984", id="seldom"),
+        pytest.param((4, 3.3, 10), 0.2, "-8.57264195", id="one purchase less"),
     ],
 )
 def test_customers_who_are_all_alike(
     history: tuple[float, float, float], rate: float, expected: str
 ) -> None:
     # pymc-marketing, TestContNonContract: one rate of buying and one probability of leaving,
-    # 0.15, for everybody; here the limit of ever more like customers.
-    alike = 1e10
+    # 0.15, for everybody; here the limit of ever more like customers, who leave two digits of
+    # -8.39147106159807 open.
+    alike = 1e13
     model = BGNBD(r=alike, alpha=alike / rate, a=alike * 0.15, b=alike * 0.85)
     found = float(model.log_likelihood(*one(*history))[0])
     assert printed(found, like=expected) == expected
@@ -165,13 +169,22 @@ def test_the_more_one_bought_the_worse_the_same_silence_is() -> None:
     np.testing.assert_allclose(found, [0.3474606, 0.04283391, 0.004158973, 0.0003583685], rtol=2e-7)
 
 
-def test_expected_purchases_of_a_new_customer() -> None:
+def test_expected_purchases_of_a_new_customer(fitted: BGNBD) -> None:
     (a_year,) = BTYD.expected_purchases_new(np.array([52.0]))  # BTYD walkthrough
     assert printed(a_year, like="1.444004") == "1.444004"
-    # Hardie's spreadsheet, in lifetimes' test_estimation.py; it has unrounded parameters.
-    weeks = np.array([0.1429, 1.0, 3.0, 31.8571, 32.0, 78.0])
-    expected = [0.0078, 0.0532, 0.1506, 1.0405, 1.0437, 1.8576]
-    np.testing.assert_allclose(PAPER.expected_purchases_new(weeks), expected, atol=0.003)
+    # Hardie's spreadsheet, in lifetimes' test_estimation.py, which rounds the parameters and the
+    # days: 0.1429 weeks for one day.
+    days = np.array([1.0, 7, 21, 223, 224])
+    found = fitted.expected_purchases_new(days / WEEK)
+    expected = "0.0078 0.0532 0.1506 1.0405 1.0437"
+    assert all_printed(found, like=expected) == expected
+
+
+def test_expected_purchases_of_a_new_customer_in_78_weeks(fitted: BGNBD) -> None:
+    # Hardie's spreadsheet, in lifetimes' test_estimation.py: 1.8576 where ours is 0.0004 more. Its
+    # five shorter horizons agree to the last digit.
+    (found,) = fitted.expected_purchases_new(np.array([78.0]))
+    assert found == pytest.approx(1.8576, abs=4e-4)
 
 
 def test_expected_purchases_of_all_new_customers_by_week(cdnow: History) -> None:
@@ -197,12 +210,15 @@ def test_probability_of_so_many_purchases(n: int, weeks: float, expected: str) -
 
 
 def test_expected_purchases_within_thirty_days() -> None:
-    # lifetimes, test_customer_lifetime_value_with_known_values (its tolerance is 10 %).
+    # lifetimes, test_customer_lifetime_value_with_known_values. Of the fit behind these two decimals
+    # are known, which leave 2.4 % open.
     model = BGNBD(r=0.16, alpha=1.86, a=1.85, b=3.18)
     x, t_x = np.array([0.0, 0, 6, 0, 2]), np.array([0.0, 0, 142, 0, 9])
     T = np.array([298.0, 224, 292, 147, 183])
     found = model.expected_purchases(x, t_x, T, horizon_days=30)
-    np.testing.assert_allclose(found, [0.016053, 0.021171, 0.030461, 0.031686, 0.001607], rtol=0.1)
+    np.testing.assert_allclose(
+        found, [0.016053, 0.021171, 0.030461, 0.031686, 0.001607], rtol=0.024
+    )
 
 
 @pytest.mark.parametrize("age", [1.0, 38.86, 4000.0])
@@ -230,7 +246,7 @@ EXTREME = [
 ]
 AWKWARD = [
     (x, share * T if x else 0.0, T)
-    for x, (share, T) in product([0, 1, 50, 3000], [(1.0, 4000.0), (0.5, 4000.0), (0.5, 1.0)])
+    for x, (share, T) in product([0, 1, 50, 3000, 5000], [(1.0, 4000.0), (0.5, 4000.0), (0.5, 1.0)])
 ]
 
 
@@ -256,7 +272,9 @@ def test_expected_purchases_are_exact(model: BGNBD) -> None:
     r, alpha, a, b = map(mpmath.mpf, astuple(model))
     if a == 1:  # where the closed form reads 0/0, but has a limit
         a += mpmath.mpf(10) ** -25
-    for (x, t_x, T), horizon in product(AWKWARD[::2], [1e-6, 365.0, 1e5]):
+    # mpmath's own 2F1 takes minutes at x = 5,000 where a is 10,000.
+    rows = [row for row in AWKWARD[::2] if row[0] < 5000 or model.a < 1e4]
+    for (x, t_x, T), horizon in product(rows, [1e-6, 365.0, 1e5]):
         shrink = (alpha + T) / (alpha + T + horizon)
         gauss = mpmath.hyp2f1(r + x, b + x, a + b + x - 1, 1 - shrink)
         if_alive = (a + b + x - 1) / (a - 1) * (1 - shrink ** (r + x) * gauss)  # FHL, eq. 10

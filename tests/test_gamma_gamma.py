@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import astuple
+from datetime import date
 from itertools import product
 from pathlib import Path
 
 import mpmath
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from crmkit import rfm
+from crmkit.datasets import load_cdnow
 from crmkit.errors import FitError, InvalidArgumentError
 from crmkit.models import Floats, GammaGamma
-from tests.published import printed
+from tests.published import all_printed, printed
 from tests.strategies import gamma_gamma_models
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -53,10 +57,13 @@ def test_the_largest_log_likelihood_is_the_published_one(cdnow: Spend) -> None:
     assert printed(GammaGamma.fit(*cdnow).log_likelihood, like="-4055.9177") == "-4055.9177"
 
 
-def test_log_likelihood_at_the_published_parameters(cdnow: Spend) -> None:
-    # clvkit, tests/test_gamma_gamma.py: -4055.919232049544.
-    found = PUBLISHED.log_likelihood(*cdnow).sum()
-    assert printed(found, like="-4055.91923") == "-4055.91923"
+def test_log_likelihood_at_the_published_parameters() -> None:
+    # clvkit, tests/test_gamma_gamma.py, on means that are not rounded to cents.
+    log: pl.DataFrame = load_cdnow(sample=True)
+    customers = rfm.summarize(log, as_of=date(1997, 9, 30)).filter(pl.col("frequency") > 0)
+    x, z = (customers[name].to_numpy().astype(float) for name in ("frequency", "monetary_value"))
+    found = PUBLISHED.log_likelihood(x, z).sum()
+    assert found == pytest.approx(-4055.919232049544, rel=1e-14)
 
 
 def test_log_likelihood_of_four_customers() -> None:
@@ -66,12 +73,14 @@ def test_log_likelihood_of_four_customers() -> None:
     assert found == pytest.approx(-22.719091341826115, rel=1e-12)
 
 
-def test_expected_spend_of_ten_customers() -> None:
-    # lifetimes, test_conditional_expected_average_profit: it shows the fit's two decimals, so 0.1.
+def test_expected_spend_of_ten_customers(cdnow: Spend) -> None:
+    # lifetimes, test_conditional_expected_average_profit, with the unrounded fit. It writes 22.35
+    # for the first customer's mean of 22.345.
     x = np.array([2.0, 1, 0, 0, 0, 7, 1, 0, 2, 0])
-    z = np.array([22.35, 11.77, 0, 0, 0, 73.74, 11.77, 0, 25.55, 0])
-    expected = [24.65, 18.91, 35.17, 35.17, 35.17, 71.46, 18.91, 35.17, 27.28, 35.17]
-    np.testing.assert_allclose(PUBLISHED.expected_spend(x, z), expected, atol=0.1)
+    z = np.array([22.345, 11.77, 0, 0, 0, 73.74, 11.77, 0, 25.55, 0])
+    found = GammaGamma.fit(*cdnow).model.expected_spend(x, z)
+    expected = "24.65 18.91 35.17 35.17 35.17 71.46 18.91 35.17 27.28 35.17"
+    assert all_printed(found, like=expected) == expected
 
 
 def test_population_mean_and_deviation() -> None:
@@ -80,7 +89,7 @@ def test_population_mean_and_deviation() -> None:
     assert model.population_mean == 30
     p, q, v = astuple(model)
     spread = stats.betaprime(1e9 * p, q, scale=v / 1e9).std()  # mean spend of very many days
-    assert printed(spread, like="21.21320") == "21.21320"
+    assert printed(spread, like="21.213203") == "21.213203"
 
 
 # Twins
@@ -91,7 +100,7 @@ def test_population_mean_and_deviation() -> None:
 @pytest.mark.parametrize("v", [1e-3, 15.44, 1e4])
 def test_log_likelihood_is_exact(p: float, q: float, v: float) -> None:
     model = GammaGamma(p=p, q=q, v=v)
-    for x, z in product((1, 50, 3000), (1e-2, 35.0, 1e6)):
+    for x, z in product((1, 50, 3000, 5000), (1e-2, 35.0, 1e6)):
         with mpmath.workdps(40):
             shape, scale = mpmath.mpf(p) * x, mpmath.mpf(v) / x
             y = z / scale

@@ -13,7 +13,7 @@ import pytest
 
 from crmkit.errors import FitError, InvalidArgumentError
 from crmkit.models import BGNBD, MBGNBD
-from tests.published import printed
+from tests.published import all_printed, printed
 from tests.strategies import History
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -107,16 +107,16 @@ def test_without_a_repeat_purchase_one_may_be_gone() -> None:
 def test_distribution_of_a_new_customer() -> None:
     # Not published: the formula of Batislam et al. (2007) put into scipy, a second opinion.
     (found,) = CDNOW.purchase_distribution(*one(0, 0, 0), horizon_days=39, most=10)
-    expected = [0.5824731895, 0.1827830773, 0.0868948257, 0.048570443, 0.0036261878]
-    np.testing.assert_allclose(found[[0, 1, 2, 3, 10]], expected, atol=1e-9)
+    expected = "0.5824731895 0.1827830773 0.0868948257 0.0485704430 0.0036261878"
+    assert all_printed(found[[0, 1, 2, 3, 10]], like=expected) == expected
 
 
 def test_expected_purchases_of_a_new_customer() -> None:
     # Not published: as above. (lifetimes tests against the values of BG/NBD, to 5 %.)
     model = MBGNBD(r=0.5248432, alpha=6.1830855, a=0.8913593, b=1.6140022)
     found = model.expected_purchases_new(np.array([0.1429, 1, 3, 31.8571, 32, 78]))
-    expected = [0.00777957, 0.05306033, 0.15079223, 1.03346713, 1.03660582, 1.80363064]
-    np.testing.assert_allclose(found, expected, atol=1e-7)
+    expected = "0.00777957 0.05306033 0.15079223 1.03346713 1.03660582 1.80363064"
+    assert all_printed(found, like=expected) == expected
 
 
 # Twins
@@ -131,7 +131,7 @@ EXTREME = [
 ]
 AWKWARD = [
     (x, share * T if x else 0.0, T)
-    for x, (share, T) in product([0, 1, 50, 3000], [(1.0, 4000.0), (0.5, 1.0)])
+    for x, (share, T) in product([0, 1, 50, 3000, 5000], [(1.0, 4000.0), (0.5, 1.0)])
 ]
 
 
@@ -155,7 +155,9 @@ def test_expected_purchases_are_exact(model: MBGNBD) -> None:
     r, alpha, a, b = map(mpmath.mpf, astuple(model))
     if a == 1:  # where the closed form reads 0/0, but has a limit
         a += mpmath.mpf(10) ** -25
-    for (x, t_x, T), horizon in product(AWKWARD, [1e-6, 365.0, 1e5]):
+    # mpmath's own 2F1 takes minutes at x = 5,000 where a is 10,000.
+    rows = [row for row in AWKWARD if row[0] < 5000 or model.a < 1e4]
+    for (x, t_x, T), horizon in product(rows, [1e-6, 365.0, 1e5]):
         shrink = (alpha + T) / (alpha + T + horizon)
         gauss = mpmath.hyp2f1(r + x, b + x + 1, a + b + x, 1 - shrink)
         # Batislam et al. (2007), Appendix A, the factor put right.

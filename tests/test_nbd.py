@@ -79,7 +79,7 @@ EXTREME = [
 ]
 AWKWARD = [
     (x, share * T if x else 0.0, T)
-    for x, (share, T) in product([0, 1, 50, 3000], [(1.0, 4000.0), (0.5, 1.0)])
+    for x, (share, T) in product([0, 1, 50, 3000, 5000], [(1.0, 4000.0), (0.5, 1.0)])
 ]
 
 
