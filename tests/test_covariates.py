@@ -735,12 +735,6 @@ def test_a_covariate_far_from_zero_asks_for_another_start(customers: pl.DataFram
             lambda table, fit: clv.tracking(table, purchases=fit, as_of=DAY),
             "`purchases` has covariates, and a ledger knows none.",
         ),
-        (
-            lambda _, fit: clv.simulate(
-                purchases=fit, n_customers=1, start=DAY, acquisition_days=1, as_of=DAY, seed=1
-            ),
-            "`purchases` has covariates, and simulate() knows none.",
-        ),
     ],
 )
 def test_what_knows_no_covariates_says_so(

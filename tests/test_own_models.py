@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy import special
 
 from crmkit import clv
 from crmkit.clv.covariates import Covariate
-from crmkit.errors import InvalidArgumentError
+from crmkit.errors import CrmkitError, InvalidArgumentError
 from crmkit.models import Floats
 from crmkit.models.own import at_rows
 from crmkit.models.panels import interpolated
@@ -571,3 +572,88 @@ def test_other_levels_have_another_posterior() -> None:
         "`fit` was made with 'app', 'web' in `channel`, and the table has 'app', 'shop'.\n"
         "Give the table that the fit was made on."
     )
+
+
+# Simulation
+
+WHEN: dict[str, Any] = {
+    "start": date(2024, 1, 1),
+    "acquisition_days": 60,
+    "as_of": date(2025, 12, 31),
+    "seed": 3,
+}
+
+
+@pytest.mark.parametrize("name", TRUTH)
+def test_invented_customers_buy_by_the_own_model(name: str, fits: dict[str, clv.Fit]) -> None:
+    score = np.repeat([-1.0, 0.0, 2.0], 4000)
+    people = pl.DataFrame({"customer_id": np.arange(12_000) * 7, "score": score})
+    ledger = clv.simulate(purchases=fits[name], customers=people, **WHEN)
+    firsts = ledger.group_by("customer_id").agg(pl.col("date").min(), n=pl.len() - 1)
+    assert firsts["customer_id"].sort().equals(people["customer_id"])
+    joined = firsts.join(people, on="customer_id")
+    for one in (-1.0, 0.0, 2.0):
+        some = joined.filter(pl.col("score") == one)
+        days = (WHEN["as_of"] - some["date"]).dt.total_days().to_numpy().astype(float)
+        model = by_hand(fits[name], {"score": one}).model
+        expected, bought = model.expected_purchases_new(days), some["n"].to_numpy()
+        error = bought.std() / math.sqrt(len(some))
+        assert abs(bought.mean() - expected.mean()) < 4 * error
+
+
+def test_customers_without_covariates_keep_their_names(table: pl.DataFrame) -> None:
+    plain = clv.fit(table.head(300), model="bg_nbd")
+    people = pl.DataFrame({"customer_id": ["zoe", "ann", "ben"]})
+    named = clv.simulate(purchases=plain, customers=people, **WHEN)
+    counted = clv.simulate(purchases=plain, n_customers=3, **WHEN)
+    assert list(dict.fromkeys(named["customer_id"].to_list())) == ["zoe", "ann", "ben"]
+    assert named["date"].equals(counted["date"])
+
+
+@pytest.mark.parametrize("engine", MAKERS)
+def test_customers_of_every_engine_are_invented_alike(
+    engine: str, fits: dict[str, clv.Fit]
+) -> None:
+    content: dict[str, Any] = {"customer_id": [1, 2, 3], "score": [0.5, -0.5, 0.1]}
+    found = clv.simulate(purchases=fits["bg_nbd"], customers=MAKERS[engine](content), **WHEN)
+    usual = clv.simulate(purchases=fits["bg_nbd"], customers=pl.DataFrame(content), **WHEN)
+    assert rows(found) == rows(usual)
+
+
+@pytest.mark.parametrize(
+    ("who", "message"),
+    [
+        (
+            {"n_customers": 5},
+            (
+                "`purchases` has covariates, and no `customers` tell them.\n"
+                "Give `customers`, a row for each customer to invent, instead of `n_customers`."
+            ),
+        ),
+        ({}, "Give either `n_customers` or `customers`.\nWrite n_customers=5000."),
+        (
+            {"n_customers": 5, "customers": pl.DataFrame({"customer_id": [1]})},
+            "Give either `n_customers` or `customers`.\nWrite n_customers=5000.",
+        ),
+        (
+            {"customers": pl.DataFrame({"customer_id": [1]})},
+            (
+                "customer summary: no column `score` among `customer_id`.\n"
+                "Join what is known of customers to their summary first."
+            ),
+        ),
+        (
+            {"customers": pl.DataFrame({"customer_id": [1, 2], "score": [0.5, None]})},
+            (
+                "customer summary: covariate `score` is null in 1 of 2 rows (customer_id 2).\n"
+                "Give what was known in the fit."
+            ),
+        ),
+    ],
+)
+def test_who_is_to_be_invented_must_be_told(
+    who: dict[str, Any], message: str, fits: dict[str, clv.Fit]
+) -> None:
+    with pytest.raises(CrmkitError) as caught:
+        clv.simulate(purchases=fits["bg_nbd"], **who, **WHEN)
+    assert str(caught.value) == message

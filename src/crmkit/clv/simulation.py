@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from narwhals.typing import IntoFrame
 
 from crmkit import _frames, _time
 from crmkit._frames import Floats
 from crmkit.clv.fits import Fit
 from crmkit.clv.forecast import check_kinds
-from crmkit.clv.own_models import require_no_covariates
+from crmkit.clv.own_models import known_of, with_codes
 from crmkit.errors import InvalidArgumentError
 from crmkit.models.arrays import Codes
+from crmkit.tables import SUMMARY
+
+_WHO: Final = SUMMARY.only("customer_id")
 
 
 def simulate(
     *,
     purchases: Fit,
-    n_customers: int,
+    n_customers: int | None = None,
+    customers: IntoFrame | None = None,
     start: date,
     acquisition_days: int,
     as_of: date,
@@ -38,6 +44,9 @@ def simulate(
         A fitted purchase model.
     n_customers
         How many customers to invent, 1 or more.
+    customers
+        Instead of `n_customers`, a table with a row for each customer to invent: a `customer_id`
+        and the covariates of the fit, if it has any. Each buys with own parameters.
     start
         First day on which a customer can come.
     acquisition_days
@@ -51,19 +60,22 @@ def simulate(
 
     Returns
     -------
-    One row per purchase, sorted by customer and date. It goes into `crmkit.rfm.summarize` as
-    it is:
+    One row per purchase, sorted by customer, as in `customers`, and date. It goes into
+    `crmkit.rfm.summarize` as it is:
 
     ===============  ====  =========================================================
-    ``customer_id``  int   1 to `n_customers`; each has a first purchase
+    ``customer_id``  int   1 to `n_customers`, or as in `customers`; each has a first purchase
     ``date``         date  day of the purchase; several on one day are several rows
     ===============  ====  =========================================================
 
     Raises
     ------
+    MissingColumnsError, InvalidRowsError
+        If `customers` lacks a covariate, or it is null or of a level that the fit has not seen.
     InvalidArgumentError
         If a number is not a whole one in its range, `start` or `as_of` is no date, `as_of` comes
-        before acquisition ends, or `purchases` is no purchase model.
+        before acquisition ends, `purchases` is no purchase model, both or neither of
+        `n_customers` and `customers` are given, or a fit with covariates has no `customers`.
 
     Notes
     -----
@@ -97,8 +109,7 @@ def simulate(
                4 2024-09-30
     """
     check_kinds(purchases)
-    require_no_covariates(purchases, argument="purchases", where="simulate() knows")
-    _require_whole(n_customers, argument="n_customers", least=1, advice="Write 5000.")
+    ids, model = _invented(purchases, n_customers, customers)
     _require_whole(
         acquisition_days, argument="acquisition_days", least=1, advice="Write 90 for a quarter."
     )
@@ -107,23 +118,48 @@ def simulate(
     last = _time.number_of(_time.as_day(as_of, argument="as_of"))
     _require_all_seen(first + int(acquisition_days) - 1, last)
     rng = np.random.default_rng(int(seed))
-    came = first + rng.integers(0, int(acquisition_days), int(n_customers))
-    who, age = purchases.model.simulate((last - came).astype(np.float64), rng=rng)
+    came = first + rng.integers(0, int(acquisition_days), len(ids))
+    who, age = model.simulate((last - came).astype(np.float64), rng=rng)
     customer, day = _ledger(came, who, age)
     # pandas has no type for a date.
     dates = day.astype("datetime64[D]").astype(
         "datetime64[us]" if backend == "pandas" else "datetime64[D]"
     )
-    columns = {"customer_id": customer.tolist(), "date": dates.tolist()}
+    columns = {"customer_id": [ids[i] for i in customer.tolist()], "date": dates.tolist()}
     return _frames.new_table(columns, backend=backend)
 
 
+def _invented(
+    purchases: Fit, n_customers: int | None, customers: IntoFrame | None
+) -> tuple[Sequence[Any], Any]:
+    """Give who is to be invented, and the model that they buy by."""
+    if (n_customers is None) == (customers is None):
+        msg = "Give either `n_customers` or `customers`.\nWrite n_customers=5000."
+        raise InvalidArgumentError(msg)
+    if customers is None:
+        if purchases.covariates:
+            msg = (
+                "`purchases` has covariates, and no `customers` tell them.\n"
+                "Give `customers`, a row for each customer to invent, instead of `n_customers`."
+            )
+            raise InvalidArgumentError(msg)
+        n = 0 if n_customers is None else n_customers
+        _require_whole(n, argument="n_customers", least=1, advice="Write 5000.")
+        return range(1, int(n) + 1), purchases.model
+    table = _frames.run_once(customers)
+    frame, codes = with_codes(_frames.read(table, _WHO), like=table, fits=[purchases])
+    data = frame.collect()
+    columns = {code: data[code].to_numpy().astype(np.float64) for code in codes[0].values()}
+    (known,) = known_of([purchases], codes, columns, n_rows=len(data))
+    return data["customer_id"].to_list(), known.model
+
+
 def _ledger(came: Codes, who: Codes, age: Floats) -> tuple[Codes, Codes]:
-    """Put first and repeat purchases in one list, by customer, counted from 1, and day."""
+    """Put first and repeat purchases in one list, by customer, counted from 0, and day."""
     customer = np.concatenate([np.arange(len(came)), who])
     day = np.concatenate([came, came[who] + np.ceil(age).astype(np.int64)])
     order = np.lexsort((day, customer))
-    return customer[order] + 1, day[order]
+    return customer[order], day[order]
 
 
 def _require_whole(value: float, *, argument: str, least: int, advice: str) -> None:
