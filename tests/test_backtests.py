@@ -117,18 +117,6 @@ def test_the_money_of_pareto_nbd_is_forecast_as_by_another_library(
     assert found["pareto_nbd"]["amount_error"] == pytest.approx(-0.1583, abs=2e-4)
 
 
-def test_boosted_trees_come_near_what_others_got_with_them(
-    found: dict[str, dict[str, Any]],
-) -> None:
-    # scikit-learn on the same log, trained on the last 92 days: MAE 0.8866, RMSE 1.7874, Spearman
-    # 0.4460, 51.61 % of the money in the top tenth; its summary had other columns.
-    row = found["boosted trees"]
-    assert row["mae"] == pytest.approx(0.8866, abs=0.05)
-    assert row["rmse"] == pytest.approx(1.7874, abs=0.15)
-    assert row["spearman"] == pytest.approx(0.4460, abs=0.02)
-    assert row["top_tenth_share"] == pytest.approx(0.5161, abs=0.01)
-
-
 # Twin
 
 
@@ -242,6 +230,16 @@ def test_models_give_what_came_a_better_chance_than_rules(
     assert (trees, rate, recent) == ("boosted trees", "same rate", "same rate if recent")
     scores = [row["log_score"] for row in found.values()]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_boosted_trees_do_about_as_well_as_others_did(found: dict[str, dict[str, Any]]) -> None:
+    # A regression value, not a published one: scikit-learn on the same log, trained on the last 92
+    # days, with other columns in its summary, so that only the neighbourhood can be the same.
+    row = found["boosted trees"]
+    assert row["mae"] == pytest.approx(0.8866, abs=0.05)
+    assert row["rmse"] == pytest.approx(1.7874, abs=0.15)
+    assert row["spearman"] == pytest.approx(0.4460, abs=0.02)
+    assert row["top_tenth_share"] == pytest.approx(0.5161, abs=0.01)
 
 
 def test_forecasting_nothing_wins_by_mae_and_not_by_log_score(

@@ -65,19 +65,6 @@ def test_fit_agrees_with_the_peers(survivors: tuple[int, ...], expected: tuple[s
     assert tuple(printed(v, like=e) for v, e in zip(values, expected, strict=True)) == expected
 
 
-@pytest.mark.parametrize(
-    ("model", "observed"),
-    [
-        pytest.param(SBG(0.704, 1.182), REGULAR, id="regular"),
-        pytest.param(SBG(0.668, 3.806), HIGH_END, id="high end"),
-    ],
-)
-def test_survival_is_near_what_was_observed(model: SBG, observed: tuple[int, ...]) -> None:
-    # pymc-marketing, test_expected_probability_alive: within 5 %, five of the years not fitted on.
-    found = model.survival(np.arange(13.0))
-    np.testing.assert_allclose(found, np.array(observed) / 1000, rtol=0.05)
-
-
 def test_retention_rates_rise_as_published() -> None:
     # Fader & Hardie (2007), eq. 8, as in pymc-marketing's expected_retention_rate.
     found = SBG(0.704, 1.182).retention_rate(np.arange(1.0, 6))

@@ -1,0 +1,137 @@
+"""What a fit says of itself where its search ends well and the data tell little all the same."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crmkit import clv, rfm
+from crmkit.clv import Fit, LogNormal
+from crmkit.datasets import load_cdnow
+from crmkit.errors import CrmkitWarning
+from crmkit.models import BGNBD, NBD, PURCHASE_MODELS
+from tests.strategies import summarized
+
+
+def table(truth: Any, n_customers: int, *, seed: int = 0, days: float = 365.0) -> pd.DataFrame:
+    """A summary of invented customers, all of one age; purchases of one day are one."""
+    T = np.full(n_customers, days)
+    customer, age = truth.simulate(T, rng=np.random.default_rng(seed))
+    customer, day = np.unique([customer, np.ceil(age)], axis=1).astype(np.int64)
+    x, t_x, _ = summarized(customer, day.astype(np.float64), T)
+    return pd.DataFrame({"customer_id": range(n_customers), "frequency": x, "recency": t_x, "T": T})
+
+
+@pytest.fixture(scope="module")
+def cdnow() -> pd.DataFrame:
+    """The sample of the founding paper."""
+    orders = load_cdnow(sample=True, backend="pandas")
+    return rfm.summarize(orders, as_of=date(1997, 9, 30))
+
+
+# Properties
+
+NOBODY_LEAVES = [name for name in PURCHASE_MODELS if "cnbd" not in name and name != "nbd"]
+
+
+@pytest.mark.parametrize("name", NOBODY_LEAVES)
+def test_where_hardly_anybody_leaves_each_model_says_so(name: str) -> None:
+    customers = table(NBD(r=1.2, alpha=60.0), 1500, seed=3)
+    with pytest.warns(CrmkitWarning):
+        found = clv.fit(customers, model=name)
+    assert any("the NBD, without leaving," in note for note in found.diagnostics)
+    plain = clv.fit(customers, model="nbd")
+    assert found.log_likelihood < plain.log_likelihood + 2
+    assert plain.diagnostics == ()
+
+
+def test_where_customers_do_leave_nothing_is_said(cdnow: pd.DataFrame) -> None:
+    for name in ("bg_nbd", "mbg_nbd", "pareto_nbd"):
+        assert clv.fit(cdnow, model=name).diagnostics == ()
+
+
+def test_the_simpler_model_is_named_with_what_it_lacks() -> None:
+    customers = table(NBD(r=1.2, alpha=60.0), 1500, seed=12)
+    with pytest.warns(CrmkitWarning):
+        found = clv.fit(customers, model="bg_nbd")
+    lacks = found.log_likelihood - clv.fit(customers, model="nbd").log_likelihood
+    assert f"as likely up to {lacks:.2f} in log-likelihood, and would do." in found.diagnostics[-1]
+
+
+@pytest.mark.parametrize("name", ["nbd", "bg_nbd", "pareto_nbd"])
+def test_a_handful_of_repeat_buyers_tells_next_to_nothing(name: str) -> None:
+    customers = table(BGNBD(r=0.243, alpha=30.9, a=0.793, b=2.426), 40, seed=2, days=30.0)
+    again = int((customers["frequency"] > 0).sum())
+    assert 0 < again < 10
+    with pytest.warns(CrmkitWarning):
+        found = clv.fit(customers, model=name)
+    assert (
+        f"Only {again} of 40 customers bought again, which tells next to nothing of how "
+        "customers differ. Observe them for longer."
+    ) in found.diagnostics
+
+
+def test_a_handful_of_amounts_tells_next_to_nothing() -> None:
+    amounts = [12.0, 30.0, 7.5, 22.0]
+    customers = pd.DataFrame(
+        {"customer_id": range(4), "frequency": [2, 3, 1, 4], "monetary_value": amounts}
+    )
+    with pytest.warns(CrmkitWarning):
+        found = clv.fit(customers, model="gamma_gamma")
+    assert found.diagnostics[-1] == (
+        "Only 4 customers bought again, which tells next to nothing of how customers differ. "
+        "Observe them for longer."
+    )
+
+
+def test_a_handful_of_ended_contracts_tells_next_to_nothing() -> None:
+    survivors = pd.DataFrame({"period": range(4), "survivors": [20, 17, 16, 15]})
+    with pytest.warns(CrmkitWarning):
+        found = clv.fit_retention(survivors, every="year")
+    assert found.diagnostics[-1] == (
+        "Only 5 of 20 customers left, which tells next to nothing of how customers differ. "
+        "Observe them for longer."
+    )
+
+
+# What held a fit stays with it
+
+
+def test_a_prior_stays_with_the_fit(cdnow: pd.DataFrame) -> None:
+    prior = {"r": LogNormal(median=1.0, log_deviation=0.1)}
+    found = clv.fit(cdnow, model="bg_nbd", prior=prior)
+    assert dict(found.prior) == prior
+    assert repr(found).endswith("2,357 customers, prior on r)")
+    assert Fit.from_json(found.to_json()) == found
+    assert found != clv.fit(cdnow, model="bg_nbd")
+
+
+def test_a_penalty_stays_with_the_fit(cdnow: pd.DataFrame) -> None:
+    customers = cdnow.assign(side=cdnow["customer_id"].astype(int) % 2)
+    found = clv.fit(customers, model="bg_nbd", covariates=["side"], penalty=1.5)
+    assert found.penalty == 1.5
+    assert repr(found).endswith("2,357 customers, penalty 1.5)")
+    assert Fit.from_json(found.to_json()) == found
+
+
+def test_a_fit_kept_before_there_were_penalties_is_read(cdnow: pd.DataFrame) -> None:
+    found = clv.fit(cdnow, model="bg_nbd")
+    text = found.to_json().replace('"penalty": 0.0, "prior": {}, ', "")
+    assert "penalty" not in text
+    assert Fit.from_json(text) == found
+
+
+def test_a_posterior_believes_what_the_fit_believed(cdnow: pd.DataFrame) -> None:
+    prior = {"r": LogNormal(median=1.0, log_deviation=0.1)}
+    with_fit, plain = (clv.fit(cdnow, model="bg_nbd", prior=held) for held in (prior, None))
+    by_fit = clv.posterior(cdnow, fit=with_fit)
+    by_name = clv.posterior(cdnow, fit=plain, prior=prior)
+    assert by_fit.prior == by_name.prior
+    assert by_fit.means == pytest.approx(by_name.means, rel=0.02)
+    assert by_fit.means["r"] > clv.posterior(cdnow, fit=plain).means["r"] * 1.2
+    wide = {"r": LogNormal(median=1.0, log_deviation=2.0)}
+    assert clv.posterior(cdnow, fit=with_fit, prior=wide).prior[0] == wide["r"]
