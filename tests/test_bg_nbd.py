@@ -210,7 +210,7 @@ def test_probability_of_so_many_purchases(n: int, weeks: float, expected: str) -
 
 
 def test_expected_purchases_within_thirty_days() -> None:
-    # lifetimes, test_customer_lifetime_value_with_known_values. Of the fit behind these two decimals
+    # lifetimes, test_customer_lifetime_value_with_known_values. Two decimals of the parameters
     # are known, which leave 2.4 % open.
     model = BGNBD(r=0.16, alpha=1.86, a=1.85, b=3.18)
     x, t_x = np.array([0.0, 0, 6, 0, 2]), np.array([0.0, 0, 142, 0, 9])

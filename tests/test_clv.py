@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -22,9 +23,9 @@ from crmkit.errors import (
     InvalidRowsError,
     MissingColumnsError,
 )
-from crmkit.models import PURCHASE_MODELS, SPEND_MODELS
+from crmkit.models import BGNBD, PURCHASE_MODELS, SPEND_MODELS, GammaGamma
 from tests.conftest import MAKERS, MakeFrame, rows
-from tests.published import printed
+from tests.published import all_printed, printed
 
 SUMMARY: dict[str, list[Any]] = {
     "customer_id": ["a", "b", "c", "d"],
@@ -52,6 +53,11 @@ def purchases(customers: pl.DataFrame) -> clv.Fit:
 def spend(customers: pl.DataFrame) -> clv.Fit:
     """Gamma-Gamma on them."""
     return clv.fit(customers, model="gamma_gamma")
+
+
+def as_model(fitted: clv.Fit, model: Any) -> clv.Fit:
+    """A fit with another model in its place."""
+    return replace(fitted, likelihood=replace(fitted.likelihood, model=model))
 
 
 # Published
@@ -86,9 +92,25 @@ def test_the_worked_customer_of_the_paper(purchases: clv.Fit) -> None:
 def test_a_year_of_value_is_that_of_another_library(
     customers: pl.DataFrame, purchases: clv.Fit, spend: clv.Fit
 ) -> None:
-    # clvkit 0.2.1, README: sum of expected purchases over 52 weeks on this sample.
-    ahead = clv.predict(customers, purchases=purchases, spend=spend, horizon_days=52 * 7)
-    assert ahead["expected_purchases"].sum() == pytest.approx(2089.398758, rel=1e-5)
+    # clvkit 0.2.1, README: 52 weeks, each week's purchases discounted from its end by 0.1 %. At its
+    # parameters, whose eight decimals leave the ninth digit of the sums open.
+    year = as_model(purchases, BGNBD(0.24259452, 7 * 4.41360197, 0.79292197, 2.42590682))
+    each = as_model(spend, GammaGamma(6.24961443, 3.74419242, 15.44324673))
+    until = [
+        clv.expected_purchases(customers, purchases=year, horizon_days=7 * week)
+        .get_column("expected_purchases")
+        .to_numpy()
+        for week in range(1, 53)
+    ]
+    assert until[-1].sum() == pytest.approx(2089.398758, rel=6e-9)
+    weekly = np.diff(until, axis=0, prepend=0.0)
+    discounted = 1.001 ** -np.arange(1.0, 53) @ weekly
+    assert discounted.sum() == pytest.approx(2039.325905, rel=6e-9)
+    ahead = clv.predict(customers, purchases=year, spend=each, horizon_days=1)
+    worth = np.sort(discounted * ahead["expected_spend"].to_numpy())
+    assert worth.sum() == pytest.approx(73894.73764, rel=6e-9)
+    best = "1213.635 1035.507 1003.6495"
+    assert all_printed(worth[:-4:-1], like=best) == best
 
 
 # What must hold

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from datetime import date
 from itertools import product
@@ -182,6 +183,46 @@ def test_quartile_maps_are_checked_against_quartiles() -> None:
     found = findings(quartiles, n=4)
     assert " ".join(found["not covered"]) == left_out
     assert found["covered twice"] == found["cannot occur"] == []
+
+
+def test_quartiles_get_the_segments_of_pymc_marketing() -> None:
+    # pymc-marketing 0.19.2, TestRFM.test_rfm_segmentation_config, its code run: purchase days, the
+    # first included, the days since the last, and the mean of a day, each cut as pandas.qcut does.
+    raw = [
+        *[(1, "2015-01-01", 1), (1, "2015-02-06", 2), (2, "2015-01-01", 2), (3, "2015-01-01", 3)],
+        *[(3, "2015-01-02", 1), (3, "2015-01-05", 5), (4, "2015-01-16", 6), (4, "2015-02-02", 3)],
+        *[(4, "2015-02-05", 3), (4, "2015-02-05", 6), (5, "2015-01-16", 3), (5, "2015-01-17", 1)],
+        *[(5, "2015-01-18", 8), (6, "2015-02-02", 5)],
+    ]
+    log = pl.DataFrame(raw, schema=["customer_id", "date", "amount"], orient="row")
+    customers = rfm.summarize(
+        log.with_columns(pl.col("date").str.to_date()), as_of=date(2015, 2, 7)
+    ).with_columns(orders=pl.col("frequency") + 1)
+    customers = customers.with_columns(total_amount=pl.col("total_amount") / pl.col("orders"))
+    measures = ("days_since_last", "orders", "total_amount")
+    cuts = {}
+    for measure in measures:
+        _, edges = pd.qcut(customers[measure].to_list(), 4, duplicates="drop", retbins=True)
+        cuts[measure] = (*edges[1:-1].tolist(), math.inf, math.inf)[:3]
+    kept = rfm.Breakpoints(4, *(cuts[measure] for measure in measures))
+    scored = rfm.score(customers, breakpoints=kept)
+    segments = {
+        "Premium Customer": "334 443 444 344 434 433 343 333",
+        "Repeat Customer": "244 234 232 332 143 233 243",
+        "Top Spender": "424 414 144 314 324 124 224 423 413 133 323 313 134",
+        "At Risk Customer": "422 223 212 122 222 132 322 312 412 123 214",
+        "Inactive Customer": "411 111 113 114 112 211 311",
+    }
+    pairs = [(code, name) for name, codes in segments.items() for code in codes.split()]
+    named = rfm.segment(scored, segments=pl.DataFrame(pairs, schema=TEXT, orient="row"))
+    assert named.sort("customer_id")["segment"].to_list() == [
+        "Others",  # there "Other"
+        "Inactive Customer",
+        "At Risk Customer",
+        "Premium Customer",
+        "Repeat Customer",
+        "Top Spender",
+    ]
 
 
 def test_the_break_even_rate_and_index_are_hughes() -> None:

@@ -41,6 +41,9 @@ def test_the_sample_has_its_known_correlations(customers: pl.DataFrame) -> None:
     (row,) = clv.spend_dependence(customers).to_dicts()
     assert row["n_customers"] == 946
     assert printed(row["pearson"], like="0.113888") == "0.113888"
+    # The p-value of no correlation holds ours to two digits more.
+    t = row["pearson"] * np.sqrt(944 / (1 - row["pearson"] ** 2))
+    assert printed(2 * stats.t.sf(t, 944), like="0.000448685") == "0.000448685"
     # clvkit has 0.206314, where equal means that differ in their last digit are no ties.
     assert printed(row["spearman"], like="0.2063") == "0.2063"
 
