@@ -7,7 +7,7 @@ but `_frames` and `_dates` look in here.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import narwhals as nw
@@ -20,6 +20,16 @@ ACCEPTED: Final = (
     "Give a pandas or Polars DataFrame, a Polars LazyFrame, a PyArrow table, a DuckDB relation, "
     "or a Dask or Spark DataFrame."
 )
+_ODD_ON_SPARK: Final = frozenset(".`")
+_NOT_IN_POLARS: Final = (
+    "decimal256",
+    "month_day_nano_interval",
+    "run_end_encoded",
+    "sparse_union",
+    "dense_union",
+    "list_view",
+    "large_list_view",
+)
 _MOST_ROWS_TO_SEND_ALONG: Final = 200_000
 """Spark sends tables of up to so many rows to every worker, instead of moving the large one."""
 
@@ -28,15 +38,36 @@ def wrap(native: Any) -> nw.DataFrame[Any] | Frame:  # noqa: ANN401 - any librar
     """Wrap a native table.
 
     At each Dask table narwhals warns that its support will move to a package of its own. That
-    is for us to follow, and nothing that a caller could act on.
+    is for us to follow, and nothing that a caller could act on. An index is left out: Dask
+    takes its name for that of a column.
     """
+    native = _with_days_of_one_type(native)
     if not nw.dependencies.is_dask_dataframe(native):
         frame: nw.DataFrame[Any] | Frame = nw.from_native(native)
         return frame
+    if native.index.name is not None:
+        native = native.reset_index(drop=True)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Dask support is moving out", FutureWarning)
         plan: Frame = nw.from_native(native)
     return plan
+
+
+def _with_days_of_one_type(native: Any) -> Any:  # noqa: ANN401 - any library
+    """Take days that Arrow counts in milliseconds as the days that all others know."""
+    known = nw.dependencies
+    if known.is_pyarrow_table(native):
+        types = {field.name: str(field.type) for field in native.schema}
+        odd = [name for name, kind in types.items() if kind == "date64[ms]"]
+        for name in odd:
+            days = native[name].cast("date32")
+            native = native.set_column(native.schema.get_field_index(name), name, days)
+        return native
+    if not (known.is_pandas_dataframe(native) or known.is_dask_dataframe(native)):
+        return native
+    kinds = {name: str(kind) for name, kind in native.dtypes.items()}
+    odd = [name for name, kind in kinds.items() if kind == "date64[ms][pyarrow]"]
+    return native.astype(dict.fromkeys(odd, "date32[day][pyarrow]")) if odd else native
 
 
 def is_known(frame: nw.DataFrame[Any] | Frame) -> bool:
@@ -53,11 +84,63 @@ def is_known(frame: nw.DataFrame[Any] | Frame) -> bool:
     )
 
 
-def unreadable_names(frame: nw.DataFrame[Any] | Frame) -> list[str]:
-    """List the names that Spark reads as something else."""
-    if not frame.implementation.is_spark_like():
-        return []
-    return [name for name in frame.collect_schema().names() if {".", "`"} & set(name)]
+def unreadable(frame: nw.DataFrame[Any] | Frame) -> dict[str, str]:
+    """Tell the columns that an engine cannot take, and why.
+
+    Spark reads some names as something else. PyArrow tables travel on Polars, which lacks some
+    of their types.
+    """
+    if frame.implementation.is_spark_like():
+        why = "Spark takes a dot or backtick in a name for part of its own language"
+        return {name: why for name in frame.collect_schema().names() if _ODD_ON_SPARK & set(name)}
+    if not frame.implementation.is_pyarrow():
+        return {}
+    kinds = {field.name: str(field.type) for field in frame.to_native().schema}
+    return {
+        name: f"the type {kind} of PyArrow is not supported"
+        for name, kind in kinds.items()
+        if kind.startswith(_NOT_IN_POLARS)
+    }
+
+
+def without(frame: nw.DataFrame[Any] | Frame, names: Collection[str]) -> Any:  # noqa: ANN401 - as `frame`
+    """Leave columns out, also such as narwhals could not name on Spark."""
+    kept = [name for name in frame.collect_schema().names() if name not in names]
+    return frame.select(*kept)
+
+
+def with_readable_names(native: Any, wanted: Sequence[str]) -> tuple[Any, dict[str, str]]:  # noqa: ANN401 - any library
+    """Rename the wanted columns that Spark would take for something else, and tell all names.
+
+    A dot or a backtick becomes an underscore.
+    """
+    same = {name: name for name in wanted}
+    known = nw.dependencies
+    if not (known.is_pyspark_dataframe(native) or known.is_pyspark_connect_dataframe(native)):
+        return native, same
+    present = list(native.columns)
+    odd = [name for name in same if name in present and _ODD_ON_SPARK & set(name)]
+    if not odd or len(set(present)) < len(present):
+        return native, same
+    new: dict[str, str] = {}
+    for name in odd:
+        plain = "".join("_" if letter in _ODD_ON_SPARK else letter for letter in name)
+        while plain in {*present, *new.values()}:
+            plain += "_"
+        new[name] = plain
+    column = nw.get_native_namespace(native).functions.col
+    picked = [column(backticked(name)).alias(new.get(name, name)) for name in present]
+    return native.select(*picked), same | new
+
+
+def backticked(name: str) -> str:
+    """Write a name so that Spark takes it as it is."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def in_quotes(name: str) -> str:
+    """Write a name so that DuckDB takes it as it is."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def column_names(native: Any) -> Sequence[str]:  # noqa: ANN401 - any library
@@ -105,15 +188,22 @@ def table_like(columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]], *, like:
     return nw.from_dict(dict(columns), backend=engine).lazy()
 
 
-def spread(frame: Frame, key: str, *, value: nw.Expr, into: str) -> Frame:
-    """Append to each row what its group comes to.
+def spread_least(frame: Frame, key: str, *, of: str, into: str) -> Frame:
+    """Append to each row the least value of a column within its group.
 
-    Dask has no windows: there the groups are joined back, which moves the rows twice.
+    Where there are windows this is one: with a join, the engines would build the rows twice.
+    DuckDB makes a join even of a window, unless it has an order. Dask has no windows, and sees
+    that both sides of its join are one.
     """
-    if not frame.implementation.is_dask():
-        return frame.with_columns(value.over(key).alias(into))
-    groups = frame.group_by(key).agg(value.alias(into))
-    return frame.join(groups, on=key, how="left")
+    if frame.implementation.is_dask():
+        groups = frame.group_by(key).agg(nw.col(of).min().alias(into))
+        return frame.join(groups, on=key, how="left")
+    if frame.implementation.is_duckdb():
+        group = f"partition by {in_quotes(key)} order by {in_quotes(key)}"
+        least = f"min({in_quotes(of)}) over ({group}) as {in_quotes(into)}"
+        windowed: Frame = nw.from_native(frame.to_native().project(f"*, {least}"))
+        return windowed
+    return frame.with_columns(nw.col(of).min().over(key).alias(into))
 
 
 def _with_a_type(

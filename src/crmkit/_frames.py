@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias, cast
 
@@ -27,9 +27,12 @@ Backend: TypeAlias = Literal["pandas", "polars", "pyarrow"]
 Row: TypeAlias = dict[str, Any]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
+_UNSIGNED: Final = (nw.UInt8, nw.UInt16, nw.UInt32, nw.UInt64, nw.UInt128, nw.Int128)
+_NARROW: Final = (nw.Int8, nw.Int16, nw.Int32)
 
 table_like = _engines.table_like
-spread = _engines.spread
+spread_least = _engines.spread_least
+with_readable_names = _engines.with_readable_names
 require = _checks.require
 
 
@@ -41,17 +44,24 @@ def read(native: IntoFrameT, table: Table) -> Frame:
 
     Everything downstream relies on the contract and checks nothing again.
     """
-    frame = open_table(native, table)
+    frame = open_table(native, table, only=table.column_names if table.is_summed_up else None)
     _require_columns(frame, table)
     _require_kinds(frame, table)
+    frame = _with_plain_numbers(frame, table)
     if isinstance(frame, nw.LazyFrame):
         return _without_nan(frame, table)
     _checks.require_rows(frame, table)
     return _on_its_engine(frame)
 
 
-def open_table(native: IntoFrame, table: Table) -> nw.DataFrame[Any] | nw.LazyFrame[Any]:
-    """Wrap a native table, whatever it holds."""
+def open_table(
+    native: IntoFrame, table: Table, *, only: Collection[str] | None = None
+) -> nw.DataFrame[Any] | nw.LazyFrame[Any]:
+    """Wrap a native table, whatever it holds.
+
+    A column that its engine cannot take is refused. Where `only` names all that is wanted, the
+    others are left out instead.
+    """
     _require_unique_names(native, table)
     try:
         frame = _engines.wrap(native)
@@ -62,10 +72,15 @@ def open_table(native: IntoFrame, table: Table) -> nw.DataFrame[Any] | nw.LazyFr
         engine = frame.implementation.value
         msg = f"{table.name}: tables of {engine} are not supported.\n{_engines.ACCEPTED}"
         raise InvalidArgumentError(msg)
-    if unreadable := _engines.unreadable_names(frame):
+    unreadable = _engines.unreadable(frame)
+    if only is not None and unreadable:
+        frame = _engines.without(frame, unreadable.keys() - set(only))
+        unreadable = {name: why for name, why in unreadable.items() if name in only}
+    if unreadable:
+        name, why = next(iter(unreadable.items()))
         msg = (
-            f"{table.name}: Spark takes the dot or backtick in column {quoted(unreadable)} for "
-            "part of its own language.\nRename such columns, as with toDF()."
+            f"{table.name}: column {quoted([name])} cannot be read: {why}.\n"
+            "Rename or cast such columns, or leave them out."
         )
         raise InvalidArgumentError(msg)
     return frame
@@ -253,6 +268,27 @@ def _on_its_engine(data: nw.DataFrame[Any]) -> Frame:
     if data.implementation.is_pyarrow():
         return data.lazy("polars")
     return _engines.with_plain_text(data).lazy()
+
+
+def _with_plain_numbers(
+    frame: nw.DataFrame[Any] | Frame, table: Table
+) -> nw.DataFrame[Any] | Frame:
+    """Take decimals as floats, and counts of any width as Int64.
+
+    Decimals overflow in sums and know no infinity; what is counted without a sign wraps around
+    where something is taken off.
+    """
+    schema = frame.collect_schema()
+    wanted = {"number": nw.Float64, "count": nw.Int64}
+    odd = {"number": (nw.Decimal, *_UNSIGNED), "count": (nw.Decimal, *_UNSIGNED, *_NARROW)}
+    casts = [
+        nw.col(column.name).cast(wanted[column.kind])
+        for column in table.columns
+        if column.kind in wanted
+        and column.name in schema
+        and schema[column.name] in odd[column.kind]
+    ]
+    return frame.with_columns(*casts) if casts else frame
 
 
 def _without_nan(frame: Frame, table: Table) -> Frame:

@@ -82,9 +82,7 @@ def _with_first_amount(days: nw.LazyFrame[Any]) -> tuple[nw.LazyFrame[Any], nw.E
     """
     engine = days.implementation
     if engine.is_pandas_like() or engine.is_dask():
-        spread = _frames.spread(
-            days, "customer_id", value=nw.col("bought_day").min(), into="first_bought"
-        )
+        spread = _frames.spread_least(days, "customer_id", of="bought_day", into="first_bought")
         on_first = nw.when(nw.col("bought_day") == nw.col("first_bought")).then(nw.col("amount"))
         return spread.with_columns(on_first=on_first), nw.col("on_first").sum()
     turn = nw.when(nw.col("n_orders") > 0).then(nw.col("day")).otherwise(nw.lit(_NEVER))

@@ -143,25 +143,13 @@ def holdout(orders: IntoFrameT, *, split: date, as_of: date) -> IntoFrameT:
             ben          0 22                  0             0.0                60
     """
     split, as_of = _split_days(split, as_of)
-    all_days = purchases.days(_frames.read(orders, LEDGER), as_of=as_of)
-    calibration = all_days.filter(_time.until(all_days, split, column="day"))
-    later = (
-        all_days.filter(~_time.until(all_days, split, column="day"))
-        .with_columns(bought=(nw.col("n_orders") > 0).cast(nw.Int64))
-        .group_by("customer_id")
-        .agg(
-            nw.col("bought").sum().alias("frequency_holdout"),
-            *_sums(all_days, amount_holdout="amount"),
-        )
-    )
-    joined = per_customer(purchases.histories(calibration), as_of=split).join(
-        later, on="customer_id", how="left"
-    )
-    filled = [nw.col("frequency_holdout").fill_null(0).cast(nw.Int64)]
-    if _frames.has(joined, "amount_holdout"):
-        filled.append(nw.col("amount_holdout").fill_null(0.0))
-    result = joined.with_columns(
-        *filled, duration_holdout=nw.lit((as_of - split).days).cast(nw.Int64)
+    days = purchases.days(_frames.read(orders, LEDGER), as_of=as_of)
+    halves, names = _in_halves(days, split=split)
+    histories = purchases.histories(halves, more=[nw.col(name).sum() for name in names])
+    customers = per_customer(histories, as_of=split, also=names)
+    result = customers.with_columns(
+        nw.col("frequency_holdout").cast(nw.Int64),
+        duration_holdout=nw.lit((as_of - split).days).cast(nw.Int64),
     )
     return _frames.give(result, like=orders, order_by=["customer_id"])
 
@@ -255,7 +243,24 @@ def per_customer(
     repeat_amount = nw.col("amount") - nw.col("first_amount")
     mean = nw.when(nw.col("frequency") > 0).then(repeat_amount / nw.col("frequency"))
     with_money = summary.with_columns(monetary_value=mean, total_amount=nw.col("amount"))
-    return with_money.select(*SUMMARY.column_names)
+    return with_money.select(*SUMMARY.column_names, *also)
+
+
+def _in_halves(
+    days: nw.LazyFrame[Any], *, split: date
+) -> tuple[nw.LazyFrame[Any], tuple[str, ...]]:
+    """Move what happened after the split to columns of its own, and name them.
+
+    So one pass tells both halves: a day after the split is no purchase of the first.
+    """
+    early, zero = _time.until(days, split, column="day"), nw.lit(0)
+    bought_later = (nw.col("n_orders") > 0) & ~early
+    later = {"frequency_holdout": bought_later.cast(nw.Int64)}
+    first = {"n_orders": nw.when(early).then(nw.col("n_orders")).otherwise(zero)}
+    if _frames.has(days, "amount"):
+        later["amount_holdout"] = nw.when(~early).then(nw.col("amount")).otherwise(nw.lit(0.0))
+        first["amount"] = nw.when(early).then(nw.col("amount")).otherwise(nw.lit(0.0))
+    return days.with_columns(**later).with_columns(**first), tuple(later)
 
 
 def _split_days(split: date, as_of: date) -> tuple[date, date]:

@@ -88,7 +88,7 @@ def opportunities(orders: IntoFrameT, *, as_of: date, every: _time.Period = "mon
     numbered = bought.select(
         "customer_id", number=_time.period_number(bought, "day", every=every)
     ).unique()
-    periods = _frames.spread(numbered, "customer_id", value=number.min(), into="first")
+    periods = _frames.spread_least(numbered, "customer_id", of="number", into="first")
     customers = (
         periods.with_columns(taken=(number > first) & (number <= last))
         .with_columns(

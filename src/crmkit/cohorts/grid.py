@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -16,6 +17,7 @@ from crmkit.tables import LEDGER
 Measure: TypeAlias = Literal["customers", "orders", "amount"]
 
 _CELL: Final = ("cohort", "period", "starts", "ends", "is_complete", "cohort_size")
+_STEP: Final = 1024
 
 
 def table(
@@ -199,25 +201,17 @@ def full_grid(ledger: _frames.Frame, *, as_of: date, every: _time.Period) -> _fr
     The oldest cohort is not known before the plan runs, so the calendar holds every period
     there can be, and the plan cuts it to size.
     """
-    today = _time.period_of(as_of, every=every)
+    today, number = _time.period_of(as_of, every=every), nw.col("number")
     days = purchases.days(ledger, as_of=as_of)
     cells = _active_cells(days, every=every)
-    calendar = _frames.table_like(_time.calendar(every=every, last=2 * today), like=cells)
-    number, oldest = nw.col("number"), nw.col("oldest")
-    seen = calendar.filter(number <= today).join(_oldest(cells), how="cross")
-    seen = seen.filter(number >= oldest)
-    cohorts = seen.select(number.alias("cohort_number"))
-    periods = seen.select((number - oldest).alias("period"))
-    grid = cohorts.join(periods, how="cross").join(
-        cells, on=["cohort_number", "period"], how="left"
-    )
-    dated = with_cohort_date(_with_cohort_size(grid), calendar).join(calendar, on="number")
     measures = [name for name in get_args(Measure) if _frames.has(cells, name)]
+    grid = _with_quiet_cells(_with_sizes(cells), measures=measures, today=today).with_columns(
+        number=nw.col("cohort_number") + nw.col("period")
+    )
+    calendar = _frames.table_like(_time.calendar(every=every, last=2 * today), like=grid)
+    dated = with_cohort_date(grid, calendar).join(calendar, on="number")
     return dated.with_columns(
-        *(
-            nw.when(number <= today).then(nw.col(name).fill_null(0)).alias(name)
-            for name in measures
-        ),
+        *(nw.when(number <= today).then(nw.col(name)).alias(name) for name in measures),
         is_complete=_time.until(dated, as_of, column="ends"),
     )
 
@@ -230,16 +224,8 @@ def with_cohort_date(frame: _frames.Frame, calendar: _frames.Frame) -> _frames.F
     return frame.join(starts, on="cohort_number")
 
 
-def _oldest(cells: _frames.Frame) -> _frames.Frame:
-    """Find the period of the first purchase of all."""
-    return cells.select(oldest=nw.col("cohort_number").min()).filter(~nw.col("oldest").is_null())
-
-
 def _active_cells(days: _frames.Frame, *, every: _time.Period) -> _frames.Frame:
-    """Measure the cohorts and periods in which anything happened.
-
-    A window finds each customer's cohort: with a join, the engines build the days twice.
-    """
+    """Measure the cohorts and periods in which anything happened."""
     number, cohort_number, bought = nw.col("number"), nw.col("cohort_number"), nw.col("orders") > 0
     money = [nw.col("amount").sum()] if _frames.has(days, "amount") else []
     since = number - cohort_number
@@ -249,9 +235,8 @@ def _active_cells(days: _frames.Frame, *, every: _time.Period) -> _frames.Frame:
         .agg(nw.col("n_orders").sum().alias("orders"), *money)
         .with_columns(bought_number=nw.when(bought).then(number))
     )
-    first = nw.col("bought_number").min()
     return (
-        _frames.spread(active, "customer_id", value=first, into="cohort_number")
+        _frames.spread_least(active, "customer_id", of="bought_number", into="cohort_number")
         .filter(~cohort_number.is_null())
         .with_columns(
             cohort_number.cast(nw.Int64),
@@ -264,10 +249,35 @@ def _active_cells(days: _frames.Frame, *, every: _time.Period) -> _frames.Frame:
     )
 
 
-def _with_cohort_size(grid: _frames.Frame) -> _frames.Frame:
-    """Size the cohorts and number their periods; where nobody came there is no cohort."""
+def _with_sizes(cells: _frames.Frame) -> _frames.Frame:
+    """Tell each cell the size of its cohort, and the number of the oldest cohort of all."""
     own = nw.when(nw.col("period") == 0).then(nw.col("customers"))
-    sized = grid.with_columns(own=own, number=nw.col("cohort_number") + nw.col("period"))
-    sized = _frames.spread(sized, "cohort_number", value=nw.col("own").max(), into="cohort_size")
-    known = sized.filter(~nw.col("cohort_size").is_null())
-    return known.with_columns(nw.col("cohort_size").cast(nw.Int64))
+    flagged = cells.with_columns(own=own, all=nw.lit(0))
+    sized = _frames.spread_least(flagged, "cohort_number", of="own", into="cohort_size")
+    return _frames.spread_least(sized, "all", of="cohort_number", into="oldest")
+
+
+def _with_quiet_cells(
+    cells: _frames.Frame, *, measures: Sequence[str], today: int
+) -> _frames.Frame:
+    """Add the cells in which nothing happened, as zeros.
+
+    Each cohort has a cell of its own period, and this one is multiplied into all the periods
+    that there must be. How many is not known before the plan runs; a step and a part of a step
+    tell any number of them, and take two short tables. To lay out a grid first and look the
+    cells up in it would be plainer, but there the engines build them three times.
+    """
+    rows = cells.with_columns(is_own=(nw.col("period") == 0).cast(nw.Int64))
+    last, offset = today - nw.col("oldest"), nw.col("step") + nw.col("part")
+    for name, offsets in (("step", range(0, today + 1, _STEP)), ("part", range(_STEP))):
+        choices = {"is_own": [0, *[1] * len(offsets)], name: [0, *offsets]}
+        rows = rows.join(_frames.table_like(choices, like=rows), on="is_own")
+        rows = rows.filter(nw.col(name) <= last)
+    own = {name: nw.when(offset == 0).then(nw.col(name)).otherwise(0) for name in measures}
+    return (
+        rows.with_columns(**own, period=nw.col("period") + offset)
+        .filter(nw.col("period") <= last)
+        .group_by("cohort_number", "cohort_size", "period")
+        .agg(*(nw.col(name).sum() for name in measures))
+        .with_columns(nw.col("cohort_size", "customers", "orders").cast(nw.Int64))
+    )

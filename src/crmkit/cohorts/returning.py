@@ -138,16 +138,13 @@ def _per_customer(
         number=_time.day_number(bought, "day"),
         cohort_number=_time.period_number(bought, "day", every=every),
     )
-    firsts = numbered.group_by("customer_id").agg(
-        nw.col("number").min().alias("first_number"), nw.col("cohort_number").min()
-    )
-    visits = numbered.select("customer_id", "number").join(firsts, on="customer_id")
+    visits = _frames.spread_least(numbered, "customer_id", of="number", into="first_number")
     age = nw.col("number") - nw.col("first_number")
     hits = {f"hits_{i}": _falls_in(age, window) for i, window in enumerate(windows)}
     return (
         visits.with_columns(**{name: hit.cast(nw.Int64) for name, hit in hits.items()})
-        .group_by("customer_id", "cohort_number", "first_number")
-        .agg(*(nw.col(name).sum() for name in hits))
+        .group_by("customer_id", "first_number")
+        .agg(nw.col("cohort_number").min(), *(nw.col(name).sum() for name in hits))
     )
 
 

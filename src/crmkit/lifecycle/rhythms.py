@@ -155,8 +155,7 @@ def _marked(
     numbered = days.with_columns(
         days_ago=(nw.lit(today) - _time.day_number(days, "day")).cast(nw.Int64)
     ).with_columns(bought_ago=nw.when(bought).then(ago))
-    last = nw.col("bought_ago").min()
-    spread = _frames.spread(numbered, "customer_id", value=last, into="last_ago")
+    spread = _frames.spread_least(numbered, "customer_id", of="bought_ago", into="last_ago")
     since_last = nw.col("bought_ago") - nw.col("last_ago")
     gap = nw.when(since_last > 0).then(since_last)
     columns = ["customer_id", "day", "n_orders", "last_gap_days", *flags, *money]
@@ -167,8 +166,11 @@ def _with_prospects(
     customers: nw.LazyFrame[Any], prospects: nw.LazyFrame[Any]
 ) -> nw.LazyFrame[Any]:
     _require_same_keys(customers, prospects)
-    ids = [frame.select("customer_id") for frame in (customers, prospects)]
-    return nw.concat(ids).unique().join(customers, on="customer_id", how="left")
+    names = customers.collect_schema().names()
+    both = nw.concat([customers, prospects.select("customer_id")], how="diagonal")
+    # Of the rows of one person at most one tells anything: that of the customer.
+    told = (nw.col(name).max() for name in names if name != "customer_id")
+    return both.group_by("customer_id").agg(*told).select(*names)
 
 
 def _require_window(recent_days: int) -> None:

@@ -45,13 +45,18 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table's contract: what one row is, who makes it, its columns and rules."""
+    """A table's contract: what one row is, who makes it, its columns and rules.
+
+    `is_summed_up` says that whatever reads it makes other rows of it, so that columns outside
+    the contract go nowhere.
+    """
 
     name: str
     row: str
     made_by: str
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...] = ()
+    is_summed_up: bool = False
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ LEDGER: Final = Table(
     name="transactions",
     row="one order, order line or return",
     made_by="crmkit.transactions",
+    is_summed_up=True,
     columns=(
         Column("customer_id", "key", "who bought"),
         Column("date", "date", "day, or time without a zone, of the purchase"),
