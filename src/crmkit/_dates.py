@@ -87,18 +87,22 @@ def utc_offset(column: str) -> nw.Expr:
 
 
 def with_wall_clock(frame: AnyFrame, *, times: str, into: str) -> AnyFrame:
-    """Append the wall clock of pandas times whose zone narwhals has no name for.
+    """Append the wall clock of pandas times with a zone, which narwhals cannot always tell.
 
-    Such are all zones with an underscore or a hyphen, as America/New_York. Where there is no
-    such zone, nothing is appended.
+    It has no name for zones with an underscore or a hyphen, as America/New_York; and for zoned
+    times of Arrow pandas 2 gives the clock of UTC. Where there is no zone, nothing is appended.
     """
     engine = frame.implementation
     if not (engine.is_pandas_like() or engine.is_dask()):
         return frame
     native = frame.to_native()
-    if getattr(native[times].dtype, "tz", None) is None:
+    column, dtype = native[times], native[times].dtype
+    arrow: Any = getattr(dtype, "pyarrow_dtype", None)
+    if getattr(arrow, "tz", None) is not None:
+        column = column.astype(f"datetime64[{arrow.unit}, {arrow.tz}]")
+    elif getattr(dtype, "tz", None) is None:
         return frame
-    plain: AnyFrame = _engines.wrap(native.assign(**{into: native[times].dt.tz_localize(None)}))
+    plain: AnyFrame = _engines.wrap(native.assign(**{into: column.dt.tz_localize(None)}))
     return plain
 
 
@@ -243,7 +247,7 @@ def _parse_spark(
         layout = layout.replace(code, letters[0] if is_number else letters)
     native, functions = frame.to_native(), frame.implementation.to_native_namespace().functions
     read = functions.to_timestamp_ntz if strict else functions.try_to_timestamp
-    written = functions.col(_backticked(text))
+    written = functions.col(_engines.backticked(text))
     times = read(written, functions.lit(layout)).cast("timestamp_ntz")
     if strict:  # outside its ANSI mode, Spark makes null of what it cannot read
         told = functions.concat(functions.lit(f"Not a date of the form {date_format}: "), written)
@@ -251,10 +255,6 @@ def _parse_spark(
         times = functions.when(times.isNotNull() | written.isNull(), times).otherwise(stop)
     parsed: AnyFrame = nw.from_native(native.withColumn(into, times))
     return parsed
-
-
-def _backticked(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
 
 
 def _parse_polars(frame: AnyFrame, text: str, into: str, date_format: str) -> AnyFrame:
@@ -265,7 +265,7 @@ def _parse_polars(frame: AnyFrame, text: str, into: str, date_format: str) -> An
 
 
 def _parse_duckdb(frame: AnyFrame, text: str, into: str, date_format: str) -> AnyFrame:
-    name = {column: '"' + column.replace('"', '""') + '"' for column in (*frame.columns, into)}
+    name = {column: _engines.in_quotes(column) for column in (*frame.columns, into)}
     kept = [name[column] for column in frame.columns if column != into]
     layout = date_format.replace("'", "''")
     times = f"try_strptime({name[text]}, '{layout}') as {name[into]}"

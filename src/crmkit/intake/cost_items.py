@@ -11,7 +11,7 @@ from crmkit import _frames
 from crmkit.intake.amounts import read_numbers
 from crmkit.intake.complaints import require_good_rows, require_readable
 from crmkit.intake.ids import id_text
-from crmkit.intake.opening import open_raw
+from crmkit.intake.opening import open_named
 from crmkit.intake.sheet import (
     TEXT_TYPES,
     WHITE_SPACE,
@@ -79,15 +79,15 @@ def costs(
     """
     named = {"item": item, "kind": kind, "amount": amount, "group": group}
     columns = {role: name for role, name in named.items() if name is not None}
-    frame = open_raw(raw, columns, COSTS).select(*dict.fromkeys(columns.values()))
+    frame, columns = open_named(raw, columns, COSTS)
     manner = Manner(date_format=None, as_of=None, strict=_frames.is_lazy(raw))
-    sheet = _with_item(Sheet(frame, manner), item)
-    sheet = _with_kind(sheet, kind)
-    sheet = read_numbers(sheet, "amount", amount)
+    sheet = _with_item(Sheet(frame, manner), columns["item"])
+    sheet = _with_kind(sheet, columns["kind"])
+    sheet = read_numbers(sheet, "amount", columns["amount"])
     if group is not None:
-        sheet = _with_text(sheet, "group", group)
+        sheet = _with_text(sheet, "group", columns["group"])
     require_readable(sheet, COSTS)
-    require_good_rows(_with_own_advice(sheet), COSTS, key=item)
+    require_good_rows(_with_own_advice(sheet), COSTS, key=columns["item"])
     names = [name for name in COSTS.column_names if name in columns]
     items = sheet.frame.select(*(nw.col(read_as(name)).alias(name) for name in names))
     return _frames.give(items.lazy(), like=raw)

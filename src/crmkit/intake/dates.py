@@ -33,7 +33,8 @@ def read_dates(sheet: Sheet, name: str) -> Sheet:
     """Read dates and times; those with a zone as the wall clock of that zone."""
     dtype = sheet.dtype(name)
     value = nw.col(name)
-    if dtype == nw.Unknown:
+    is_zoned = isinstance(dtype, nw.Datetime) and dtype.time_zone is not None
+    if is_zoned or dtype == nw.Unknown:
         frame = _dates.with_wall_clock(sheet.frame, times=name, into=_WALL_CLOCK)
         if _WALL_CLOCK in frame.columns:
             sheet, value = replace(sheet, frame=frame), nw.col(_WALL_CLOCK)

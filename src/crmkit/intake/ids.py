@@ -11,6 +11,9 @@ import narwhals as nw
 from crmkit.intake.sheet import TEXT_TYPES, WHITE_SPACE, RowRule, Sheet, as_text, from_list, word
 
 _EXACT: Final = 2.0**53  # above it, a float no longer tells one whole number from the next
+_DUE: Final = "an id in text or whole numbers"
+_NO_IDS: Final = (bytes, list, tuple, dict, set)
+"""What Python objects may be that other engines have types for, and that are ids on none."""
 
 
 class _Ids(NamedTuple):
@@ -25,6 +28,8 @@ def read_ids(sheet: Sheet, role: str, name: str, *, required: bool) -> Sheet:
     source, mixed = name, None
     values = sheet.values(name)
     if values is not None and values.dtype == nw.Object:
+        if any(isinstance(value, _NO_IDS) for value in values.to_list()):
+            return sheet.refusing(role, name, due=_DUE, like="")
         sheet, source, mixed = _unboxed(sheet, role, values)
     dtype = sheet.dtype(source)
     # UUIDs and their like are unknown to narwhals, and good ids as text.
@@ -35,7 +40,7 @@ def read_ids(sheet: Sheet, role: str, name: str, *, required: bool) -> Sheet:
     elif dtype.is_numeric():
         ids = _number_ids(source, is_float=dtype.is_float())
     else:
-        return sheet.refusing(role, name, due="an id in text or whole numbers", like="")
+        return sheet.refusing(role, name, due=_DUE, like="")
     rules = _rules(role, name, ids, mixed)
     return sheet.reading(role, ids.value, rules if required else rules[1:])
 
@@ -101,7 +106,8 @@ def _unboxed(sheet: Sheet, role: str, values: nw.Series[Any]) -> tuple[Sheet, st
     )
     source, mixed = f"_crmkit_{role}_plain", f"_crmkit_{role}_mixed"
     if are_numbers:
-        plain = from_list(objects, nw.Float64(), like=values)
+        are_whole = all(isinstance(value, numbers.Integral) for value in objects)
+        plain = from_list(objects, nw.Int64() if are_whole else nw.Float64(), like=values)
         return sheet.appending(source, plain), source, None
     commonest = types.most_common(1)[0][0]
     rarer = [value is not None and type(value).__name__ != commonest for value in objects]

@@ -8,7 +8,7 @@ from narwhals.typing import IntoFrameT
 
 from crmkit import _frames
 from crmkit.intake.complaints import require_good_rows, require_readable
-from crmkit.intake.opening import Roles, open_raw
+from crmkit.intake.opening import Roles, open_named
 from crmkit.intake.reading import (
     Returns,
     as_manner,
@@ -130,10 +130,11 @@ def transactions(
     """
     roles = Roles(customer, date, amount, price, order_id, product, quantity)
     returns = as_returns(returns, roles)
-    frame = open_raw(raw, roles.columns, LEDGER).select(*dict.fromkeys(roles.columns.values()))
+    frame, names = open_named(raw, roles.columns, LEDGER)
+    roles = Roles(**names)
     manner = as_manner(date_format=date_format, as_of=as_of, strict=_frames.is_lazy(raw))
     sheet = read_sheet(frame, roles, manner)
     require_readable(sheet, LEDGER)
-    require_good_rows(sheet, LEDGER, key=customer)
+    require_good_rows(sheet, LEDGER, key=roles.customer)
     rows = without_returns(sheet.frame, roles, returns)
     return _frames.give(to_ledger(sheet, rows, roles, returns).lazy(), like=raw)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -64,18 +64,33 @@ class Roles:
         return {role: column for role, column in named.items() if column is not None}
 
 
-def open_raw(raw: IntoFrame, columns: Mapping[str, str], table: Table) -> AnyFrame:
+def open_named(
+    raw: IntoFrame, columns: Mapping[str, str], table: Table
+) -> tuple[AnyFrame, dict[str, str]]:
+    """Wrap the named columns of a raw table, and tell what each is called from here on.
+
+    On Spark some names must change to be read at all.
+    """
+    _require_text(columns)
+    readable, names = _frames.with_readable_names(raw, list(columns.values()))
+    renamed = {argument: names[column] for argument, column in columns.items()}
+    frame = open_raw(readable, renamed, table, only=set(renamed.values()))
+    return frame.select(*dict.fromkeys(renamed.values())), renamed
+
+
+def open_raw(
+    raw: IntoFrame,
+    columns: Mapping[str, str],
+    table: Table,
+    *,
+    only: Collection[str] | None = None,
+) -> AnyFrame:
     """Wrap a raw table that has the named columns; eager rows are numbered afresh.
 
     A PyArrow table travels on Polars, without a copy.
     """
-    for argument, column in columns.items():
-        if not isinstance(column, str):
-            msg = (
-                f"`{argument}` must be a column's name in text, got {column!r}.\nName the columns."
-            )
-            raise InvalidArgumentError(msg)
-    frame = _frames.open_table(raw, table)
+    _require_text(columns)
+    frame = _frames.open_table(raw, table, only=only)
     _require_named(frame.collect_schema().names(), columns, table)
     if isinstance(frame, nw.LazyFrame):
         return frame
@@ -84,6 +99,15 @@ def open_raw(raw: IntoFrame, columns: Mapping[str, str], table: Table) -> AnyFra
     if len(frame.columns) > _WIDE:  # pandas may hold each in a block of its own, and then warns
         frame = frame.clone()
     return nw.maybe_reset_index(frame)
+
+
+def _require_text(columns: Mapping[str, str]) -> None:
+    for argument, column in columns.items():
+        if not isinstance(column, str):
+            msg = (
+                f"`{argument}` must be a column's name in text, got {column!r}.\nName the columns."
+            )
+            raise InvalidArgumentError(msg)
 
 
 def _require_named(present: Sequence[str], columns: Mapping[str, str], table: Table) -> None:
