@@ -383,12 +383,6 @@ def test_one_customer_alone_is_predicted_as_among_others(model: BGNBD, history: 
     np.testing.assert_allclose(together, alone, rtol=1e-12)
 
 
-def test_row_order_does_not_matter(cdnow: History) -> None:
-    backwards = BGNBD.fit(*(column[::-1] for column in cdnow))
-    forwards = BGNBD.fit(*cdnow)
-    np.testing.assert_allclose(astuple(backwards.model), astuple(forwards.model), rtol=1e-7)
-
-
 def test_a_weighted_fit_is_a_fit_on_repeated_rows(cdnow: History) -> None:
     rows, n = np.unique(np.stack(cdnow), axis=1, return_counts=True)
     weighted = BGNBD.fit(*rows, weights=n.astype(np.float64))

@@ -227,13 +227,22 @@ def test_all_is_exact(model: ParetoNBD) -> None:
         assert found == pytest.approx(float(expected), rel=1e-9, abs=1e-300)
 
 
-@pytest.mark.parametrize("s", [0.6062, 1.0, 2.0, 7.3])
+@pytest.mark.parametrize(
+    "s",
+    [
+        pytest.param(0.6062, id="as fitted"),
+        pytest.param(1.0, id="s = 1, where BTYD's is singular"),
+        pytest.param(2.0, id="s = 2, where BTYD's is singular"),
+        pytest.param(7.3, id="soon lost"),
+    ],
+)
 @pytest.mark.parametrize("rate", [0.05, 0.15, 3.0])
 @pytest.mark.parametrize(("x", "t_x", "T"), [(0, 0, 272), (7, 206, 272), (26, 216, 217)])
 def test_purchases_for_ever_are_the_printed_closed_form(
     s: float, rate: float, x: int, t_x: float, T: float
 ) -> None:
-    # Fader, Hardie & Lee (2005), JMR 42(4), with Tricomi's U; BTYD's fails at whole s.
+    # Fader, Hardie & Lee (2005), JMR 42(4), with Tricomi's U; the one that BTYD
+    # writes out is infinite at whole s.
     model = ParetoNBD(r=0.553, alpha=74.0, s=s, beta=81.7)
     delta = mpmath.log1p(rate) / 365.25
     tricomi = mpmath.hyperu(s, s, delta * (model.beta + T))

@@ -159,12 +159,6 @@ def test_where_nobody_leaves_it_is_the_nbd(model: ParetoNBD, history: History) -
     )
 
 
-def test_row_order_does_not_matter(cdnow: History) -> None:
-    backwards = ParetoNBD.fit(*(column[::-1] for column in cdnow))
-    forwards = ParetoNBD.fit(*cdnow)
-    np.testing.assert_allclose(astuple(backwards.model), astuple(forwards.model), rtol=1e-7)
-
-
 def test_a_weighted_fit_is_a_fit_on_repeated_rows(cdnow: History) -> None:
     rows, n = np.unique(np.stack(cdnow), axis=1, return_counts=True)
     weighted = ParetoNBD.fit(*rows, weights=n.astype(np.float64))
