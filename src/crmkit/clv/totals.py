@@ -100,6 +100,9 @@ def predict_total(
     On a lazy table the distinct histories are collected, with how many customers have each and
     what they spend.
 
+    Where a fit has covariates, each customer has own parameters, and the doubt about coefficients
+    is the same for all too. It takes up to a third of a millisecond for each who differs.
+
     Examples
     --------
     >>> from datetime import date
