@@ -155,6 +155,7 @@ def test_levels_begin_where_the_stages_do(ratio: float, level: str) -> None:
     waits=st.tuples(st.integers(0, 500), st.integers(0, 500)),
 )
 def test_p_active_falls_with_silence(x: int, t_x: int, waits: tuple[int, int]) -> None:
+    t_x += x  # each repeat purchase is on another day
     T = [t_x + wait for wait in sorted(waits)]
     customers = pl.DataFrame({"customer_id": [1, 2], "frequency": x, "recency": t_x, "T": T})
     sooner, later = churn.p_active(customers)["p_active"]

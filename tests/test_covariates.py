@@ -696,7 +696,7 @@ def test_a_lazy_table_is_not_joined_on_fractions(
         ),
         (
             {"prior": {"r": 2.0}},
-            ("`prior` has 2.0 for r.\nWrite LogNormal(median=30, log_deviation=1)."),
+            ("`prior` has 2.0 for r.\nWrite LogNormal(median=30, log_deviation=1): a parameter is above 0."),
         ),
         (
             {"prior": {"q": clv.LogNormal(1.0, 1.0)}},

@@ -303,7 +303,10 @@ def test_a_prior_is_a_distribution(values: tuple[float, float]) -> None:
 def test_too_few_draws(customers: pl.DataFrame, fitted: clv.Fit) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         clv.posterior(customers, fit=fitted, draws=50)
-    assert str(caught.value) == "`draws` must be 100 or more, got 50.\nWrite 4000 if in doubt."
+    assert (
+        str(caught.value)
+        == "`draws` must be a whole number of 100 or more, got 50.\nWrite 4000 if in doubt."
+    )
 
 
 def test_a_level_in_percent(found: clv.Posterior) -> None:

@@ -371,11 +371,11 @@ def test_an_unknown_model_is_named() -> None:
     [
         (
             {"renewals": [0.5], "annual_discount_rate": 0.1},
-            "`renewals` must be whole numbers of 0 or more, got [0.5].\nWrite [0, 1, 2].",
+            "`renewals` must be a whole number of 0 or more, got 0.5.\nWrite [0, 1, 2].",
         ),
         (
             {"renewals": [-1], "annual_discount_rate": 0.1},
-            "`renewals` must be whole numbers of 0 or more, got [-1].\nWrite [0, 1, 2].",
+            "`renewals` must be a whole number of 0 or more, got -1.\nWrite [0, 1, 2].",
         ),
         (
             {"renewals": [0], "annual_discount_rate": 10},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ import pytest
 from crmkit import clv, rfm
 from crmkit.datasets import load_cdnow
 from crmkit.errors import InvalidArgumentError
-from crmkit.models import PURCHASE_MODELS
+from crmkit.models import NBD, PURCHASE_MODELS
 from tests.conftest import rows
 
 FEW: dict[str, Any] = {
@@ -84,8 +85,9 @@ def test_repeat_purchases_come_after_the_first_day_and_by_the_last(purchases: cl
 
 
 def test_several_purchases_on_a_day_stay_rows(real: pl.DataFrame) -> None:
-    hourly = real.with_columns(frequency=pl.col("frequency") * 2000)
-    busy = clv.simulate(purchases=clv.fit(hourly, model="nbd"), **FEW)
+    fitted = clv.fit(real, model="nbd")
+    hourly = replace(fitted.likelihood, model=NBD(r=fitted.model.r, alpha=0.1))
+    busy = clv.simulate(purchases=replace(fitted, likelihood=hourly), **FEW)
     assert busy.is_duplicated().any()
     summary = rfm.summarize(busy, as_of=FEW["as_of"])
     assert (summary["frequency"] <= summary["T"]).all()

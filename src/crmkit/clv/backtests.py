@@ -11,6 +11,7 @@ import numpy as np
 from narwhals.typing import IntoFrameT
 
 from crmkit import _frames
+from crmkit.clv.arguments import require_list, require_whole
 from crmkit.clv.forecast import predict
 from crmkit.clv.leaderboard import leaderboard
 from crmkit.clv.trials import WITH_MONEY, Trial, trial
@@ -146,6 +147,12 @@ def backtest(
               same rate     -2.033            0.474 2.158         0.441     0.738
     same rate if recent     -3.749           -0.290 2.035        -0.277     0.678
     """
+    require_list(splits, argument="splits", example="[datetime.date(2024, 6, 30)]")
+    require_list(models, argument="models")
+    require_whole(hiatus_days, argument="hiatus_days", least=0, advice="Write 56 for eight weeks.")
+    if spend is None:
+        msg = "`spend` is None, and forecasts of money need one.\nWrite 'gamma_gamma' if in doubt."
+        raise InvalidArgumentError(msg)
     if not splits:
         msg = "`splits` is empty.\nGive at least one day before `as_of`."
         raise InvalidArgumentError(msg)
@@ -218,6 +225,7 @@ def calibration(
              2          214              1.39                 1.04
              3          293              3.22                 3.01
     """
+    require_whole(most, argument="most", least=1, advice="Write 7.")
     held = trial(orders, split=split, as_of=as_of, models=[model])
     return calibration_of(held, like=orders, model=model, most=most)
 

@@ -9,8 +9,7 @@ import numpy as np
 from crmkit._frames import Floats
 from crmkit.clv.covariates import LINKS, moves_of
 from crmkit.clv.fits import Fit
-from crmkit.clv.priors import Belief, LogNormal, Normal, of_coefficients, priors
-from crmkit.errors import InvalidArgumentError
+from crmkit.clv.priors import Belief, Normal, of_coefficients, priors
 from crmkit.models.log_posterior import Beliefs, Moved, Shared
 
 
@@ -30,15 +29,7 @@ def beliefs_of(
     names = fit.likelihood.names[: len(fit.likelihood.names) - n_coefficients]
     others = fit.likelihood.names[len(names) :]
     of_parameters = {name: each for name, each in changes.items() if name not in others}
-    for name, each in of_parameters.items():
-        if isinstance(each, Normal):
-            msg = (
-                f"`prior` has {each!r} for {name}.\n"
-                "Write LogNormal(median=30, log_deviation=1): a parameter is above 0."
-            )
-            raise InvalidArgumentError(msg)
-    positive = {name: each for name, each in of_parameters.items() if isinstance(each, LogNormal)}
-    logs = priors(fit.name, names, unit=unit, changes=positive)
+    logs = priors(fit.name, names, unit=unit, changes=of_parameters)
     centres = np.log([belief.median for belief in logs])
     deviations = np.array([belief.log_deviation for belief in logs])
     if not n_coefficients:

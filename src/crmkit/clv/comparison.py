@@ -11,6 +11,7 @@ from narwhals.typing import IntoFrameT
 from scipy.special import chdtrc
 
 from crmkit import _frames
+from crmkit.clv.arguments import require_list
 from crmkit.clv.fits import Fit, fit
 from crmkit.errors import InvalidArgumentError
 from crmkit.models import PURCHASE_MODELS, SPEND_MODELS
@@ -121,6 +122,7 @@ def compare(customers: IntoFrameT, *, models: Sequence[str]) -> IntoFrameT:
 
 
 def _check_kind(models: Sequence[str]) -> None:
+    require_list(models, argument="models")
     if not models:
         msg = "`models` is empty.\nName two models or more to compare."
         raise InvalidArgumentError(msg)

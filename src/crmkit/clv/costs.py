@@ -8,6 +8,7 @@ import narwhals as nw
 from narwhals.typing import IntoFrame
 
 from crmkit import _frames
+from crmkit.clv.arguments import require_number
 from crmkit.clv.fits import Fit
 from crmkit.errors import InvalidArgumentError, MissingColumnsError
 from crmkit.tables import SUMMARY
@@ -27,17 +28,22 @@ def cost_of(
         raise InvalidArgumentError(msg)
     if isinstance(cost, str):
         return _column(frame, like=like, name=cost)
-    if not 0 <= cost < math.inf:
-        msg = f"`cost` must be 0 or more, got {cost}.\nWrite 12.5 for 12.50 a customer."
-        raise InvalidArgumentError(msg)
+    require_number(
+        cost,
+        argument="cost",
+        must="be 0 or more",
+        fits=lambda money: 0 <= money < math.inf,
+        advice="Write 12.5 for 12.50 a customer.",
+    )
     return nw.lit(float(cost))
 
 
 def _column(frame: _frames.Frame, *, like: IntoFrame, name: str) -> nw.Expr:
     schema = frame.collect_schema()
     if name not in schema:
+        of_the_user = [each for each in schema.names() if not each.startswith("crmkit_")]
         msg = (
-            f"{SUMMARY.name}: no column `{name}` among {_frames.quoted(schema.names())}.\n"
+            f"{SUMMARY.name}: no column `{name}` among {_frames.quoted(of_the_user)}.\n"
             "Give `cost` as a number, or as the name of a column."
         )
         raise MissingColumnsError(msg)

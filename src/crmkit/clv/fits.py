@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from narwhals.typing import IntoFrame
 from scipy.special import ndtri
 
+from crmkit.clv.arguments import shown
 from crmkit.clv.covariates import Asked, Covariate
 from crmkit.clv.history import purchase_histories, spend_histories
 from crmkit.clv.known_beforehand import fit_with
 from crmkit.clv.priors import LogNormal
 from crmkit.clv.rates import require_level
-from crmkit.errors import CrmkitWarning, InvalidArgumentError
+from crmkit.errors import CrmkitError, CrmkitWarning, InvalidArgumentError
 from crmkit.models import PURCHASE_MODELS, SPEND_MODELS
 from crmkit.models.protocol import PurchaseModel, SpendModel
 from crmkit.models.search import MaximumLikelihood
@@ -163,22 +165,32 @@ class Fit:
             If the text holds no fit.
         """
         kept = read_fit(text)
-        likelihood = MaximumLikelihood.from_dict(
-            kept["likelihood"], build=_model_class(kept["name"])
-        )
-        covariates = tuple(map(Covariate.from_dict, kept.get("covariates", ())))
-        return cls(kept["name"], likelihood, kept["n_left_out"], covariates)
+        with reading():
+            likelihood = MaximumLikelihood.from_dict(
+                kept["likelihood"], build=_model_class(kept["name"])
+            )
+            covariates = tuple(map(Covariate.from_dict, kept.get("covariates", ())))
+            return cls(kept["name"], likelihood, kept["n_left_out"], covariates)
 
 
 def read_fit(text: str) -> dict[str, Any]:
     """Read the text of a fit, or say that it is none."""
-    try:
+    with reading():
         kept = json.loads(text)
         kept["name"], kept["n_left_out"], kept["likelihood"]["model"]
-    except (ValueError, KeyError, TypeError):
+        return dict(kept)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Say that a text holds no fit where what it holds cannot be put together."""
+    try:
+        yield
+    except CrmkitError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError):
         msg = "Fit: this text holds no fit.\nKeep one with to_json()."
         raise InvalidArgumentError(msg) from None
-    return dict(kept)
 
 
 def fit(
@@ -285,8 +297,8 @@ def fit(
     >>> round(purchases.estimates["alpha"] / 7, 3)
     4.414
     """
+    chosen = _model_class(model)
     if covariates or penalty or prior:
-        chosen = _model_class(model)
         fitted = Fit(
             model,
             *fit_with(
@@ -301,7 +313,7 @@ def fit(
     elif model in PURCHASE_MODELS:
         fitted = Fit(model, _fit_purchases(customers, PURCHASE_MODELS[model]))
     else:
-        fitted = Fit(model, *_fit_spend(customers, _model_class(model)))
+        fitted = Fit(model, *_fit_spend(customers, chosen))
     for note in fitted.diagnostics:
         warnings.warn(f"{model}: {note}", CrmkitWarning, stacklevel=2)
     return fitted
@@ -323,8 +335,8 @@ def _fit_spend(
 
 def _model_class(name: str) -> Any:  # noqa: ANN401 - of either kind
     models: dict[str, Any] = {**PURCHASE_MODELS, **SPEND_MODELS}
-    if name not in models:
-        advice = _ELSEWHERE.get(name, f"Choose one of {', '.join(map(repr, models))}.")
-        msg = f"There is no model {name!r} for this table.\n{advice}"
+    if not (isinstance(name, str) and name in models):
+        advice = _ELSEWHERE.get(str(name), f"Choose one of {', '.join(map(repr, models))}.")
+        msg = f"There is no model {shown(name)} for this table.\n{advice}"
         raise InvalidArgumentError(msg)
     return models[name]

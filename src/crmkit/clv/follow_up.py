@@ -14,7 +14,7 @@ from crmkit import _frames, _time
 from crmkit._frames import Floats
 from crmkit._time import Period
 from crmkit.clv.fits import Fit
-from crmkit.clv.forecast import check_kinds
+from crmkit.clv.kinds import check_kinds
 from crmkit.clv.own_models import require_no_covariates
 from crmkit.models.protocol import PurchaseModel
 from crmkit.purchases import days as purchase_days

@@ -12,6 +12,7 @@ from crmkit._frames import Floats
 from crmkit.clv.costs import cost_of
 from crmkit.clv.fits import Fit
 from crmkit.clv.intervals import AMOUNT, OWN_MEAN, SPEND_DAYS, spend_days, with_bounds
+from crmkit.clv.kinds import check_kinds
 from crmkit.clv.own_models import with_scores
 from crmkit.clv.rates import (
     require_discount_rate,
@@ -20,8 +21,6 @@ from crmkit.clv.rates import (
     require_margin,
 )
 from crmkit.clv.scaling import Pattern, factor_of
-from crmkit.errors import InvalidArgumentError
-from crmkit.models import PURCHASE_MODELS, SPEND_MODELS
 from crmkit.models.protocol import PurchaseModel, SpendModel
 from crmkit.tables import SUMMARY
 
@@ -221,20 +220,6 @@ def score(
         worth = margin * nw.col("expected_spend") * nw.col(DISCOUNTED)
         scored = scored.with_columns(clv=worth)
     return scored
-
-
-def check_kinds(purchases: Fit, spend: Fit | None = None) -> None:
-    """Refuse a spend model where a purchase model is due, and the other way round."""
-    for fitted, models, argument in (
-        (purchases, PURCHASE_MODELS, "purchases"),
-        (spend, SPEND_MODELS, "spend"),
-    ):
-        if fitted is not None and fitted.name not in models:
-            msg = (
-                f"`{argument}` is a fitted {fitted.name}.\n"
-                f"Fit one of {', '.join(map(repr, models))} instead."
-            )
-            raise InvalidArgumentError(msg)
 
 
 def _with_purchases(

@@ -13,6 +13,7 @@ from narwhals.typing import IntoFrame
 
 from crmkit import _frames
 from crmkit._frames import Floats, quoted
+from crmkit.clv.arguments import require_number
 from crmkit.clv.covariates import (
     LINKS,
     Asked,
@@ -168,20 +169,18 @@ def _beliefs(
 ) -> dict[str, tuple[float, float]]:
     """Take the beliefs apart, or refuse those of a parameter that is not searched for."""
     searched = tuple(field.name for field in fields(model) if field.name != "k")
-    priors(name, searched, unit=1.0, changes=prior)  # refuses names that the model has not
-    for each, belief in (prior or {}).items():
-        if not isinstance(belief, LogNormal):
-            msg = (
-                f"`prior` has {belief!r} for {each}.\nWrite LogNormal(median=30, log_deviation=1)."
-            )
-            raise InvalidArgumentError(msg)
+    priors(name, searched, unit=1.0, changes=prior)  # refuses what is no belief of a parameter
     return {each: (b.median, b.log_deviation) for each, b in (prior or {}).items()}
 
 
 def _require_penalty(penalty: float, *, has_covariates: bool) -> None:
-    if not 0 <= penalty < math.inf:
-        msg = f"`penalty` must be 0 or more, got {penalty}.\nWrite 1.0 for a mild one."
-        raise InvalidArgumentError(msg)
+    require_number(
+        penalty,
+        argument="penalty",
+        must="be 0 or more",
+        fits=lambda times: 0 <= times < math.inf,
+        advice="Write 1.0 for a mild one.",
+    )
     if penalty and not has_covariates:
         msg = (
             "`penalty` is for the coefficients of covariates, and there are none.\n"

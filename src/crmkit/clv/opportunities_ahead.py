@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import warnings
 from dataclasses import KW_ONLY, dataclass
 from typing import Final
@@ -12,7 +11,9 @@ from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit import _frames, _time
 from crmkit._frames import Floats
-from crmkit.clv.fits import Fit, read_fit
+from crmkit.clv.arguments import require_whole
+from crmkit.clv.fits import Fit, read_fit, reading
+from crmkit.clv.kinds import require_fit
 from crmkit.clv.rates import rate_per_period
 from crmkit.errors import CrmkitWarning, InvalidArgumentError
 from crmkit.models import BGBB, MaximumLikelihood
@@ -50,7 +51,8 @@ class OpportunityFit(Fit):
         """
         kept = read_fit(text)
         _require_name(kept["name"])
-        likelihood = MaximumLikelihood.from_dict(kept["likelihood"], build=BGBB)
+        with reading():
+            likelihood = MaximumLikelihood.from_dict(kept["likelihood"], build=BGBB)
         every = _time.as_period(kept.get("every", "none"), argument="every")
         return cls(_NAME, likelihood, kept["n_left_out"], every=every)
 
@@ -173,13 +175,14 @@ def forecast_opportunities(
              0        0               17     0.31                0.08
              0        0               17     0.31                0.08
     """
+    require_fit(fit, argument="fit", made_by="crmkit.clv.fit_opportunities")
     _require_name(fit.name)
-    if not 1 <= n_opportunities < math.inf or n_opportunities % 1:
-        msg = (
-            f"`n_opportunities` must be a whole number of 1 or more, got {n_opportunities}.\n"
-            "Write 12 for a year of months."
-        )
-        raise InvalidArgumentError(msg)
+    require_whole(
+        n_opportunities,
+        argument="n_opportunities",
+        least=1,
+        advice="Write 12 for a year of months.",
+    )
     rate = rate_per_period(annual_discount_rate, every=fit.every)
     model, ahead = fit.model, int(n_opportunities)
 

@@ -10,8 +10,9 @@ from narwhals.typing import IntoFrameT
 
 from crmkit import _frames
 from crmkit._frames import Floats
+from crmkit.clv.arguments import require_number, require_whole
 from crmkit.clv.fits import Fit
-from crmkit.clv.forecast import check_kinds
+from crmkit.clv.kinds import check_kinds
 from crmkit.clv.own_models import Compute, with_scores
 from crmkit.clv.rates import require_discount_rate, require_horizon
 from crmkit.errors import InvalidArgumentError
@@ -229,7 +230,7 @@ def purchase_distribution(
           00021 0.88 0.07 0.03    0.02
     """
     require_horizon(horizon_days)
-    _require_most(most)
+    require_whole(most, argument="most", least=1, advice="Write 10 for columns p_0 to p_10.")
     check_kinds(purchases)
     names = [f"p_{k}" for k in range(int(most) + 1)]
 
@@ -347,18 +348,13 @@ def _with(customers: IntoFrameT, *, purchases: Fit, compute: Compute) -> IntoFra
 
 
 def _require_days(days: float) -> None:
-    if not 0 <= days < math.inf:
-        msg = f"`days` must be 0 or more, got {days}.\nWrite 0 for today."
-        raise InvalidArgumentError(msg)
-
-
-def _require_most(most: int) -> None:
-    if not 1 <= most < math.inf or most % 1:
-        msg = (
-            f"`most` must be a whole number of 1 or more, got {most}.\n"
-            "Write 10 for columns p_0 to p_10."
-        )
-        raise InvalidArgumentError(msg)
+    require_number(
+        days,
+        argument="days",
+        must="be 0 or more",
+        fits=lambda number: 0 <= number < math.inf,
+        advice="Write 0 for today.",
+    )
 
 
 def _require_rate(annual_discount_rate: float, *, horizon_days: float) -> None:

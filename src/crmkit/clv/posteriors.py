@@ -11,14 +11,16 @@ import numpy as np
 from narwhals.typing import IntoFrame
 
 from crmkit._frames import Floats
+from crmkit.clv.arguments import require_seed, require_whole
 from crmkit.clv.believed import beliefs_of
 from crmkit.clv.covariates import Covariate
 from crmkit.clv.fits import Fit
+from crmkit.clv.kinds import check_kind
 from crmkit.clv.known_beforehand import centres_and_scales, histories_with
 from crmkit.clv.priors import Belief
 from crmkit.clv.rates import require_level
 from crmkit.errors import CrmkitWarning, InvalidArgumentError
-from crmkit.models import PURCHASE_MODELS
+from crmkit.models import PURCHASE_MODELS, SPEND_MODELS
 from crmkit.models.importance import ImportanceSample, importance_sample, largest_k
 from crmkit.models.log_posterior import LogPosterior
 
@@ -194,9 +196,9 @@ def posterior(
     >>> possible.effective_sample_size > 2000, possible.diagnostics
     (True, ())
     """
-    if draws < _FEWEST_DRAWS:
-        msg = f"`draws` must be {_FEWEST_DRAWS} or more, got {draws}.\nWrite 4000 if in doubt."
-        raise InvalidArgumentError(msg)
+    check_kind(fit, argument="fit", models=[*PURCHASE_MODELS, *SPEND_MODELS])
+    require_whole(draws, argument="draws", least=_FEWEST_DRAWS, advice="Write 4000 if in doubt.")
+    require_seed(seed)
     columns, weights, unit = _histories(customers, fit)
     rows = columns[-1] if fit.covariates else np.zeros((len(weights), 0))
     middles, scales = centres_and_scales(rows, weights, fit.covariates)
@@ -205,9 +207,9 @@ def posterior(
         fit, unit=unit, middles=middles, scales=scales, changes=believed
     )
     density = LogPosterior(beliefs, columns=columns, weights=weights)
-    mode, rng = density.mode(), np.random.default_rng(seed)
+    mode, rng = density.mode(), np.random.default_rng(int(seed))
     sample = importance_sample(
-        density.values, centre=mode, covariance=density.covariance(mode), draws=draws, rng=rng
+        density.values, centre=mode, covariance=density.covariance(mode), draws=int(draws), rng=rng
     )
     drawn = beliefs.in_units(sample.evened(rng))
     drawn.flags.writeable = False

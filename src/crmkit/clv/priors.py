@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from crmkit.clv.arguments import is_number, shown
 from crmkit.errors import InvalidArgumentError
 
 
@@ -36,7 +37,8 @@ class LogNormal:
 
     def __post_init__(self) -> None:
         """Refuse what is no distribution."""
-        if not (0 < self.median < math.inf and 0 < self.log_deviation < math.inf):
+        numbers = is_number(self.median) and is_number(self.log_deviation)
+        if not (numbers and 0 < self.median < math.inf and 0 < self.log_deviation < math.inf):
             msg = f"A prior needs a positive median and deviation, got {self}."
             raise InvalidArgumentError(msg)
 
@@ -59,7 +61,8 @@ class Normal:
 
     def __post_init__(self) -> None:
         """Refuse what is no distribution."""
-        if not (math.isfinite(self.mean) and 0 < self.deviation < math.inf):
+        numbers = is_number(self.mean) and is_number(self.deviation)
+        if not (numbers and math.isfinite(self.mean) and 0 < self.deviation < math.inf):
             msg = f"A prior needs a finite mean and a positive deviation, got {self}."
             raise InvalidArgumentError(msg)
 
@@ -85,7 +88,7 @@ def priors(
     parameters: Sequence[str],
     *,
     unit: float,
-    changes: Mapping[str, LogNormal] | None,
+    changes: Mapping[str, Belief] | None,
 ) -> tuple[LogNormal, ...]:
     """Give the belief of each parameter: the default unless changed.
 
@@ -107,9 +110,17 @@ def priors(
         )
         raise InvalidArgumentError(msg)
     powers = _POWERS.get(name, _USUAL_POWERS)
-    return tuple(
-        changes.get(each, LogNormal(unit ** powers.get(each, 0), _WIDE)) for each in parameters
-    )
+    found = []
+    for each in parameters:
+        belief = changes.get(each, LogNormal(unit ** powers.get(each, 0), _WIDE))
+        if not isinstance(belief, LogNormal):
+            msg = (
+                f"`prior` has {shown(belief)} for {each}.\n"
+                "Write LogNormal(median=30, log_deviation=1): a parameter is above 0."
+            )
+            raise InvalidArgumentError(msg)
+        found.append(belief)
+    return tuple(found)
 
 
 def of_coefficients(

@@ -6,7 +6,7 @@ import math
 from typing import Final
 
 from crmkit import _time
-from crmkit.errors import InvalidArgumentError
+from crmkit.clv.arguments import require_number
 
 _WHOLE: Final = 1.0
 
@@ -21,26 +21,35 @@ _PERIODS_A_YEAR: Final[dict[_time.Period, float]] = {
 
 def require_horizon(horizon_days: float) -> None:
     """Refuse a horizon that holds no day, or never ends."""
-    if not 0 < horizon_days < math.inf:
-        msg = f"`horizon_days` must be above 0, got {horizon_days}.\nWrite 365 for a year."
-        raise InvalidArgumentError(msg)
+    require_number(
+        horizon_days,
+        argument="horizon_days",
+        must="be above 0",
+        fits=lambda days: 0 < days < math.inf,
+        advice="Write 365 for a year.",
+    )
 
 
 def require_margin(margin: float) -> None:
     """Refuse a margin that is no share, such as one in percent."""
-    if not 0 < margin <= _WHOLE:
-        msg = f"`margin` must be above 0 and at most 1, got {margin}.\nWrite 0.3 for 30 %."
-        raise InvalidArgumentError(msg)
+    require_number(
+        margin,
+        argument="margin",
+        must="be above 0 and at most 1",
+        fits=lambda share: 0 < share <= _WHOLE,
+        advice="Write 0.3 for 30 %.",
+    )
 
 
 def require_discount_rate(annual_discount_rate: float) -> None:
     """Refuse a rate that is no fraction, such as one in percent."""
-    if not 0 <= annual_discount_rate < _WHOLE:
-        msg = (
-            f"`annual_discount_rate` must be at least 0 and below 1, got {annual_discount_rate}.\n"
-            "Write 0.1 for 10 % a year."
-        )
-        raise InvalidArgumentError(msg)
+    require_number(
+        annual_discount_rate,
+        argument="annual_discount_rate",
+        must="be at least 0 and below 1",
+        fits=lambda rate: 0 <= rate < _WHOLE,
+        advice="Write 0.1 for 10 % a year.",
+    )
 
 
 def rate_per_period(annual_discount_rate: float, *, every: _time.Period) -> float:
@@ -51,6 +60,10 @@ def rate_per_period(annual_discount_rate: float, *, every: _time.Period) -> floa
 
 def require_level(level: float, *, argument: str = "level") -> None:
     """Refuse a probability that an interval cannot have, such as one in percent."""
-    if not 0 < level < _WHOLE:
-        msg = f"`{argument}` must lie between 0 and 1, got {level!r}.\nWrite 0.9 for 90 %."
-        raise InvalidArgumentError(msg)
+    require_number(
+        level,
+        argument=argument,
+        must="lie between 0 and 1",
+        fits=lambda share: 0 < share < _WHOLE,
+        advice="Write 0.9 for 90 %.",
+    )

@@ -13,8 +13,10 @@ import numpy as np
 from narwhals.typing import IntoFrame
 
 from crmkit import _frames, _time
+from crmkit.clv.arguments import require_list, require_whole
 from crmkit.clv.contract_histories import Histories, from_contracts, from_survivors
-from crmkit.clv.fits import Fit, read_fit
+from crmkit.clv.fits import Fit, read_fit, reading
+from crmkit.clv.kinds import require_fit
 from crmkit.clv.rates import rate_per_period
 from crmkit.errors import CrmkitWarning, InvalidArgumentError
 from crmkit.models import CONTRACT_MODELS
@@ -53,7 +55,8 @@ class RetentionFit(Fit):
         """
         kept = read_fit(text)
         build: type[ContractModel] = _model_class(kept["name"])
-        likelihood = MaximumLikelihood.from_dict(kept["likelihood"], build=build)
+        with reading():
+            likelihood = MaximumLikelihood.from_dict(kept["likelihood"], build=build)
         every = _time.as_period(kept.get("every", "none"), argument="every")
         return cls(kept["name"], likelihood, kept["n_left_out"], every=every)
 
@@ -182,13 +185,8 @@ def forecast_retention(
          12     0.170           0.945       0.055
     """
     model = _contract_model(fit)
-    if periods < 1 or periods % 1:
-        msg = (
-            f"`periods` must be a whole number of 1 or more, got {periods}.\n"
-            "Write 12 for a year of months."
-        )
-        raise InvalidArgumentError(msg)
-    period = np.arange(1, periods + 1)
+    require_whole(periods, argument="periods", least=1, advice="Write 12 for a year of months.")
+    period = np.arange(1, int(periods) + 1)
     t = period.astype(np.float64)
     columns = {
         "period": period.tolist(),
@@ -270,10 +268,10 @@ def discounted_residual_lifetime(
     """
     model = _contract_model(fit)
     rate = rate_per_period(annual_discount_rate, every=fit.every)
-    made = np.asarray(renewals, dtype=np.float64)
-    if made.ndim != 1 or not ((made >= 0) & (made == np.floor(made))).all():
-        msg = f"`renewals` must be whole numbers of 0 or more, got {renewals!r}.\nWrite [0, 1, 2]."
-        raise InvalidArgumentError(msg)
+    require_list(renewals, argument="renewals")
+    for each in renewals:
+        require_whole(each, argument="renewals", least=0, advice="Write [0, 1, 2].")
+    made = np.array(renewals, dtype=np.float64)
     worth = model.discounted_lifetime(made, discount_rate_per_period=rate)
     columns = {
         "renewals": made.astype(np.int64).tolist(),
@@ -299,13 +297,14 @@ def _histories(contracts: IntoFrame, *, as_of: date | None, every: _time.Period)
 
 
 def _contract_model(fit: Fit) -> ContractModel:
+    require_fit(fit, argument="fit", made_by="crmkit.clv.fit_retention")
     _model_class(fit.name)
     model: ContractModel = fit.model
     return model
 
 
 def _model_class(name: str) -> Any:  # noqa: ANN401 - a model of contracts, with its own parameters
-    if name in CONTRACT_MODELS:
+    if isinstance(name, str) and name in CONTRACT_MODELS:
         return CONTRACT_MODELS[name]
     choices = ", ".join(map(repr, CONTRACT_MODELS))
     msg = f"There is no model of contracts {name!r}.\nChoose one of {choices}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from crmkit.clv.arguments import require_number
 from crmkit.errors import InvalidArgumentError
 
 
@@ -48,7 +49,11 @@ def factor_of(calibrate: Pattern | float | None, *, horizon_days: float) -> floa
         )
         raise InvalidArgumentError(msg)
     factor = calibrate.factor if isinstance(calibrate, Pattern) else calibrate
-    if not 0 < factor < math.inf:
-        msg = f"`calibrate` must be above 0, got {factor}.\nWrite 1.1 for 10 % more."
-        raise InvalidArgumentError(msg)
+    require_number(
+        factor,
+        argument="calibrate",
+        must="be above 0",
+        fits=lambda times: 0 < times < math.inf,
+        advice="Write 1.1 for 10 % more.",
+    )
     return float(factor)

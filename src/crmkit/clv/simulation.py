@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
@@ -12,8 +11,9 @@ from narwhals.typing import IntoFrame
 
 from crmkit import _frames, _time
 from crmkit._frames import Floats
+from crmkit.clv.arguments import require_seed, require_whole
 from crmkit.clv.fits import Fit
-from crmkit.clv.forecast import check_kinds
+from crmkit.clv.kinds import check_kinds
 from crmkit.clv.own_models import known_of, with_codes
 from crmkit.errors import InvalidArgumentError
 from crmkit.models.arrays import Codes
@@ -110,10 +110,10 @@ def simulate(
     """
     check_kinds(purchases)
     ids, model = _invented(purchases, n_customers, customers)
-    _require_whole(
+    require_whole(
         acquisition_days, argument="acquisition_days", least=1, advice="Write 90 for a quarter."
     )
-    _require_whole(seed, argument="seed", least=0, advice="Write 1.")
+    require_seed(seed)
     first = _time.number_of(_time.as_day(start, argument="start"))
     last = _time.number_of(_time.as_day(as_of, argument="as_of"))
     _require_all_seen(first + int(acquisition_days) - 1, last)
@@ -144,7 +144,7 @@ def _invented(
             )
             raise InvalidArgumentError(msg)
         n = 0 if n_customers is None else n_customers
-        _require_whole(n, argument="n_customers", least=1, advice="Write 5000.")
+        require_whole(n, argument="n_customers", least=1, advice="Write 5000.")
         return range(1, int(n) + 1), purchases.model
     table = _frames.run_once(customers)
     frame, codes = with_codes(_frames.read(table, _WHO), like=table, fits=[purchases])
@@ -160,12 +160,6 @@ def _ledger(came: Codes, who: Codes, age: Floats) -> tuple[Codes, Codes]:
     day = np.concatenate([came, came[who] + np.ceil(age).astype(np.int64)])
     order = np.lexsort((day, customer))
     return customer[order], day[order]
-
-
-def _require_whole(value: float, *, argument: str, least: int, advice: str) -> None:
-    if not least <= value < math.inf or value % 1:
-        msg = f"`{argument}` must be a whole number of {least} or more, got {value}.\n{advice}"
-        raise InvalidArgumentError(msg)
 
 
 def _require_all_seen(last_came: int, last: int) -> None:
