@@ -19,7 +19,7 @@ from published_numbers import published_page
 
 import crmkit
 from crmkit import tables
-from crmkit.tables import Column, Table
+from crmkit.tables import Column, Rule, Table
 
 DOCS: Final = Path(__file__).parent
 _MADE: Final = "<!-- Made by docs/make_pages.py; edit the code, not this page. -->\n\n"
@@ -137,8 +137,14 @@ def _contract(table: Table) -> str:
         "| --- | --- | --- | --- |",
         *(f"| `{c.name}` | {c.kind} | {c.meaning} | {_values(c)} |" for c in table.columns),
     ]
-    rules = [f"`{r.lower}` never exceeds `{r.upper}`: {r.because}." for r in table.rules]
+    rules = [f"{_rule(rule)}: {rule.because}." for rule in table.rules]
     return "\n\n".join(["\n".join(lines), *rules]) + "\n"
+
+
+def _rule(rule: Rule) -> str:
+    if rule.only_at_zero:
+        return f"Where `{rule.upper}` is 0, so is `{rule.lower}`"
+    return f"`{rule.lower}` never exceeds `{rule.upper}`"
 
 
 def _values(column: Column) -> str:
