@@ -160,7 +160,7 @@ _TYPES: Final = {
 }
 
 
-_DUE: Final = {
+_DUE: Final[Mapping[str, set[Any]]] = {
     "count": {pl.Int64},
     "number": {pl.Float64, pl.Int64},  # what a contract takes for a number may be a whole one
     "text": {pl.String},

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
+from types import SimpleNamespace
 from typing import Any, Final
 
 import duckdb
@@ -38,7 +39,19 @@ _TODAY: Final = date(2024, 3, 1)
 
 @pytest.mark.parametrize(
     ("thing", "kind"),
-    [([1, 2], "list"), ({"a": [1]}, "dict"), (np.ones((2, 2)), "ndarray"), (None, "NoneType")],
+    [
+        ([1, 2], "list"),
+        ({"a": [1]}, "dict"),
+        (np.ones((2, 2)), "ndarray"),
+        (None, "NoneType"),
+        (_LEDGER["amount"], "Series"),
+        (_LEDGER.to_pandas()["amount"], "Series"),
+        (_LEDGER.to_pandas().groupby("customer_id"), "DataFrameGroupBy"),
+        (_LEDGER.to_arrow().to_batches()[0], "RecordBatch"),
+        (_LEDGER.to_arrow()["amount"], "ChunkedArray"),
+        (duckdb.connect(), "DuckDBPyConnection"),
+        (SimpleNamespace(columns=["customer_id", "date"], dims=("time",)), "SimpleNamespace"),
+    ],
 )
 def test_what_is_no_table_is_refused(thing: Any, kind: str) -> None:
     with pytest.raises(InvalidArgumentError) as refusal:
