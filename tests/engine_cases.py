@@ -77,6 +77,7 @@ def tables() -> Mapping[str, pl.DataFrame]:
         ),
         "people": _people(),
         "customers": customers,
+        "known": _with_channel(customers),
         "segmented": segmented,
         "rhythm": rhythm,
         "staged": staged.with_columns(stage=pl.col("stage").replace("returned", "on leave")),
@@ -96,6 +97,13 @@ def _orders() -> pl.DataFrame:
     names = ("customer_id", "date", "amount")
     awkward = pl.DataFrame(_AWKWARD, schema=names, orient="row")
     return pl.concat([sample.filter(pl.col("customer_id").is_in(few.to_list())), awkward])
+
+
+def _with_channel(customers: pl.DataFrame) -> pl.DataFrame:
+    """Let every third customer have come by the web."""
+    row = pl.int_range(pl.len())
+    channel = pl.when(row % 3 == 0).then(pl.lit("web")).otherwise(pl.lit("shop"))
+    return customers.with_columns(channel=channel)
 
 
 def _lines(orders: pl.DataFrame) -> pl.DataFrame:
@@ -180,6 +188,12 @@ def purchases() -> clv.Fit:
 
 
 @cache
+def by_channel() -> clv.Fit:
+    """Fit a purchase model that knows where customers came from."""
+    return clv.fit(tables()["known"], model="bg_nbd", covariates=["channel"])
+
+
+@cache
 def spend() -> clv.Fit:
     """Fit a spend model."""
     return clv.fit(rfm.summarize(_orders(), as_of=AS_OF), model="gamma_gamma")
@@ -256,6 +270,12 @@ CASES: Final[Mapping[str, Case]] = {
     "clv.fit of spend": Case(
         lambda customers: clv.fit(customers, model="gamma_gamma"), ("customers",), (), _FIT
     ),
+    "clv.fit with covariates": Case(
+        lambda customers: clv.fit(customers, model="bg_nbd", covariates=["channel"]),
+        ("known",),
+        (),
+        _FIT,
+    ),
     "clv.posterior": Case(
         lambda customers: clv.posterior(customers, fit=purchases(), draws=500),
         ("customers",),
@@ -271,6 +291,10 @@ CASES: Final[Mapping[str, Case]] = {
             annual_discount_rate=0.1,
         ),
         ("customers",),
+    ),
+    "clv.predict with covariates": Case(
+        lambda customers: clv.predict(customers, purchases=by_channel(), horizon_days=365),
+        ("known",),
     ),
     "clv.predict with bounds": Case(
         lambda customers: clv.predict(
