@@ -45,13 +45,17 @@ def interpolated(exact: Exact, kind: Codes, first: Floats, second: Floats) -> tu
     """
     found = np.full(len(kind), math.nan)
     panels, alone = _panels(kind, first, second)
-    for panel in panels:
-        rows, n = panel.rows, (len(panel.first), len(panel.second))
-        of_kind = np.full(math.prod(n), kind[rows[0]])
-        values = exact(of_kind, np.repeat(panel.first, n[1]), np.tile(panel.second, n[0]))
-        series = _to_series(n[0]) @ values.reshape(n) @ _to_series(n[1]).T
-        along = _basis(first[rows], n[0]) @ series
-        found[rows] = np.einsum("ij,ij->i", along, _basis(second[rows], n[1]))
+    # All squares at once, since each call has a cost of its own.
+    of_kind = [
+        np.full(len(panel.first) * len(panel.second), kind[panel.rows[0]]) for panel in panels
+    ]
+    firsts = [np.repeat(panel.first, len(panel.second)) for panel in panels]
+    seconds = [np.tile(panel.second, len(panel.first)) for panel in panels]
+    if panels:
+        values = exact(*(np.concatenate(each) for each in (of_kind, firsts, seconds)))
+        ends = np.cumsum([len(each) for each in firsts])
+        for panel, at_points in zip(panels, np.split(values, ends[:-1]), strict=True):
+            found[panel.rows] = _at_rows(panel, at_points, first, second)
     return found, alone
 
 
@@ -78,6 +82,14 @@ def _panels(kind: Codes, first: Floats, second: Floats) -> tuple[list[Panel], Co
     for rows in full:
         alone[rows] = False
     return panels, np.flatnonzero(alone)
+
+
+def _at_rows(panel: Panel, values: Floats, first: Floats, second: Floats) -> Floats:
+    """Put the polynomial through values at a square's points, and look at its rows."""
+    n, rows = (len(panel.first), len(panel.second)), panel.rows
+    series = _to_series(n[0]) @ values.reshape(n) @ _to_series(n[1]).T
+    along = _basis(first[rows], n[0]) @ series
+    return np.asarray(np.einsum("ij,ij->i", along, _basis(second[rows], n[1])))
 
 
 def _points(value: float) -> Floats:

@@ -74,7 +74,8 @@ def mean_purchases(
     rare = _are_rare(shape, z, k=k, stage=stage)
     means = np.empty(len(shape))
     a, b = beta
-    means[rare] = _summed(shape[rare], z[rare], beta=(a[rare], b[rare]), k=k, stage=stage)
+    if rare.any():
+        means[rare] = _summed(shape[rare], z[rare], beta=(a[rare], b[rare]), k=k, stage=stage)
     (often,) = np.nonzero(~rare)
     n_rows = max(_NODES_AT_ONCE // nodes.shape[1], 1)
     for start in range(0, len(often), n_rows):
