@@ -49,7 +49,7 @@ def test_with_k_1_it_is_bg_nbd() -> None:
     model, like = BGCNBDK(**parameters, k=1), BGNBD(**parameters)
     history = np.array([0.0, 1]), np.array([0.0, 16]), np.full(2, 32.0)
     alive = model.probability_alive(*history)
-    np.testing.assert_allclose(alive, [1.0, 0.4789305887816906], atol=1e-10)
+    np.testing.assert_allclose(alive, [1.0, 0.4789305887816906], rtol=1e-14)
     np.testing.assert_allclose(alive, like.probability_alive(*history), rtol=1e-14)
     days = np.array([1.0, 2, 3])
     np.testing.assert_allclose(
@@ -72,7 +72,7 @@ def test_probabilities_of_counts_sum_to_one() -> None:
     # BTYDplus, tests/testthat/test-mbg-cnbd-k.R: up to 100 purchases within two weeks.
     model = MBGCNBDK(r=0.85, alpha=1.45, a=0.79, b=2.42, k=3)
     (chances,) = model.purchase_distribution(*one(0, 0, 0), horizon_days=2, most=100)
-    assert chances.sum() == pytest.approx(1, abs=1e-6)
+    assert chances.sum() == pytest.approx(1, abs=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -102,7 +102,14 @@ EXTREME = [
     (1e-3, 1e-3, 1e-3, 1e-3, 2),
     (1.0, 1.0, 1.0, 1.0, 6),
 ]
-AWKWARD = [(0, 0, 4000), (1, 4000, 4000), (1, 0.5, 1), (50, 2000, 4000), (3000, 4000, 4000)]
+AWKWARD = [
+    (0, 0, 4000),
+    (1, 4000, 4000),
+    (1, 0.5, 1),
+    (50, 2000, 4000),
+    (3000, 4000, 4000),
+    (5000, 4000, 4000),
+]
 
 
 def stages(model: RegularBuying, x: int, t_x: float, T: float) -> list[mpmath.mpf]:
@@ -176,7 +183,7 @@ def test_expected_purchases_are_exact(
     kind: type[RegularBuying], parameters: tuple[float, float, float, float, int]
 ) -> None:
     model = kind(*parameters)
-    for x, t_x, T in AWKWARD:
+    for x, t_x, T in AWKWARD[:-1]:  # at x = 5,000 the sum takes long
         for horizon in (1e-3, 30.0, 730.0):
             exact = summed(model, x, t_x, T, horizon) / (1 + odds_left(model, x, t_x, T))
             (found,) = model.expected_purchases(*one(x, t_x, T), horizon_days=horizon)

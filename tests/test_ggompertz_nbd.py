@@ -115,6 +115,7 @@ AWKWARD = [
     (x, share * T if x else 0.0, T)
     for x, (share, T) in product([0, 1, 50, 3000], [(1.0, 4000.0), (0.5, 4000.0), (0.5, 1.0)])
 ]
+AWKWARD += [(5000, 2000.0, 4000.0)]
 
 
 class Exact:
