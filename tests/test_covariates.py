@@ -33,6 +33,7 @@ from crmkit.models import (
 )
 from crmkit.models.arrays import Codes
 from crmkit.models.covariates import Objective, SideInformation
+from crmkit.tables import SUMMARY
 from tests.conftest import EAGER, MAKERS, MakeFrame, rows
 from tests.strategies import by_day, summarized
 
@@ -530,7 +531,8 @@ def test_no_customers_get_the_columns(make_eager: MakeFrame, purchases: clv.Fit)
         (
             ["T"],
             (
-                "`covariates` has `T`, which is what the model explains.\n"
+                "`covariates` has `T`, made of the purchases that the model explains: it would "
+                "explain them by themselves.\n"
                 "Name columns that were known when the customer came."
             ),
         ),
@@ -584,6 +586,48 @@ def test_covariates_that_tell_nothing_are_refused(
     with pytest.raises(InvalidArgumentError) as caught:
         clv.fit(table, model="bg_nbd", covariates=asked)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("column", [name for name in SUMMARY.column_names if name != "customer_id"])
+@pytest.mark.parametrize("model", ["bg_nbd", "gamma_gamma"])
+def test_what_a_summary_holds_is_no_covariate(
+    column: str, model: str, customers: pl.DataFrame
+) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        clv.fit(customers.with_columns(pl.lit(1).alias(column)), model=model, covariates=[column])
+    assert str(caught.value) == (
+        f"`covariates` has `{column}`, made of the purchases that the model explains: it would "
+        "explain them by themselves.\n"
+        "Name columns that were known when the customer came."
+    )
+
+
+def test_advice_is_on_the_covariate_concerned(customers: pl.DataFrame, purchases: clv.Fit) -> None:
+    ages = pl.when(pl.col("customer_id") != 2).then(pl.col("age"))
+    with pytest.raises(InvalidRowsError) as caught:
+        clv.predict(customers.head(5).with_columns(ages), purchases=purchases, horizon_days=30)
+    assert str(caught.value) == (
+        "customer summary: covariate `age` is null in 1 of 5 rows (customer_id 2).\n"
+        "Give what was known in the fit."
+    )
+
+
+@pytest.mark.parametrize("engine", ["polars", "polars-lazy"])
+@pytest.mark.parametrize("interval", [None, 0.9])
+@pytest.mark.parametrize("age", [-(10**6), 10**6, 10**15])
+def test_a_covariate_beyond_all_that_was_seen_is_named(
+    engine: str, interval: float | None, age: int, customers: pl.DataFrame, purchases: clv.Fit
+) -> None:
+    ages = pl.when(pl.col("customer_id") == 2).then(pl.lit(age)).otherwise(pl.col("age"))
+    table = MAKERS[engine](customers.head(5).with_columns(age=ages).to_dict(as_series=False))
+    with pytest.raises(InvalidRowsError) as caught:
+        clv.predict(table, purchases=purchases, horizon_days=30, interval=interval)
+    assert str(caught.value) == (
+        "customer summary: covariate `age` is far beyond what the fit has seen in 1 of 5 rows "
+        f"(age {float(age)!r}).\n"
+        "Give it in the unit that it had in the fit."
+    )
+    assert (caught.value.n_rows, caught.value.examples) == (1, (float(age),))
 
 
 def test_a_missing_column_is_named(customers: pl.DataFrame) -> None:
@@ -696,7 +740,10 @@ def test_a_lazy_table_is_not_joined_on_fractions(
         ),
         (
             {"prior": {"r": 2.0}},
-            ("`prior` has 2.0 for r.\nWrite LogNormal(median=30, log_deviation=1): a parameter is above 0."),
+            (
+                "`prior` has 2.0 for r.\n"
+                "Write LogNormal(median=30, log_deviation=1): a parameter is above 0."
+            ),
         ),
         (
             {"prior": {"q": clv.LogNormal(1.0, 1.0)}},

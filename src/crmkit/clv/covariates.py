@@ -37,7 +37,9 @@ LINKS: Final[Mapping[str, Mapping[str, Link]]] = {
 """The models that take covariates: their processes, and what the effect on each moves."""
 
 _MOST_LEVELS: Final = 50
-_HISTORY: Final = ("frequency", "recency", "T", "monetary_value")
+_SUMMED_UP: Final = frozenset(SUMMARY.column_names) - {"customer_id"}
+"""What `crmkit.rfm.summarize` makes of the purchases that a model explains."""
+
 _CODE: Final = "crmkit_covariate_{}"
 _UNSEEN = -1
 _UNKNOWN = -2
@@ -203,9 +205,10 @@ def unseen(
 ) -> dict[str, nw.Expr]:
     """Say which rows have a level that has no coefficient."""
     return {
-        f"covariate `{column}` has a level that the fit has not seen": nw.col(code) == _UNSEEN
-        for column, code in codes.items()
-        if levels[column] is not None
+        f"covariate `{column}` has a level that the fit has not seen": nw.col(codes[column])
+        == _UNSEEN
+        for column, known in levels.items()
+        if known is not None
     }
 
 
@@ -248,10 +251,11 @@ def _require_names(columns: Sequence[str]) -> None:
     if isinstance(columns, str):
         msg = f"`covariates` names columns in a list, got {columns!r}.\nWrite [{columns!r}]."
         raise InvalidArgumentError(msg)
-    explained = [name for name in columns if name in _HISTORY]
+    explained = [name for name in columns if name in _SUMMED_UP]
     if explained:
         msg = (
-            f"`covariates` has {quoted(explained)}, which is what the model explains.\n"
+            f"`covariates` has {quoted(explained)}, made of the purchases that the model explains: "
+            "it would explain them by themselves.\n"
             "Name columns that were known when the customer came."
         )
         raise InvalidArgumentError(msg)

@@ -35,6 +35,10 @@ _LARGE: Final = 2**12
 """So many customers alike in all covariates are worth a model of their own."""
 
 _ROWS_AT_ONCE: Final = 2**16
+_EXAMPLES_SHOWN: Final = 3
+
+_LEAST: Final = 1e-250
+"""A parameter below it, or above its inverse, is no number of anything."""
 
 
 class Known(NamedTuple):
@@ -67,11 +71,14 @@ class Known(NamedTuple):
 
     def own(self, model: Any, coefficients: Floats) -> Any:  # noqa: ANN401 - of any kind
         """Give each customer what the covariates make of a model's parameters."""
+        own = self.own_parameters(model, coefficients)
+        return replace(model, **own) if own else model
+
+    def own_parameters(self, model: Any, coefficients: Floats) -> dict[str, Floats]:  # noqa: ANN401 - of any kind
+        """Give the parameters that covariates move, a number for each customer."""
         effects = self.effects(coefficients)
-        if not effects:
-            return model
         links = [LINKS[self.fit.name][process] for process in effects]
-        return replace(model, **own_parameters(asdict(model), links, list(effects.values())))
+        return own_parameters(asdict(model), links, list(effects.values()))
 
     @property
     def model(self) -> Any:  # noqa: ANN401 - of any kind
@@ -135,8 +142,10 @@ def with_codes(
         if _frames.is_lazy(like):
             _require_exact(frame, list(levels))
         else:
-            broken = complaints(levels, of_fit) | unseen(levels, of_fit)
-            _frames.require(frame.collect(), SUMMARY, broken, advice=_advice(levels))
+            data = frame.collect()
+            for column, known in levels.items():
+                broken = complaints({column: known}, of_fit) | unseen({column: known}, of_fit)
+                _frames.require(data, SUMMARY, broken, advice=_advice(column, known))
     return frame, codes
 
 
@@ -154,6 +163,8 @@ def known_of(
         _require_known(values, _levels(fit))
         rows = design(fit.covariates, values) if values else np.zeros((n_rows, 0))
         found.append(Known(fit, rows))
+        if values:
+            _require_possible(found[-1], values)
     return found
 
 
@@ -231,16 +242,33 @@ def _require_known(
             complaint, n_rows = trouble
             msg = (
                 f"{SUMMARY.name}: {complaint} in {n_rows:,} of {len(codes):,} distinct histories."
-                f"\n{_advice({column: levels[column]})}"
+                f"\n{_advice(column, levels[column])}"
             )
             raise InvalidRowsError(msg, n_rows=n_rows, examples=())
 
 
-def _advice(levels: Mapping[str, tuple[str, ...] | None]) -> str:
+def _require_possible(known: Known, values: Mapping[str, Floats]) -> None:
+    """Refuse values so far from those of the fit that a parameter is no number any more."""
+    coefficients = np.array(known.fit.likelihood.coefficients)
+    with np.errstate(over="ignore"):
+        found = known.own_parameters(known.fit.model, coefficients).values()
+    impossible = np.any([(each < _LEAST) | (each > 1 / _LEAST) for each in found], axis=0)
+    if not impossible.any():
+        return
+    parts = np.abs(known.rows[impossible.argmax()] * coefficients)
+    columns = [each.column for each in known.fit.covariates for _ in each.coefficients]
+    column, n_rows = columns[int(parts.argmax())], int(impossible.sum())
+    examples = tuple(dict.fromkeys(values[column][impossible].tolist()))[:_EXAMPLES_SHOWN]
+    msg = (
+        f"{SUMMARY.name}: covariate `{column}` is far beyond what the fit has seen in {n_rows:,} "
+        f"of {len(known.rows):,} rows ({column} {', '.join(map(repr, examples))}).\n"
+        "Give it in the unit that it had in the fit."
+    )
+    raise InvalidRowsError(msg, n_rows=n_rows, examples=examples)
+
+
+def _advice(column: str, levels: tuple[str, ...] | None) -> str:
     """List the levels, so that a typing error is seen."""
-    seen = [
-        f"`{column}` was {', '.join(map(repr, known))}"
-        for column, known in levels.items()
-        if known is not None
-    ]
-    return ". ".join(["Give what was known in the fit", *seen]) + "."
+    if levels is None:
+        return "Give what was known in the fit."
+    return f"Give what was known in the fit. `{column}` was {', '.join(map(repr, levels))}."
