@@ -81,7 +81,7 @@ def test_a_heavy_buyer_who_is_soon_lost_is_discounted_as_exactly(
     def discounted_rate(log_days: float) -> float:
         days = math.exp(log_days)
         fading = (1 + 0.5 * days / scale) ** -(shape + 1)
-        return days * shape / scale * fading * (1 + rate) ** (-days / DAYS_PER_YEAR)
+        return float(days * shape / scale * fading * (1 + rate) ** (-days / DAYS_PER_YEAR))
 
     end = math.log(min(horizon, 1e7))
     stream, _ = integrate.quad(discounted_rate, -30, end, epsabs=0, epsrel=1e-12, limit=500)

@@ -174,7 +174,8 @@ def test_contracts_are_read_as_of_a_day() -> None:
     found = from_contracts(pl.DataFrame(CONTRACTS), as_of=AS_OF, every="month")
     histories = sorted(zip(*(column.tolist() for column in found), strict=True))
     assert histories == [(0, 0, 1), (1, 1, 1), (2, 1, 1), (3, 0, 1), (4, 0, 1)]
-    fitted = clv.fit_retention(pl.DataFrame(CONTRACTS), as_of=AS_OF, every="month")
+    with pytest.warns(CrmkitWarning, match="Only 2 of 4 customers left"):
+        fitted = clv.fit_retention(pl.DataFrame(CONTRACTS), as_of=AS_OF, every="month")
     assert (fitted.n_customers, fitted.n_left_out) == (4, 1)
 
 

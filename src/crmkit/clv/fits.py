@@ -13,6 +13,7 @@ from typing import Any, Final
 from narwhals.typing import IntoFrame
 from scipy.special import ndtri
 
+from crmkit.clv import caveats
 from crmkit.clv.arguments import shown
 from crmkit.clv.covariates import Asked, Covariate
 from crmkit.clv.history import purchase_histories, spend_histories
@@ -48,19 +49,28 @@ class Fit:
         with repeat spend of zero or less. A prediction gives them the population's mean.
     covariates
         Columns that move the parameters of a customer, with the levels that the fit has seen.
+    penalty
+        What held the coefficients of covariates, as given to `fit`.
+    prior
+        What was believed of parameters beforehand, by name.
     """
 
     name: str
     likelihood: MaximumLikelihood[Any]
     n_left_out: int = 0
     covariates: tuple[Covariate, ...] = ()
+    penalty: float = 0.0
+    prior: tuple[tuple[str, LogNormal], ...] = ()
 
     def __repr__(self) -> str:
-        """Show the model, its estimates in four digits, and how well it fits."""
+        """Show the model, its estimates in four digits, how well it fits, and what held it."""
         estimates = ", ".join(f"{name}={value:.4g}" for name, value in self.estimates.items())
+        held = [f"penalty {self.penalty:g}"] if self.penalty else []
+        held += [f"prior on {', '.join(name for name, _ in self.prior)}"] if self.prior else []
+        of = [f"{self.n_customers:,} customers", *held]
         return (
             f"{type(self.model).__name__}({estimates}; log-likelihood {self.log_likelihood:,.1f}, "
-            f"{self.n_customers:,} customers)"
+            f"{', '.join(of)})"
         )
 
     @property
@@ -131,12 +141,15 @@ class Fit:
 
     @property
     def aic(self) -> float:
-        """Akaike's information criterion; lower is better."""
+        """Akaike's information criterion; lower is better.
+
+        It is meant for the likeliest fit: a penalty or prior makes it larger than that.
+        """
         return 2 * self.n_parameters - 2 * self.log_likelihood
 
     @property
     def bic(self) -> float:
-        """Bayesian information criterion; lower is better."""
+        """Bayesian information criterion; lower is better. A penalty or prior makes it larger."""
         return self.n_parameters * math.log(self.n_customers) - 2 * self.log_likelihood
 
     @property
@@ -151,6 +164,8 @@ class Fit:
                 "name": self.name,
                 "n_left_out": self.n_left_out,
                 "covariates": [asdict(each) for each in self.covariates],
+                "penalty": self.penalty,
+                "prior": {name: asdict(belief) for name, belief in self.prior},
                 "likelihood": self.likelihood.to_dict(),
             }
         )
@@ -170,7 +185,15 @@ class Fit:
                 kept["likelihood"], build=_model_class(kept["name"])
             )
             covariates = tuple(map(Covariate.from_dict, kept.get("covariates", ())))
-            return cls(kept["name"], likelihood, kept["n_left_out"], covariates)
+            prior = tuple((name, LogNormal(**of)) for name, of in kept.get("prior", {}).items())
+            return cls(
+                kept["name"],
+                likelihood,
+                kept["n_left_out"],
+                covariates,
+                penalty=kept.get("penalty", 0.0),
+                prior=prior,
+            )
 
 
 def read_fit(text: str) -> dict[str, Any]:
@@ -258,7 +281,8 @@ def fit(
     Warns
     -----
     CrmkitWarning
-        If the data leave a parameter open; `Fit.diagnostics` says which and what it means.
+        If the data leave a parameter open, hardly anybody leaves, or fewer than 10 customers
+        bought again; `Fit.diagnostics` says what and what it means.
 
     Notes
     -----
@@ -309,6 +333,8 @@ def fit(
                 penalty=penalty,
                 prior=prior,
             ),
+            penalty=float(penalty),
+            prior=tuple((prior or {}).items()),
         )
     elif model in PURCHASE_MODELS:
         fitted = Fit(model, _fit_purchases(customers, PURCHASE_MODELS[model]))
@@ -322,15 +348,15 @@ def fit(
 def _fit_purchases(
     customers: IntoFrame, model: type[PurchaseModel]
 ) -> MaximumLikelihood[PurchaseModel]:
-    (x, t_x, T), weights, _ = purchase_histories(customers)
-    return model.fit(x, t_x, T, weights=weights)
+    columns, weights, _ = purchase_histories(customers)
+    return caveats.of_purchases(model.fit(*columns, weights=weights), columns, weights)
 
 
 def _fit_spend(
     customers: IntoFrame, model: type[SpendModel]
 ) -> tuple[MaximumLikelihood[SpendModel], int]:
     (x, z), weights, n_left_out = spend_histories(customers)
-    return model.fit(x, z, weights=weights), n_left_out
+    return caveats.of_spend(model.fit(x, z, weights=weights)), n_left_out
 
 
 def _model_class(name: str) -> Any:  # noqa: ANN401 - of either kind

@@ -13,6 +13,7 @@ from narwhals.typing import IntoFrame
 
 from crmkit import _frames
 from crmkit._frames import Floats, quoted
+from crmkit.clv import caveats
 from crmkit.clv.arguments import require_number
 from crmkit.clv.covariates import (
     LINKS,
@@ -71,7 +72,12 @@ def fit_with(
         penalty=float(penalty),
         prior=beliefs,
     )
-    likelihood = model.fit(*histories.columns, weights=histories.weights, search=side.maximize)
+    columns, weights = histories.columns, histories.weights
+    likelihood = model.fit(*columns, weights=weights, search=side.maximize)
+    if name in PURCHASE_MODELS:
+        likelihood = caveats.of_purchases(likelihood, columns, weights)
+    else:
+        likelihood = caveats.of_spend(likelihood)
     return likelihood, histories.n_left_out, found
 
 

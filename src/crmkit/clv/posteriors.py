@@ -136,7 +136,8 @@ def posterior(
     seed
         Where chance starts; the same seed gives the same draws.
     prior
-        What is believed of a parameter beforehand, instead of the default for it, such as
+        What is believed of a parameter beforehand, instead of what the fit was made with or,
+        if that is nothing, the default; such as
         ``{"alpha": LogNormal(median=30, log_deviation=1)}``; medians are in the parameter's
         unit, times in days.
 
@@ -202,7 +203,7 @@ def posterior(
     columns, weights, unit = _histories(customers, fit)
     rows = columns[-1] if fit.covariates else np.zeros((len(weights), 0))
     middles, scales = centres_and_scales(rows, weights, fit.covariates)
-    believed = dict(prior or {})
+    believed = {**dict(fit.prior), **(prior or {})}
     beliefs, prior_of_each = beliefs_of(
         fit, unit=unit, middles=middles, scales=scales, changes=believed
     )

@@ -13,6 +13,7 @@ import numpy as np
 from narwhals.typing import IntoFrame
 
 from crmkit import _frames, _time
+from crmkit.clv import caveats
 from crmkit.clv.arguments import require_list, require_whole
 from crmkit.clv.contract_histories import Histories, from_contracts, from_survivors
 from crmkit.clv.fits import Fit, read_fit, reading
@@ -106,7 +107,8 @@ def fit_retention(
     Warns
     -----
     CrmkitWarning
-        If the data leave a parameter open; `RetentionFit.diagnostics` says which.
+        If the data leave a parameter open, or fewer than 10 customers left;
+        `RetentionFit.diagnostics` says what.
 
     Notes
     -----
@@ -133,6 +135,7 @@ def fit_retention(
     periods, lost, n_customers = _histories(contracts, as_of=as_of, every=every)
     due = periods > 0
     likelihood = kind.fit(periods[due], lost[due], weights=n_customers[due])
+    likelihood = caveats.of_contracts(likelihood, float(n_customers @ lost))
     n_left_out = round(float(n_customers[~due].sum()))
     fitted = RetentionFit(model, likelihood, n_left_out, every=every)
     for note in fitted.diagnostics:

@@ -59,7 +59,7 @@ def brought(alive: Alive, total: Total, *, longest: float, k: int, stage: int) -
     Every k-th arrival is a purchase, and `stage` came since the last one.
     """
     if k > 1 or not len(alive.shape):
-        return _one_by_one(alive, total, longest=longest, k=k, stage=stage)
+        return one_by_one(alive, total, longest=longest, k=k, stage=stage)
     shapes, first, kind = np.unique(alive.shape, return_index=True, return_inverse=True)
     occasions, whole = alive.occasions[first], float((alive.a + alive.b).mean())
 
@@ -68,14 +68,15 @@ def brought(alive: Alive, total: Total, *, longest: float, k: int, stage: int) -
         points = Alive(
             shapes[kind], np.exp(log_scale), whole * share[0], whole * share[1], occasions[kind]
         )
-        return _one_by_one(points, total, longest=longest, k=k, stage=stage)
+        return one_by_one(points, total, longest=longest, k=k, stage=stage)
 
     found, alone = interpolated(exact, kind, np.log(alive.scale), np.log(alive.a) - np.log(alive.b))
-    found[alone] = _one_by_one(alive.at(alone), total, longest=longest, k=k, stage=stage)
+    found[alone] = one_by_one(alive.at(alone), total, longest=longest, k=k, stage=stage)
     return found
 
 
-def _one_by_one(alive: Alive, total: Total, *, longest: float, k: int, stage: int) -> Floats:
+def one_by_one(alive: Alive, total: Total, *, longest: float, k: int, stage: int) -> Floats:
+    """Give the same without interpolation: at once for distinct histories, which are few."""
     found = np.empty(len(alive.shape))
     for start in range(0, len(found), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)

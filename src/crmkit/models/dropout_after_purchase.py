@@ -30,12 +30,12 @@ import numpy as np
 from scipy.special import expit, log_expit
 
 from crmkit.errors import FitError, InvalidArgumentError
-from crmkit.models.alive import Alive, Purchases, Total, brought, purchases_of
+from crmkit.models.alive import Alive, Purchases, Total, brought, one_by_one, purchases_of
 from crmkit.models.arrays import Codes, Floats
 from crmkit.models.discounting import days_that_count, discounted
 from crmkit.models.dropout_likelihood import DropoutLikelihood
 from crmkit.models.gamma_ratio import Real, log_rising
-from crmkit.models.own import are_positive, cells
+from crmkit.models.own import are_positive, cells, own_names
 from crmkit.models.purchases_ahead import count_distribution, stage_weights
 from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
 
@@ -297,9 +297,10 @@ class DropoutAfterPurchase:
         """
         k, found = self.arrivals_per_purchase, np.zeros(len(x))
         (counts, ages), here, of_row = cells(replace(self, a=a), x, T)
+        bring = brought if own_names(self) else one_by_one
         for stage, weight in enumerate(self._stage_shares(x, t_x, T)):
             known = here.alive(counts, ages, stage=stage)
-            found += weight * brought(known, total, longest=longest, k=k, stage=stage)[of_row]
+            found += weight * bring(known, total, longest=longest, k=k, stage=stage)[of_row]
         return found
 
     def alive(self, x: Floats, T: Floats, /, *, stage: int = 0) -> Alive:
