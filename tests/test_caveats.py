@@ -135,3 +135,14 @@ def test_a_posterior_believes_what_the_fit_believed(cdnow: pd.DataFrame) -> None
     assert by_fit.means["r"] > clv.posterior(cdnow, fit=plain).means["r"] * 1.2
     wide = {"r": LogNormal(median=1.0, log_deviation=2.0)}
     assert clv.posterior(cdnow, fit=with_fit, prior=wide).prior[0] == wide["r"]
+
+
+def test_a_posterior_holds_coefficients_by_the_penalty_of_the_fit(cdnow: pd.DataFrame) -> None:
+    # A penalty of 50 on the square is a normal belief with a standard deviation of 1/10.
+    customers = cdnow.assign(side=cdnow["customer_id"].astype(int) % 2 * 1.0)
+    found = clv.fit(customers, model="bg_nbd", covariates={"purchases": ["side"]}, penalty=50.0)
+    possible = clv.posterior(customers, fit=found, draws=400)
+    belief = possible.prior[-1]
+    assert isinstance(belief, clv.Normal)
+    assert belief.mean == 0
+    assert belief.deviation == pytest.approx(0.1 / 0.5, rel=1e-3)

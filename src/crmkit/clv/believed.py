@@ -34,7 +34,7 @@ def beliefs_of(
     deviations = np.array([belief.log_deviation for belief in logs])
     if not n_coefficients:
         return Shared(fit.model, names, centres, deviations), logs
-    normal = of_coefficients(others, scales.tolist(), changes=changes)
+    normal = of_coefficients(others, scales.tolist(), penalty=fit.penalty, changes=changes)
     links = LINKS[fit.name]
     moves = moves_of(fit.covariates, processes=tuple(links))
     moved = np.flatnonzero(moves.any(axis=1))

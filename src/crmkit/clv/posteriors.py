@@ -175,8 +175,9 @@ def posterior(
     0 by default: a standard deviation of the covariate, or a level against the first, moves a rate,
     the odds or the spend by a factor of up to 7 either way with 95 % probability. That is more than
     covariates are seen to do, and so gives way to data, and it is little enough to hold a
-    coefficient of which they tell nothing. `prior` takes ``Normal(mean=0, deviation=0.02)`` for
-    one, per unit of the covariate. Each draw then takes a look at all customers who differ.
+    coefficient of which they tell nothing. Where the fit had a penalty, that is the belief. `prior`
+    takes ``Normal(mean=0, deviation=0.02)`` for one, per unit of the covariate. Each draw then
+    takes a look at all customers who differ.
 
     References
     ----------

@@ -127,6 +127,7 @@ def of_coefficients(
     names: Sequence[str],
     scales: Sequence[float],
     *,
+    penalty: float,
     changes: Mapping[str, Belief],
 ) -> tuple[Normal, ...]:
     """Give the belief of each coefficient: unless changed, as likely above 0 as below.
@@ -135,12 +136,14 @@ def of_coefficients(
     ----------
     names, scales
         The coefficients, and the standard deviation of what each goes with; 1 for a level.
+    penalty
+        That of the fit: taken off the log-likelihood it is a normal belief; 0 stands for 1/2.
     changes
         What the user believes instead, by name.
     """
-    found = []
+    found, deviation = [], (2 * penalty) ** -0.5 if penalty else 1.0
     for name, scale in zip(names, scales, strict=True):
-        belief = changes.get(name, Normal(0.0, 1 / scale))
+        belief = changes.get(name, Normal(0.0, deviation / scale))
         if not isinstance(belief, Normal):
             msg = (
                 f"`prior` has {belief!r} for {name}, which may be of either sign.\n"
