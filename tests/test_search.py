@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 import crmkit
+from crmkit.errors import FitError
 from crmkit.models import BGNBD, PURCHASE_MODELS, SPEND_MODELS, Floats
 from crmkit.models.bg_nbd import BGNBDLikelihood
 from crmkit.models.gamma_gamma import GammaGamma, GammaGammaLikelihood
-from crmkit.models.search import Likelihood, maximize
+from crmkit.models.search import Likelihood, Limit, maximize
 from tests.strategies import simulated_histories
 
 CDNOW = BGNBD(r=0.243, alpha=30.9, a=0.793, b=2.426)
@@ -171,6 +172,46 @@ def test_a_search_that_never_arrives_says_so(gain: float) -> None:
     assert not found.converged
     assert found.diagnostics == (
         "The search stopped before it reached a maximum; trust no estimate.",
+    )
+
+
+def test_what_two_parameters_mean_alike_is_said_once() -> None:
+    def likelihood(at: Floats) -> tuple[float, Floats, Floats]:
+        """Rise for ever where the first shrinks and the second grows."""
+        low, high = np.exp(at[0]), np.exp(-at[1])
+        return -float(low + high), np.array([-low, high]), -np.diag([low, high])
+
+    found = maximize(
+        build=lambda *at: at,
+        names=("low", "high"),
+        likelihood=lambda *_: likelihood,
+        columns=(np.ones(3),),
+        weights=np.ones(3),
+        starts=[(1.0, 1.0)],
+        limits=[Limit({"low down"}, "Nobody leaves."), Limit({"high up"}, "Nobody leaves.")],
+    )
+    (diagnosis,) = found.diagnostics
+    assert diagnosis == (
+        "The likelihood has no maximum: high grows without end while low shrinks to nothing. "
+        "Nobody leaves."
+    )
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_a_likelihood_that_is_no_number_is_no_error_of_numpy(size: int) -> None:
+    bent = np.full((size, size), np.nan)
+    with pytest.raises(FitError) as caught:
+        maximize(
+            build=lambda *at: at,
+            names=tuple("abcd"[:size]),
+            likelihood=lambda *_: lambda _: (0.0, np.ones(size), bent),
+            columns=(np.ones(3),),
+            weights=np.ones(3),
+            starts=[(1.0,) * size],
+        )
+    assert str(caught.value) == (
+        "The likelihood of these histories is no number that a search could follow.\n"
+        "Look for values that cannot be, such as endless times or amounts."
     )
 
 

@@ -24,12 +24,13 @@ from typing import Self
 import numpy as np
 from scipy.special import gammaln
 
-from crmkit.errors import FitError, InvalidArgumentError
+from crmkit.errors import InvalidArgumentError
 from crmkit.models.arrays import Codes, Floats
 from crmkit.models.beta_ratio import log_loss
 from crmkit.models.bg_bb_likelihood import BGBBLikelihood, Histories, log_stayed
 from crmkit.models.distinct import distinct, distinct_pairs
 from crmkit.models.gamma_ratio import log_rising
+from crmkit.models.repeats import require_repeats
 from crmkit.models.residual_lifetime import lifetime_over_beta
 from crmkit.models.search import Limit, MaximumLikelihood, maximize
 
@@ -86,14 +87,8 @@ class BGBB:
         """
         _require_whole(x, t_x, n)
         weights = np.ones(len(x)) if weights is None else weights
-        repeats, total = float(weights @ x), float(weights.sum())
-        if not repeats:
-            msg = (
-                f"opportunities: no repeat purchase in {total:,.0f} of {total:,.0f} customers.\n"
-                "Observe them for longer before you fit."
-            )
-            raise FitError(msg)
-        taken = repeats / float(weights @ n)
+        require_repeats(x, n, weights, table="opportunities")
+        taken = float(weights @ x) / float(weights @ n)
         return maximize(
             build=cls,
             names=_NAMES,

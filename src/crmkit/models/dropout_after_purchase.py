@@ -29,7 +29,7 @@ from typing import ClassVar, Self
 import numpy as np
 from scipy.special import expit, log_expit
 
-from crmkit.errors import FitError, InvalidArgumentError
+from crmkit.errors import InvalidArgumentError
 from crmkit.models.alive import Alive, Purchases, Total, brought, one_by_one, purchases_of
 from crmkit.models.arrays import Codes, Floats
 from crmkit.models.discounting import days_that_count, discounted
@@ -37,6 +37,7 @@ from crmkit.models.dropout_likelihood import DropoutLikelihood
 from crmkit.models.gamma_ratio import Real, log_rising
 from crmkit.models.own import are_positive, cells, own_names
 from crmkit.models.purchases_ahead import count_distribution, stage_weights
+from crmkit.models.repeats import require_repeats
 from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
 
 _PARAMETERS = ("r", "alpha", "a", "b")
@@ -234,13 +235,8 @@ class DropoutAfterPurchase:
     ) -> MaximumLikelihood[Self]:
         """Fit r, alpha, a and b for a given k."""
         weights = np.ones(len(x)) if weights is None else weights
+        require_repeats(x, T, weights, table="customer summary")
         repeats, exposure = float(weights @ x), float(weights @ T)
-        if not repeats:
-            msg = (
-                f"customer summary: no repeat purchase in {weights.sum():,.0f} of "
-                f"{weights.sum():,.0f} customers.\nObserve them for longer before you fit."
-            )
-            raise FitError(msg)
         days_between = exposure / repeats / k
         return search(
             build=build,

@@ -26,7 +26,7 @@ from typing import Self
 
 import numpy as np
 
-from crmkit.errors import FitError, InvalidArgumentError
+from crmkit.errors import InvalidArgumentError
 from crmkit.models.arrays import Codes, Floats
 from crmkit.models.discounting import DAYS_PER_YEAR, days_that_count
 from crmkit.models.distinct import distinct
@@ -36,6 +36,7 @@ from crmkit.models.ggompertz_nbd_likelihood import GGompertzNBDLikelihood, log_t
 from crmkit.models.negative_binomial import one_by_one
 from crmkit.models.own import are_positive, at_rows, cells
 from crmkit.models.pareto_nbd import ParetoNBD
+from crmkit.models.repeats import require_repeats
 from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
 
 _NAMES = ("r", "alpha", "b", "s", "beta")
@@ -107,13 +108,8 @@ class GGompertzNBD:
             If no customer has a repeat purchase.
         """
         weights = np.ones(len(x)) if weights is None else weights
+        require_repeats(x, T, weights, table="customer summary")
         repeats, exposure = float(weights @ x), float(weights @ T)
-        if not repeats:
-            msg = (
-                f"customer summary: no repeat purchase in {weights.sum():,.0f} of "
-                f"{weights.sum():,.0f} customers.\nObserve them for longer before you fit."
-            )
-            raise FitError(msg)
         days_between, mean_age = exposure / repeats, exposure / float(weights.sum())
         simpler = ParetoNBD.fit(x, t_x, T, weights=weights).model
         slow = 0.1 / mean_age

@@ -24,12 +24,13 @@ from typing import Self
 
 import numpy as np
 
-from crmkit.errors import FitError, InvalidArgumentError
+from crmkit.errors import InvalidArgumentError
 from crmkit.models.arrays import Codes, Floats
 from crmkit.models.discounting import discounted
 from crmkit.models.distinct import distinct, distinct_pairs
 from crmkit.models.gamma_ratio import digamma_rising, log_rising, trigamma_rising
 from crmkit.models.negative_binomial import exactly
+from crmkit.models.repeats import require_repeats
 from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
 
 _LIMITS = (Limit({"r up", "alpha up"}, "Customers do not differ in how often they buy."),)
@@ -70,13 +71,8 @@ class NBD:
             If no customer has a repeat purchase.
         """
         weights = np.ones(len(x)) if weights is None else weights
+        require_repeats(x, T, weights, table="customer summary")
         repeats, exposure = float(weights @ x), float(weights @ T)
-        if not repeats:
-            msg = (
-                f"customer summary: no repeat purchase in {weights.sum():,.0f} of "
-                f"{weights.sum():,.0f} customers.\nObserve them for longer before you fit."
-            )
-            raise FitError(msg)
         return search(
             build=cls,
             names=("r", "alpha"),

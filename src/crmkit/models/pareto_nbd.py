@@ -30,7 +30,7 @@ from typing import Self
 import numpy as np
 from scipy.special import exprel
 
-from crmkit.errors import FitError, InvalidArgumentError
+from crmkit.errors import InvalidArgumentError
 from crmkit.models.arrays import Codes, Floats
 from crmkit.models.discounting import discounted
 from crmkit.models.distinct import distinct
@@ -40,6 +40,7 @@ from crmkit.models.legendre import legendre_rule
 from crmkit.models.negative_binomial import one_by_one
 from crmkit.models.own import are_positive, at_rows, cells
 from crmkit.models.pareto_nbd_likelihood import ParetoNBDLikelihood
+from crmkit.models.repeats import require_repeats
 from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
 
 _NAMES = ("r", "alpha", "s", "beta")
@@ -102,13 +103,8 @@ class ParetoNBD:
             If no customer has a repeat purchase.
         """
         weights = np.ones(len(x)) if weights is None else weights
+        require_repeats(x, T, weights, table="customer summary")
         repeats, exposure = float(weights @ x), float(weights @ T)
-        if not repeats:
-            msg = (
-                f"customer summary: no repeat purchase in {weights.sum():,.0f} of "
-                f"{weights.sum():,.0f} customers.\nObserve them for longer before you fit."
-            )
-            raise FitError(msg)
         days_between, mean_age = exposure / repeats, exposure / float(weights.sum())
         return search(
             build=cls,

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmkit.models.arrays import Floats
+from crmkit.models.curvature import eigh
 
 Model = TypeVar("Model")
 Flags = npt.NDArray[np.bool_]
@@ -66,7 +67,6 @@ class Likelihood(Protocol):
 
     def __call__(self, log_parameters: Floats, /) -> tuple[float, Floats, Floats]:
         """Value, gradient and Hessian, each summed over customers."""
-        ...
 
 
 class Limit(NamedTuple):
@@ -236,7 +236,7 @@ def find(
         begin = start if lost else top.position
         enough = _ENOUGH if thin == 1 else _ENOUGH_TO_START
         top = _climb(table(thin), begin, centre=start, enough=enough)
-    eigenvalues, directions = np.linalg.eigh(-top.hessian)
+    eigenvalues, directions = eigh(-top.hessian)
     untold, loose = (
         (directions[:, eigenvalues < bound] ** 2).sum(axis=1) > _OPEN_SHARE
         for bound in (_LEAST_INFORMATION, _NO_INFORMATION)
@@ -333,7 +333,7 @@ def _step_inside(gradient: Floats, hessian: Floats, *, drift: Floats) -> Floats:
 
 def _newton_step(gradient: Floats, hessian: Floats) -> Floats:
     """Newton's step uphill, bounded in each direction, whatever the curvature's sign."""
-    curvature, directions = np.linalg.eigh(hessian)
+    curvature, directions = eigh(hessian)
     slope = directions.T @ gradient
     size = np.abs(curvature)
     size = np.maximum(size, 1e-14 * size.max())
@@ -397,4 +397,4 @@ def _meanings(runs: set[str], limits: Sequence[Limit]) -> list[str]:
         if limit.runs <= runs:
             said.append(limit.meaning)
             runs = runs - limit.runs
-    return said
+    return list(dict.fromkeys(said))
