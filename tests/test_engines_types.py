@@ -272,6 +272,11 @@ _ON_CUSTOMERS: Final[Mapping[str, Callable[[Any], Any]]] = {
 }
 
 
+def _assert_same_new_columns(found: Any, due: pl.DataFrame, *, beside: pl.DataFrame) -> None:
+    new = ["customer_id", *(name for name in due.columns if name not in beside.columns)]
+    assert_same_table(nw.from_native(found).select(*new).to_native(), due.select(new))
+
+
 _NARROW: Final = [
     (engine, kind)
     for engine in ("polars", "polars-lazy", "pyarrow", "duckdb", "spark")
@@ -287,15 +292,19 @@ def test_a_count_of_any_width_is_a_count(engine: str, kind: Any) -> None:
     customers = tables()["customers"]
     narrow = ENGINES[engine].make(arrow(customers.with_columns(pl.col(_COUNTS).cast(kind))))
     for call in _ON_CUSTOMERS.values():
-        due, found = call(customers), nw.from_native(call(narrow))
-        new = ["customer_id", *(name for name in due.columns if name not in customers.columns)]
-        assert_same_table(found.select(*new).to_native(), due.select(new))
+        _assert_same_new_columns(call(narrow), call(customers), beside=customers)
+
+
+def test_a_count_in_decimals_is_held_to_be_whole() -> None:
+    halves = tables()["customers"].with_columns(frequency=pl.lit(Decimal("1.5")))
+    with pytest.raises(InvalidRowsError, match="`frequency` is not a whole number"):
+        clv.predict(halves, purchases=purchases(), horizon_days=365)
 
 
 def test_the_lag_of_a_narrow_count_does_not_wrap_around() -> None:
     rhythm = tables()["rhythm"].with_columns(pl.col("orders", "purchases_recent").cast(pl.UInt8))
     due = lifecycle.assign(tables()["rhythm"], rules=STAGE_RULES)
-    assert_same_table(lifecycle.assign(rhythm, rules=STAGE_RULES), due)
+    _assert_same_new_columns(lifecycle.assign(rhythm, rules=STAGE_RULES), due, beside=rhythm)
 
 
 # Partitions, indexes, names

@@ -27,8 +27,6 @@ Backend: TypeAlias = Literal["pandas", "polars", "pyarrow"]
 Row: TypeAlias = dict[str, Any]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
-_UNSIGNED: Final = (nw.UInt8, nw.UInt16, nw.UInt32, nw.UInt64, nw.UInt128, nw.Int128)
-_NARROW: Final = (nw.Int8, nw.Int16, nw.Int32)
 
 table_like = _engines.table_like
 spread_least = _engines.spread_least
@@ -273,21 +271,21 @@ def _on_its_engine(data: nw.DataFrame[Any]) -> Frame:
 def _with_plain_numbers(
     frame: nw.DataFrame[Any] | Frame, table: Table
 ) -> nw.DataFrame[Any] | Frame:
-    """Take decimals as floats, and counts of any width as Int64.
+    """Take decimals as floats, and whole counts of any width as Int64.
 
     Decimals overflow in sums and know no infinity; what is counted without a sign wraps around
     where something is taken off.
     """
     schema = frame.collect_schema()
-    wanted = {"number": nw.Float64, "count": nw.Int64}
-    odd = {"number": (nw.Decimal, *_UNSIGNED), "count": (nw.Decimal, *_UNSIGNED, *_NARROW)}
-    casts = [
-        nw.col(column.name).cast(wanted[column.kind])
-        for column in table.columns
-        if column.kind in wanted
-        and column.name in schema
-        and schema[column.name] in odd[column.kind]
-    ]
+    casts = []
+    for column in table.columns:
+        dtype = schema.get(column.name)
+        if dtype is None or column.kind not in ("count", "number"):
+            continue
+        if column.kind == "count" and dtype.is_integer() and dtype != nw.Int64:
+            casts.append(nw.col(column.name).cast(nw.Int64))
+        elif dtype.is_decimal() or dtype.is_unsigned_integer() or dtype == nw.Int128:
+            casts.append(nw.col(column.name).cast(nw.Float64))
     return frame.with_columns(*casts) if casts else frame
 
 
