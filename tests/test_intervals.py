@@ -31,7 +31,7 @@ from crmkit.models.many_parameters import log_likelihoods
 from crmkit.models.negative_binomial import exactly, one_by_one
 from crmkit.models.protocol import SpendModel
 from docs.coverage_study import SPEND, TRUTHS, coverage, invent
-from tests.conftest import MakeFrame, rows
+from tests.conftest import MAKERS, MakeFrame, rows
 
 HORIZON = 273.0
 SUMMARY: dict[str, list[Any]] = {
@@ -425,6 +425,27 @@ def test_a_total_without_variance_has_no_bounds(fits: Mapping[str, clv.Fit]) -> 
         )
     assert total["clv"][0] > 0
     assert total["clv_upper"][0] is None
+
+
+@pytest.mark.parametrize("engine", ["pandas", "polars", "polars-lazy", "duckdb"])
+def test_without_an_expected_spend_there_is_no_total(
+    engine: str, fits: Mapping[str, clv.Fit]
+) -> None:
+    # Amounts so wild that the mean over customers does not exist: q is below 1.
+    spend = certain(fits["gamma_gamma"])
+    wild = replace(spend, likelihood=replace(spend.likelihood, model=GammaGamma(6.0, 0.7, 15.0)))
+    with pytest.warns(CrmkitWarning) as caught:
+        total = clv.predict_total(
+            MAKERS[engine](SUMMARY), purchases=fits["bg_nbd"], spend=wild, horizon_days=HORIZON
+        )
+    (warning,) = caught
+    assert str(warning.message) == (
+        "2 of 5 customers have no expected spend, so that the total has none either.\n"
+        "A few very large amounts are the usual cause; see `Fit.diagnostics`."
+    )
+    (found,) = rows(total)
+    assert found["expected_purchases_lower"] > 0
+    assert [found[name] for name in ("clv", "clv_lower", "clv_upper")] == [None] * 3
 
 
 # Refusals

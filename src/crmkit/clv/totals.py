@@ -38,6 +38,12 @@ _NO_VARIANCE: Final = (
 )
 
 
+_NO_SPEND: Final = (
+    "{:,} of {:,} customers have no expected spend, so that the total has none either.\n"
+    "A few very large amounts are the usual cause; see `Fit.diagnostics`."
+)
+
+
 def predict_total(
     customers: IntoFrameT,
     *,
@@ -88,8 +94,8 @@ def predict_total(
     Warns
     -----
     CrmkitWarning
-        If the data leave a parameter open, whose part the bounds then lack, or spend has no
-        variance, and its total no bounds.
+        If the data leave a parameter open, whose part the bounds then lack; if spend has no
+        variance, and its total no bounds; if customers have no expected spend, and all no total.
 
     Notes
     -----
@@ -140,7 +146,11 @@ def predict_total(
     points = likely(purchases, spend)
     seconds = _second_moments(known, horizon_days=float(horizon_days))
     found = _of_purchases(known, points, seconds, horizon_days=float(horizon_days))
-    if spend is not None:
+    if known.n_without_spend:
+        msg = _NO_SPEND.format(known.n_without_spend, round(float(known.n.sum())))
+        warnings.warn(msg, CrmkitWarning, stacklevel=2)
+        found["clv"] = _Total(math.nan, math.nan, math.nan)
+    elif spend is not None:
         found["clv"] = _of_money(known, points, seconds, horizon_days=float(horizon_days))
     row: dict[str, list[float]] = {"n_customers": [round(float(known.n.sum()))]}
     for name, total in found.items():
@@ -194,6 +204,8 @@ class _Distinct(NamedTuple):
     """Sums of the expected spend, of its square, and of one's own mean spend."""
 
     cost: float
+    n_without_spend: int
+    """Customers whose expected spend is unknown."""
 
 
 def _collected(scored: _frames.Frame, *, like: IntoFrame, fits: Sequence[Fit]) -> _Distinct:
@@ -205,11 +217,18 @@ def _collected(scored: _frames.Frame, *, like: IntoFrame, fits: Sequence[Fit]) -
     sums = [nw.len().alias("n"), nw.col("expected_purchases", DISCOUNTED).mean()]
     if with_spend:
         spend = nw.col("expected_spend")
-        unknown = (spend.is_null() | nw.col(_COST).is_null()).cast(nw.Int64)
+        unknown = nw.col(_COST).is_null().cast(nw.Int64)
+        no_spend = spend.is_null().cast(nw.Int64)
         scored = scored.with_columns(
-            spend=spend, spend_squared=spend**2, own_spend=nw.col("monetary_value"), unknown=unknown
+            spend=spend,
+            spend_squared=spend**2,
+            own_spend=nw.col("monetary_value"),
+            unknown=unknown,
+            no_spend=no_spend,
         )
-        sums.append(nw.col("spend", "spend_squared", "own_spend", _COST, "unknown").sum())
+        sums.append(
+            nw.col("spend", "spend_squared", "own_spend", _COST, "unknown", "no_spend").sum()
+        )
     rows = scored.group_by(*keys).agg(*sums).sort(*keys).collect()
     of = {name: rows[name].to_numpy().astype(np.float64) for name in rows.columns}
     bought = of["expected_purchases"]
@@ -225,6 +244,7 @@ def _collected(scored: _frames.Frame, *, like: IntoFrame, fits: Sequence[Fit]) -
         spend_squared=of.get("spend_squared", nothing),
         own_spend=of.get("own_spend", nothing),
         cost=math.nan if of.get("unknown", nothing).any() else cost,
+        n_without_spend=round(float(of.get("no_spend", nothing).sum())),
     )
 
 
