@@ -231,7 +231,7 @@ def test_ninety_percent_hold_in_ninety_percent() -> None:
 
 
 def test_ninety_percent_hold_the_true_parameter_in_ninety_percent() -> None:
-    n, held = 100, Counter[str]()
+    n, held = 60, Counter[str]()
     for seed in range(n):
         rng = np.random.default_rng([7, seed])
         known = invent(TRUTHS["bg_nbd"], n_customers=500, rng=rng).customers
@@ -490,8 +490,13 @@ def test_a_cost_without_money(fits: Mapping[str, clv.Fit]) -> None:
 
 
 def test_a_cost_that_is_not_there(fits: Mapping[str, clv.Fit]) -> None:
-    with pytest.raises(MissingColumnsError, match=r"^customer summary: no column `calls` among "):
+    with pytest.raises(MissingColumnsError) as caught:
         ahead(table(), fits, cost="calls")
+    assert str(caught.value) == (
+        "customer summary: no column `calls` among `customer_id`, `frequency`, `recency`, `T`, "
+        "`monetary_value`, `mailings`, `p_alive`, `expected_purchases`, `expected_spend`, `clv`.\n"
+        "Give `cost` as a number, or as the name of a column."
+    )
 
 
 def test_a_cost_below_zero_names_the_customers(fits: Mapping[str, clv.Fit]) -> None:
