@@ -176,7 +176,6 @@ _ODD_ARROW: Final[Mapping[str, tuple[int, pa.Array]]] = {
     "days in milliseconds": (1, pa.array(_DAYS, pa.date64())),
     "seconds": (1, pa.array(_DAYS).cast(pa.timestamp("s"))),
     "decimals": (2, pa.array(_CENTS, pa.decimal128(12, 2))),
-    "half floats": (2, pa.array(np.array(_AMOUNTS, dtype="float16"))),
 }
 
 
