@@ -141,8 +141,11 @@ def test_every_engine_sees_the_same(make_frame: MakeFrame) -> None:
 def test_nobody_has_come_yet() -> None:
     orders = load_cdnow(sample=True)
     fitted = clv.fit(rfm.summarize(orders, as_of=date(1998, 6, 30)), model="bg_nbd")
-    found = clv.pattern(orders, purchases=fitted, as_of=date(1996, 1, 1), horizon_days=91)
-    assert found == clv.Pattern(1.0, "none", 91.0)
+    with pytest.raises(InvalidArgumentError) as caught:
+        clv.pattern(orders, purchases=fitted, as_of=date(1996, 1, 1), horizon_days=91)
+    assert str(caught.value) == (
+        "`as_of` is 1996-01-01, and nobody had bought by then.\nGive a later day."
+    )
 
 
 def test_purchases_and_value_are_scaled_and_nothing_else() -> None:

@@ -313,9 +313,21 @@ def test_a_contract_that_ends_before_it_begins_is_refused(make: Any) -> None:
     )
 
 
-def test_a_table_of_neither_kind_is_refused() -> None:
+def test_shares_are_no_counts_of_survivors(make_frame: MakeFrame) -> None:
+    shares = make_frame({"period": [0, 1, 2], "survivors": [1.0, 0.63, 0.47]})
+    with pytest.raises(InvalidRowsError) as caught:
+        clv.fit_retention(shares, every="year")
+    assert str(caught.value).startswith("survivors: `survivors` is not a whole number in 2 of 3 ")
+    assert str(caught.value).endswith(
+        ").\nGive how many customers are there, not which share of them.\n"
+        "Build this table with one row per period, as in pandas.DataFrame()."
+    )
+
+
+@pytest.mark.parametrize("as_of", [AS_OF, None])
+def test_a_table_of_neither_kind_is_refused(as_of: date | None) -> None:
     with pytest.raises(MissingColumnsError) as caught:
-        clv.fit_retention(pl.DataFrame({"customer_id": ["a"]}), every="month", as_of=AS_OF)
+        clv.fit_retention(pl.DataFrame({"customer_id": ["a"]}), every="month", as_of=as_of)
     assert str(caught.value) == (
         "contracts: no column `start`, `end` among `customer_id`.\n"
         "Build this table with one row per contract, as in pandas.DataFrame()."

@@ -16,6 +16,7 @@ from crmkit._time import Period
 from crmkit.clv.fits import Fit
 from crmkit.clv.kinds import check_kinds
 from crmkit.clv.own_models import require_no_covariates
+from crmkit.errors import InvalidArgumentError
 from crmkit.models.protocol import PurchaseModel
 from crmkit.purchases import days as purchase_days
 from crmkit.tables import LEDGER
@@ -66,7 +67,8 @@ def tracking(
     MissingColumnsError, InvalidRowsError
         If `orders` breaks its contract.
     InvalidArgumentError
-        If `purchases` is no purchase model, or `every` no calendar period.
+        If `purchases` is no purchase model, `every` no calendar period, or nobody had bought by
+        `as_of`.
 
     References
     ----------
@@ -97,6 +99,8 @@ def tracking(
     as_of = _time.as_day(as_of, argument="as_of")
     frame = _frames.read(orders, LEDGER)
     bought, came = _by_day(frame, as_of=as_of)
+    if not came.day.size:
+        _require_none(frame, as_of=as_of)
     periods = _periods(came.day, as_of=as_of, every=every)
     today = _time.number_of(as_of)
     until = np.minimum(periods["ends"].astype(np.int64), today)
@@ -113,6 +117,13 @@ def tracking(
         "predicted_cumulative": predicted,
     }
     return _frames.give(_frames.table_like(columns, like=frame), like=orders, order_by=["starts"])
+
+
+def _require_none(ledger: _frames.Frame, *, as_of: date) -> None:
+    """Refuse a day by which nobody had bought, though somebody did later."""
+    if _frames.collect(ledger.select(n_rows=nw.len()), "n_rows")["n_rows"].item():
+        msg = f"`as_of` is {as_of}, and nobody had bought by then.\nGive a later day."
+        raise InvalidArgumentError(msg)
 
 
 class _Counts(NamedTuple):

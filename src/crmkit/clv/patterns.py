@@ -53,7 +53,8 @@ def pattern(orders: IntoFrame, *, purchases: Fit, as_of: date, horizon_days: flo
     MissingColumnsError, InvalidRowsError
         If `orders` breaks its contract.
     InvalidArgumentError
-        If the horizon is not above 0 and finite, or `purchases` is no purchase model.
+        If the horizon is not above 0 and finite, `purchases` is no purchase model, or nobody had
+        bought by `as_of`.
 
     Notes
     -----

@@ -23,7 +23,7 @@ from crmkit.errors import CrmkitWarning, InvalidArgumentError
 from crmkit.models import CONTRACT_MODELS
 from crmkit.models.protocol import ContractModel
 from crmkit.models.search import MaximumLikelihood
-from crmkit.tables import SURVIVORS
+from crmkit.tables import CONTRACTS, SURVIVORS
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -290,6 +290,8 @@ def _histories(contracts: IntoFrame, *, as_of: date | None, every: _time.Period)
     if not counts and as_of is not None:
         day = _time.as_day(as_of, argument="as_of")
         return from_contracts(contracts, as_of=day, every=every)
+    if not counts:
+        _frames.read(contracts, CONTRACTS)  # another table is the first thing to hear of
     msg = (
         "`as_of` is for contracts, and counts of survivors are as they were counted.\nLeave it out."
         if counts
