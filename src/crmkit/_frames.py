@@ -2,7 +2,8 @@
 
 Inside, all is a narwhals LazyFrame, so one spelling runs on pandas, Polars, PyArrow, DuckDB,
 Dask and Spark alike. A PyArrow table travels on Polars, without a copy. Eager tables are held to
-their contract in full; lazy ones by their schema, since a look at the values would run them.
+their contract in full; lazy ones by their schema, since a look at the values would run them, and
+by value where their distinct rows are collected anyway.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ class InvalidRowsError(CrmkitError):
     n_rows
         How many rows break it.
     examples
-        Keys of the first few of them, to look up in the data.
+        Keys of the first few of them, to look up in the data; of a lazy table, which has not been
+        seen, the values that break it.
     """
 
     def __init__(self, message: str, *, n_rows: int, examples: tuple[object, ...]) -> None:
