@@ -528,6 +528,9 @@ def test_no_customers_get_the_columns(make_eager: MakeFrame, purchases: clv.Fit)
             ),
         ),
         ("age", "`covariates` names columns in a list, got 'age'.\nWrite ['age']."),
+        (5, "`covariates` names columns in a list, got 5.\nWrite ['age']."),
+        ([["age"]], "`covariates` names columns in a list, got [['age']].\nWrite ['age']."),
+        ({"both": None}, "`covariates` names columns in a list, got None.\nWrite ['age']."),
         (
             ["T"],
             (

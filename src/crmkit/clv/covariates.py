@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from crmkit import _frames
 from crmkit._frames import Floats, quoted
+from crmkit.clv.arguments import shown
 from crmkit.errors import InvalidArgumentError, MissingColumnsError
 from crmkit.models.covariates import Link, Odds, Scale
 from crmkit.tables import SUMMARY
@@ -248,8 +249,10 @@ def one_value(column: str, value: str) -> InvalidArgumentError:
 
 
 def _require_names(columns: Sequence[str]) -> None:
-    if isinstance(columns, str):
-        msg = f"`covariates` names columns in a list, got {columns!r}.\nWrite [{columns!r}]."
+    is_list = isinstance(columns, Iterable) and not isinstance(columns, str)
+    if not (is_list and all(isinstance(name, str) for name in columns)):
+        example = [columns] if isinstance(columns, str) else ["age"]
+        msg = f"`covariates` names columns in a list, got {shown(columns)}.\nWrite {example}."
         raise InvalidArgumentError(msg)
     explained = [name for name in columns if name in _SUMMED_UP]
     if explained:
