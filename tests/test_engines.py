@@ -33,7 +33,7 @@ _RUN: Final[Mapping[str, int]] = {
     "clv.expected_purchases": 1,
     "clv.fit of spend": 1,
     "clv.fit": 1,
-    "clv.fit with covariates": 1,
+    "clv.fit with covariates": 2,
     "clv.fit_opportunities": 1,
     "clv.fit_retention of contracts": 3,
     "clv.fit_retention": 1,

@@ -146,7 +146,8 @@ def levels_of(frame: _frames.Frame, columns: Sequence[str]) -> dict[str, tuple[s
     require_columns(frame, columns)
     schema = frame.collect_schema()
     return {
-        column: _levels(frame, column) if _is_text(schema[column]) else None for column in columns
+        column: _levels(frame, column) if _is_text(schema[column]) else None
+        for column in dict.fromkeys(columns)
     }
 
 
