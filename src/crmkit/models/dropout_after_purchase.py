@@ -244,17 +244,21 @@ class DropoutAfterPurchase:
             likelihood=partial(DropoutLikelihood, may_leave_at_first=cls.may_leave_at_first, k=k),
             columns=(x, t_x, T),
             weights=weights,
-            starts=[
-                (r, r * days_between / speed, a, b)
-                for r, speed, a, b in (
-                    (0.5, 2.0, 0.8, 2.5),
-                    (1.5, 1.0, 0.1, 3.0),
-                    (0.3, 3.0, 2.0, 1.0),
-                    (0.5, 2.0, 0.01, 0.1),
-                )
-            ],
+            starts=[(r, r * days_between / speed, a, b) for r, speed, a, b in cls._starts()],
             limits=_limits(_FIRST if cls.may_leave_at_first else _FIRST_REPEAT),
         )
+
+    @classmethod
+    def _starts(cls) -> list[tuple[float, float, float, float]]:
+        """Say whence to look for r, alpha as days between purchases divided by it, a and b."""
+        starts = [
+            (0.5, 2.0, 0.8, 2.5),
+            (1.5, 1.0, 0.1, 3.0),
+            (0.3, 3.0, 2.0, 1.0),
+            (0.5, 2.0, 0.01, 0.1),
+        ]
+        # Where nearly all leave at once, the few who stay make a hill of their own.
+        return [*starts, (2.0, 1.0, 0.1, 0.01)] if cls.may_leave_at_first else starts
 
     def _occasions(self, x: Floats) -> Floats:
         """Occasions to leave so far, the last purchase included."""
