@@ -28,9 +28,10 @@ from crmkit.errors import InvalidArgumentError
 from crmkit.models.arrays import Codes, Floats
 from crmkit.models.discounting import discounted
 from crmkit.models.distinct import distinct, distinct_pairs
-from crmkit.models.gamma_ratio import digamma_rising, log_rising, trigamma_rising
+from crmkit.models.gamma_ratio import log_rising
 from crmkit.models.negative_binomial import exactly
 from crmkit.models.repeats import require_repeats
+from crmkit.models.risings import Risings
 from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
 
 _LIMITS = (Limit({"r up", "alpha up"}, "Customers do not differ in how often they buy."),)
@@ -163,8 +164,9 @@ class NBDLikelihood:
     """Total log-likelihood with its derivatives by the logs of r and alpha."""
 
     def __init__(self, x: Floats, T: Floats, weights: Floats) -> None:
-        self._counts, of_count = distinct(x)
-        self._n_of_count = np.bincount(of_count, weights)
+        counts, of_count = distinct(x)
+        one_group = np.zeros(len(counts), np.int64)
+        self._bought = Risings(counts, np.bincount(of_count, weights), group=one_group)
         self._ages, of_age = distinct(T)
         self._n_of_age = np.bincount(of_age, weights)
         self._x_of_age = np.bincount(of_age, weights * x)
@@ -172,14 +174,15 @@ class NBDLikelihood:
     def __call__(self, log_parameters: Floats, /) -> tuple[float, Floats, Floats]:
         """Value, gradient and Hessian, each summed over customers."""
         r, alpha = np.exp(log_parameters).tolist()
-        x, n, n_of_age = self._counts, self._n_of_count, self._n_of_age
+        n_of_age = self._n_of_age
+        (rising,), (rising_r,), (rising_rr,) = self._bought(np.array([r]))
         log_age, past = np.log1p(self._ages / alpha), self._ages / (alpha + self._ages)
         n_logs, n_past = n_of_age @ log_age, n_of_age @ past
         x_logs = self._x_of_age @ (np.log(alpha) + log_age)
-        value = n @ log_rising(r, x) - r * n_logs - x_logs
-        by_r = r * (n @ digamma_rising(r, x) - n_logs)
+        value = rising - r * n_logs - x_logs
+        by_r = r * (rising_r - n_logs)
         by_alpha = r * n_past - self._x_of_age @ (1 - past)
-        by_r_twice = by_r + r * r * (n @ trigamma_rising(r, x))
+        by_r_twice = by_r + r * r * rising_rr
         by_alpha_twice = -((r * n_of_age + self._x_of_age) @ (past * (1 - past)))
         hessian = np.array([[by_r_twice, r * n_past], [r * n_past, by_alpha_twice]])
         return float(value), np.array([by_r, by_alpha]), hessian
