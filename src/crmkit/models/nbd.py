@@ -165,8 +165,9 @@ class NBDLikelihood:
 
     def __init__(self, x: Floats, T: Floats, weights: Floats) -> None:
         counts, of_count = distinct(x)
+        n_of_count = np.bincount(of_count, weights).astype(np.float64)
         one_group = np.zeros(len(counts), np.int64)
-        self._bought = Risings(counts, np.bincount(of_count, weights), group=one_group)
+        self._bought = Risings(counts, n_of_count, group=one_group)
         self._ages, of_age = distinct(T)
         self._n_of_age = np.bincount(of_age, weights)
         self._x_of_age = np.bincount(of_age, weights * x)
