@@ -28,9 +28,9 @@ def days(ledger: nw.LazyFrame[Any], *, as_of: date) -> nw.LazyFrame[Any]:
         rows = _orders(rows)
     amount = [nw.col("amount").sum()] if _frames.has(rows, "amount") else []
     return (
-        rows.with_columns(n_orders=_is_purchase(rows).cast(nw.Int32))
+        rows.with_columns(n_orders=nw.when(_is_purchase(rows)).then(nw.lit(1)))
         .group_by("customer_id", "day")
-        .agg(nw.col("n_orders").sum(), *amount)
+        .agg(nw.col("n_orders").count(), *amount)
     )
 
 
@@ -77,11 +77,11 @@ def _with_first_amount(days: nw.LazyFrame[Any]) -> tuple[nw.LazyFrame[Any], nw.E
     """Prepare the sum that picks each customer's amount of the first purchase day.
 
     pandas takes the first by sorting all rows, which costs twice what a window does there;
-    elsewhere the window costs half as much again. Dask cannot take the first, and Spark only as
-    the least pair of day and amount.
+    elsewhere the window costs half as much again. Spark can take the first only as the least pair
+    of day and amount.
     """
     engine = days.implementation
-    if engine.is_pandas_like() or engine.is_dask():
+    if engine.is_pandas_like():
         spread = _frames.spread_least(days, "customer_id", of="bought_day", into="first_bought")
         on_first = nw.when(nw.col("bought_day") == nw.col("first_bought")).then(nw.col("amount"))
         return spread.with_columns(on_first=on_first), nw.col("on_first").sum()
