@@ -83,6 +83,36 @@ ENGINES: Final = {
 }
 
 
+def counted_source(frame: pl.DataFrame, reads: list[Any]) -> pl.LazyFrame:
+    """Make a lazy table that notes each time it is read."""
+
+    def read(
+        columns: list[str] | None,
+        predicate: pl.Expr | None,
+        n_rows: int | None,
+        _batch_size: int | None,
+    ) -> Any:
+        reads.append(columns)
+        rows = frame if n_rows is None else frame.head(n_rows)
+        rows = rows if predicate is None else rows.filter(predicate)
+        yield rows.select(columns) if columns else rows
+
+    return pl.io.plugins.register_io_source(read, schema=frame.schema)
+
+
+def ways_through(plan: Any) -> int:
+    """Count the ways through a Dask plan, all of which its optimizer may walk."""
+    seen: dict[str, int] = {}
+
+    def ways(node: Any) -> int:
+        name = getattr(node, "_name")  # noqa: B009 - what tells nodes apart
+        if name not in seen:
+            seen[name] = max(1, sum(map(ways, node.dependencies())))
+        return seen[name]
+
+    return ways(plan.expr)
+
+
 def read_back(native: Any) -> pl.DataFrame:
     """Read a table of any engine: dates as dates, the unknown as null, text as text."""
     frame: pl.DataFrame = nw.from_native(native).lazy().collect("polars").to_native()

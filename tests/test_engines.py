@@ -21,8 +21,15 @@ import pytest
 import crmkit
 from crmkit import CrmkitWarning, pipeline, rfm
 from crmkit import tables as crmkit_tables
-from tests.engine_cases import CASES, NO_TABLE_TO_READ, Case, on, tables
-from tests.engines import ENGINES, assert_same_table, marked, read_back
+from tests.engine_cases import AS_OF, CASES, NO_TABLE_TO_READ, SPLIT, Case, on, tables
+from tests.engines import (
+    ENGINES,
+    assert_same_table,
+    counted_source,
+    marked,
+    read_back,
+    ways_through,
+)
 
 # How many plans of lazy tables are run by each function; those that are not here run none.
 _RUN: Final[Mapping[str, int]] = {
@@ -313,20 +320,8 @@ def _call_with_ledger(name: str, engine: str, ledger: Any) -> Any:
 
 @pytest.mark.parametrize("name", _READ_ONCE)
 def test_polars_reads_a_ledger_once(name: str) -> None:
-    reads = []
-
-    def read(
-        columns: list[str] | None,
-        predicate: pl.Expr | None,
-        n_rows: int | None,
-        _batch_size: int | None,
-    ) -> Any:
-        reads.append(columns)
-        frame = tables()["orders"] if n_rows is None else tables()["orders"].head(n_rows)
-        frame = frame if predicate is None else frame.filter(predicate)
-        yield frame.select(columns) if columns else frame
-
-    source = pl.io.plugins.register_io_source(read, schema=tables()["orders"].schema)
+    reads: list[Any] = []
+    source = counted_source(tables()["orders"], reads)
     found = _call_with_ledger(name, "polars-lazy", source)
     assert reads == []
     found.collect()
@@ -348,6 +343,44 @@ def test_spark_reads_a_ledger_once(name: str) -> None:
     java = getattr(found, "_jdf")  # noqa: B009 - the only way to a plan as text
     plan = java.queryExecution().analyzed().toString()
     assert len(re.findall(r"Relation \[customer_id#\d+, date#", plan)) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in _MADE_FOR_A_LOOK])
+def test_dask_can_plan_it(name: str) -> None:
+    # Where columns are made of columns, the ways multiply; at millions Dask does not come back.
+    for value in _call(CASES[name], "dask").values():
+        if _is_table(value):
+            assert ways_through(value) < 20_000
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in _MADE_FOR_A_LOOK])
+def test_dask_knows_the_types_beforehand(name: str) -> None:
+    # Dask writes the partitions of a table to Parquet with the types that the plan names.
+    for value in _call(CASES[name], "dask").values():
+        if _is_table(value):
+            assert value.compute().dtypes.to_dict() == value.dtypes.to_dict()
+
+
+@pytest.mark.parametrize(
+    "name", ["rfm.summarize", "rfm.holdout", "lifecycle.rhythm", "clv.opportunities", "rfm.score"]
+)
+def test_dask_never_puts_all_customers_in_one_partition(name: str) -> None:
+    (found,) = _call(CASES[name], "dask").values()
+    assert found.npartitions >= on("dask", "orders").npartitions > 1
+    assert min(found.map_partitions(len).compute()) > 0
+
+
+def test_the_main_job_reads_a_ledger_once_for_each_look_at_it() -> None:
+    # The summary, the rhythm, retention and the held-out half; then cohorts, when it is run.
+    reads: list[Any] = []
+    orders = counted_source(tables()["orders"], reads)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CrmkitWarning)
+        result = pipeline.run(orders, as_of=AS_OF, split=SPLIT)
+    assert len(reads) == 4
+    for table in result.frames().values():
+        table.collect()
+    assert len(reads) == 5
 
 
 def test_importing_crmkit_imports_numpy_and_narwhals_only() -> None:

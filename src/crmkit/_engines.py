@@ -7,7 +7,8 @@ but `_frames` and `_dates` look in here.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import narwhals as nw
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 Frame: TypeAlias = nw.LazyFrame[Any]
+Step: TypeAlias = Callable[[Frame], Frame]
 
 ACCEPTED: Final = (
     "Give a pandas or Polars DataFrame, a Polars LazyFrame, a PyArrow table, a DuckDB relation, "
@@ -175,11 +177,8 @@ def table_like(columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]], *, like:
     """Make a small table on the engine of another, so that the two can be joined."""
     engine = like.implementation
     if engine.is_duckdb():
-        arrow_rows = nw.from_dict(dict(columns), backend="pyarrow").to_native()
-        relation = like.to_native().query("_", "select * from arrow_rows")  # finds the local name
-        del arrow_rows
-        joined: Frame = nw.from_native(relation)
-        return joined
+        rows = nw.from_dict(dict(columns), backend="pyarrow").to_native()
+        return _relation_of(rows, like=like.to_native())
     if engine.is_spark_like():
         return _table_on_spark(columns, like=like)
     if engine.is_dask():
@@ -188,22 +187,97 @@ def table_like(columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]], *, like:
     return nw.from_dict(dict(columns), backend=engine).lazy()
 
 
+def kept(frame: Frame) -> Frame:
+    """Run a plan once and keep what it gives where its engine keeps tables.
+
+    Spark keeps it when it is first run, in memory and on disk.
+    """
+    engine, native = frame.implementation, frame.to_native()
+    if engine.is_polars():
+        return frame.collect().lazy()
+    if engine.is_duckdb():
+        return _relation_of(frame.collect("pyarrow").to_native(), like=native)
+    return wrap(native.persist() if engine.is_dask() else native.cache()).lazy()
+
+
+def _relation_of(arrow_rows: Any, *, like: Any) -> Frame:  # noqa: ANN401, ARG001 - DuckDB finds the rows by their name
+    relation: Frame = nw.from_native(like.query("_", "select * from arrow_rows"))
+    return relation
+
+
 def spread_least(frame: Frame, key: str, *, of: str, into: str) -> Frame:
     """Append to each row the least value of a column within its group.
 
-    Where there are windows this is one: with a join, the engines would build the rows twice.
-    DuckDB makes a join even of a window, unless it has an order. Dask has no windows, and sees
-    that both sides of its join are one.
+    This is a window: with a join, the engines would build the rows twice. DuckDB makes a join
+    even of a window, unless it has an order.
     """
-    if frame.implementation.is_dask():
-        groups = frame.group_by(key).agg(nw.col(of).min().alias(into))
-        return frame.join(groups, on=key, how="left")
     if frame.implementation.is_duckdb():
         group = f"partition by {in_quotes(key)} order by {in_quotes(key)}"
         least = f"min({in_quotes(of)}) over ({group}) as {in_quotes(into)}"
         windowed: Frame = nw.from_native(frame.to_native().project(f"*, {least}"))
         return windowed
     return frame.with_columns(nw.col(of).min().over(key).alias(into))
+
+
+# Steps that Dask takes in pandas, partition by partition. It has no windows; its group-by puts all
+# groups in one partition; and its optimizer walks every way through a plan, of which there are
+# billions where columns are made of columns that are made of columns.
+
+
+def by_customer(frame: Frame, step: Step) -> Frame:
+    """Take a step that sees all rows of a customer at once, and one customer at a time."""
+    if not frame.implementation.is_dask():
+        return step(frame)
+    rows = frame.to_native()
+    moved = rows if rows.npartitions == 1 else rows.shuffle("customer_id")
+    return _in_partitions(moved, step)
+
+
+def row_by_row(frame: Frame, step: Step) -> Frame:
+    """Take a step that sees one row at a time."""
+    return (
+        _in_partitions(frame.to_native(), step) if frame.implementation.is_dask() else step(frame)
+    )
+
+
+def with_columns(frame: Frame, *unnamed: nw.Expr, **named: nw.Expr) -> Frame:
+    """Append columns that are made of others of their row."""
+    return row_by_row(frame, partial(_appended, unnamed=unnamed, named=named))
+
+
+def _appended(frame: Frame, *, unnamed: Sequence[nw.Expr], named: Mapping[str, nw.Expr]) -> Frame:
+    return frame.with_columns(*unnamed, **named)
+
+
+def in_one_piece(frame: Frame, step: Step, *, example: Mapping[str, Sequence[Any]]) -> Frame:
+    """Take a step that sees all rows at once, of a table that has become small.
+
+    From the example, rows of the columns that matter, Dask learns the types to come.
+    """
+    if not frame.implementation.is_dask():
+        return step(frame)
+    piece = frame.to_native().repartition(npartitions=1)
+    of_kind = getattr(piece, "_meta_nonempty").iloc[[0] * len(next(iter(example.values())))]  # noqa: B009
+    return _in_partitions(piece, step, example=of_kind.assign(**example))
+
+
+def _in_partitions(native: Any, step: Step, *, example: Any = None) -> Frame:  # noqa: ANN401 - Dask has no types
+    if example is None:
+        example = getattr(native, "_meta_nonempty")  # noqa: B009 - what Dask itself learns from
+    like = _in_pandas(example, step=step).iloc[:0]
+    taken = partial(_in_pandas, step=step, like=like)
+    return wrap(native.map_partitions(taken, meta=like).clear_divisions()).lazy()
+
+
+def _in_pandas(rows: Any, *, step: Step, like: Any = None) -> Any:  # noqa: ANN401 - a pandas frame
+    """Take a step; where nothing is left, the types are those of rows that were."""
+    made = step(with_plain_text(nw.from_native(rows)).lazy()).collect().to_native()
+    if like is None:
+        return made
+    if made.empty:
+        return like
+    floats = [name for name in made if like[name].dtype.kind == "f"]  # with a null, or without
+    return made.astype(dict.fromkeys(floats, "float64")).reset_index(drop=True)
 
 
 def _with_a_type(

@@ -31,6 +31,10 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 table_like = _engines.table_like
 spread_least = _engines.spread_least
+by_customer = _engines.by_customer
+row_by_row = _engines.row_by_row
+with_columns = _engines.with_columns
+in_one_piece = _engines.in_one_piece
 with_readable_names = _engines.with_readable_names
 require = _checks.require
 
@@ -166,6 +170,13 @@ def run_once(native: IntoFrame) -> IntoDataFrame:
     return cast("IntoDataFrame", eager.to_native())
 
 
+def keep(native: IntoFrameT) -> IntoFrameT:
+    """Run a plan once and go on from what it gives, on the same engine."""
+    if not is_lazy(native):
+        return native
+    return cast("IntoFrameT", _engines.kept(reopen(native)).to_native())
+
+
 def counted(
     frame: Frame, table: Table, *, columns: Sequence[str] | None = None
 ) -> nw.DataFrame[Any]:
@@ -211,7 +222,7 @@ def with_computed(
         new = compute(**{name: values.astype(float) for name, values in distinct.items()})
         computed = table_like({**distinct, **new}, like=frame)
         appended = frame.drop(*new, strict=False).join(computed, on=list(inputs), how="left")
-    return appended.with_columns(nw.col(name).fill_nan(None) for name in new)
+    return with_columns(appended, *(nw.col(name).fill_nan(None) for name in new))
 
 
 # What a contract asks

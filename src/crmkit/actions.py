@@ -123,7 +123,9 @@ def recommend(customers: IntoFrameT, *, plan: IntoFrame | None = None) -> IntoFr
         fits = _fits("stage", rule["stage"]) & _fits("tier", rule["tier"])
         action = nw.when(fits).then(nw.lit(rule["action"])).otherwise(action)
         reason = nw.when(fits).then(nw.lit(rule["reason"])).otherwise(reason)
-    return _frames.give(frame.with_columns(action=action, action_reason=reason), like=customers)
+    return _frames.give(
+        _frames.with_columns(frame, action=action, action_reason=reason), like=customers
+    )
 
 
 def _read_plan(given: IntoFrame | None) -> list[Mapping[str, Any]]:

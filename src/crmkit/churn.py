@@ -106,7 +106,8 @@ def risk(customers: IntoFrameT, *, medium_from: float = 0.5, high_from: float = 
         .when(known)
         .then(nw.lit("low"))
     )
-    rated = frame.with_columns(
+    rated = _frames.with_columns(
+        frame,
         churn_risk=churn_risk,
         risk_level=level,
         risk_reason=_reason(by_model, by_rhythm, known=known),
@@ -170,7 +171,7 @@ def p_active(customers: IntoFrameT) -> IntoFrameT:
     repeated = nw.col("frequency") > 0
     evenly = (nw.col("recency") / nw.col("T")) ** nw.col("frequency").cast(nw.Float64)
     judged = nw.when(repeated).then(evenly).otherwise(nw.lit(1.0))
-    return _frames.give(frame.with_columns(p_active=judged), like=customers)
+    return _frames.give(_frames.with_columns(frame, p_active=judged), like=customers)
 
 
 def _overdue_risk() -> nw.Expr:

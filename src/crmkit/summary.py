@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 import narwhals as nw
@@ -88,8 +89,8 @@ def summarize(orders: IntoFrameT, *, as_of: date) -> IntoFrameT:
             ben       1               59          0        0 59             NaN
     """
     as_of = _time.as_day(as_of, argument="as_of")
-    days = purchases.days(_frames.read(orders, LEDGER), as_of=as_of)
-    summary = per_customer(purchases.histories(days), as_of=as_of)
+    ledger = _frames.read(orders, LEDGER)
+    summary = _frames.by_customer(ledger, partial(_summarized, as_of=as_of))
     return _frames.give(summary, like=orders, order_by=["customer_id"])
 
 
@@ -143,10 +144,8 @@ def holdout(orders: IntoFrameT, *, split: date, as_of: date) -> IntoFrameT:
             ben          0 22                  0             0.0                60
     """
     split, as_of = _split_days(split, as_of)
-    days = purchases.days(_frames.read(orders, LEDGER), as_of=as_of)
-    halves, names = _in_halves(days, split=split)
-    histories = purchases.histories(halves, more=[nw.col(name).sum() for name in names])
-    customers = per_customer(histories, as_of=split, also=names)
+    ledger = _frames.read(orders, LEDGER)
+    customers = _frames.by_customer(ledger, partial(_held_out, split=split, as_of=as_of))
     result = customers.with_columns(
         nw.col("frequency_holdout").cast(nw.Int64),
         duration_holdout=nw.lit((as_of - split).days).cast(nw.Int64),
@@ -199,8 +198,8 @@ def newcomers(orders: IntoFrameT, *, split: date, as_of: date) -> IntoFrameT:
                1       2          45.0
     """
     split, as_of = _split_days(split, as_of)
-    all_days = purchases.days(_frames.read(orders, LEDGER), as_of=as_of)
-    customers = purchases.histories(all_days)
+    ledger = _frames.read(orders, LEDGER)
+    customers = _frames.by_customer(ledger, partial(_histories, as_of=as_of))
     new = customers.filter(~_time.until(customers, split, column="first_day"))
     counted = new.select(
         nw.len().alias("n_customers"),
@@ -244,6 +243,20 @@ def per_customer(
     mean = nw.when(nw.col("frequency") > 0).then(repeat_amount / nw.col("frequency"))
     with_money = summary.with_columns(monetary_value=mean, total_amount=nw.col("amount"))
     return with_money.select(*SUMMARY.column_names, *also)
+
+
+def _histories(ledger: nw.LazyFrame[Any], *, as_of: date) -> nw.LazyFrame[Any]:
+    return purchases.histories(purchases.days(ledger, as_of=as_of))
+
+
+def _summarized(ledger: nw.LazyFrame[Any], *, as_of: date) -> nw.LazyFrame[Any]:
+    return per_customer(_histories(ledger, as_of=as_of), as_of=as_of)
+
+
+def _held_out(ledger: nw.LazyFrame[Any], *, split: date, as_of: date) -> nw.LazyFrame[Any]:
+    halves, names = _in_halves(purchases.days(ledger, as_of=as_of), split=split)
+    histories = purchases.histories(halves, more=[nw.col(name).sum() for name in names])
+    return per_customer(histories, as_of=split, also=names)
 
 
 def _in_halves(

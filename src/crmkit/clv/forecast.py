@@ -183,7 +183,7 @@ def predict(
         )
         scored = _with_bounds_of_worth(scored, spend=spend, margin=margin, factor=factor, less=less)
     if spend is not None:
-        scored = scored.with_columns(clv=nw.col("clv") - less).drop(SPEND_DAYS)
+        scored = _frames.with_columns(scored, clv=nw.col("clv") - less).drop(SPEND_DAYS)
     return _frames.give(scored.drop(DISCOUNTED), like=customers)
 
 
@@ -214,11 +214,11 @@ def score(
         annual_discount_rate=annual_discount_rate,
     )
     if factor != 1:
-        scored = scored.with_columns(nw.col("expected_purchases", DISCOUNTED) * factor)
+        scored = _frames.with_columns(scored, nw.col("expected_purchases", DISCOUNTED) * factor)
     if spend is not None:
         scored = _with_spend(scored, like=customers, fit=spend)
         worth = margin * nw.col("expected_spend") * nw.col(DISCOUNTED)
-        scored = scored.with_columns(clv=worth)
+        scored = _frames.with_columns(scored, clv=worth)
     return scored
 
 
@@ -264,11 +264,11 @@ def _with_spend(frame: _frames.Frame, *, like: IntoFrame, fit: Fit) -> _frames.F
     def lines(model: SpendModel, **columns: Floats) -> dict[str, Floats]:
         return dict(zip(_LINE, model.spend_line(columns[SPEND_DAYS]), strict=True))
 
-    with_days = frame.with_columns(days.alias(SPEND_DAYS))
+    with_days = _frames.with_columns(frame, days.alias(SPEND_DAYS))
     lined = with_scores(with_days, like=like, fit=fit, inputs=[SPEND_DAYS], compute=lines)
     start, rise = (nw.col(name) for name in _LINE)
     expected = (start + rise * own.log()).exp() if is_of_logs else start + rise * own
-    return lined.with_columns(expected_spend=expected).drop(*_LINE)
+    return _frames.with_columns(lined, expected_spend=expected).drop(*_LINE)
 
 
 def _with_bounds_of_worth(
@@ -277,7 +277,7 @@ def _with_bounds_of_worth(
     """Turn bounds in units of expected spend into money, and scale those of purchases."""
     purchases = nw.col("expected_purchases_lower", "expected_purchases_upper")
     if factor != 1:
-        scored = scored.with_columns(purchases * factor)
+        scored = _frames.with_columns(scored, purchases * factor)
     if spend is None:
         return scored
     expected = nw.col("expected_purchases")
@@ -291,4 +291,4 @@ def _with_bounds_of_worth(
     money |= {
         f"clv_{b}": worth * nw.col(name) - less for b, name in zip(bounds, AMOUNT, strict=True)
     }
-    return scored.with_columns(**money).drop(*OWN_MEAN, *AMOUNT)
+    return _frames.with_columns(scored, **money).drop(*OWN_MEAN, *AMOUNT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import partial
 
 import narwhals as nw
 from narwhals.typing import IntoFrameT
@@ -81,7 +82,13 @@ def opportunities(orders: IntoFrameT, *, as_of: date, every: _time.Period = "mon
     """
     as_of = _time.as_day(as_of, argument="as_of")
     every = _time.as_period(every, argument="every")
-    days = purchases.days(_frames.read(orders, LEDGER), as_of=as_of)
+    ledger = _frames.read(orders, LEDGER)
+    result = _frames.by_customer(ledger, partial(_counted, as_of=as_of, every=every))
+    return _frames.give(result, like=orders, order_by=["customer_id"])
+
+
+def _counted(ledger: _frames.Frame, *, as_of: date, every: _time.Period) -> _frames.Frame:
+    days = purchases.days(ledger, as_of=as_of)
     bought = days.filter(nw.col("n_orders") > 0)
     last = _last_complete(as_of, every=every)
     number, first = nw.col("number"), nw.col("first")
@@ -99,7 +106,7 @@ def opportunities(orders: IntoFrameT, *, as_of: date, every: _time.Period = "mon
         .agg(first.min(), nw.col("taken").sum(), nw.col("since").max())
         .with_columns(left=nw.lit(last) - first)
     )
-    result = customers.select(
+    return customers.select(
         "customer_id",
         nw.col("taken").cast(nw.Int64).alias("frequency"),
         nw.col("since").cast(nw.Int64).alias("recency"),
@@ -109,7 +116,6 @@ def opportunities(orders: IntoFrameT, *, as_of: date, every: _time.Period = "mon
         .cast(nw.Int64)
         .alias("n_opportunities"),
     )
-    return _frames.give(result, like=orders, order_by=["customer_id"])
 
 
 def _last_complete(as_of: date, *, every: _time.Period) -> int:

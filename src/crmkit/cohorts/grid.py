@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import Final, Literal, TypeAlias, get_args
 
 import narwhals as nw
@@ -190,7 +191,9 @@ def calendar_retention(
     z = normal_quantile(confidence)
     cells = full_grid(_frames.read(orders, LEDGER), as_of=as_of, every=every)
     over = nw.col("is_complete").cast(nw.Int64)
-    counted = cells.with_columns(n_eligible=nw.col("cohort_size") * over, n_retained="customers")
+    counted = _frames.with_columns(
+        cells, n_eligible=nw.col("cohort_size") * over, n_retained=nw.col("customers")
+    )
     rates = with_rates(counted, z=z).select(*_CELL, *RATES)
     return _frames.give(rates, like=orders, order_by=["cohort", "period"])
 
@@ -201,9 +204,15 @@ def full_grid(ledger: _frames.Frame, *, as_of: date, every: _time.Period) -> _fr
     The oldest cohort is not known before the plan runs, so the calendar holds every period
     there can be, and the plan cuts it to size.
     """
+    active = _frames.by_customer(ledger, partial(_active_periods, as_of=as_of, every=every))
+    today = _time.period_of(as_of, every=every)
+    example = {"cohort_number": [today - 1, today], "period": [0, 0]}
+    step = partial(_laid_out, as_of=as_of, every=every)
+    return _frames.in_one_piece(_cells(active), step, example=example)
+
+
+def _laid_out(cells: _frames.Frame, *, as_of: date, every: _time.Period) -> _frames.Frame:
     today, number = _time.period_of(as_of, every=every), nw.col("number")
-    days = purchases.days(ledger, as_of=as_of)
-    cells = _active_cells(days, every=every)
     measures = [name for name in get_args(Measure) if _frames.has(cells, name)]
     grid = _with_quiet_cells(_with_sizes(cells), measures=measures, today=today).with_columns(
         number=nw.col("cohort_number") + nw.col("period")
@@ -224,8 +233,9 @@ def with_cohort_date(frame: _frames.Frame, calendar: _frames.Frame) -> _frames.F
     return frame.join(starts, on="cohort_number")
 
 
-def _active_cells(days: _frames.Frame, *, every: _time.Period) -> _frames.Frame:
-    """Measure the cohorts and periods in which anything happened."""
+def _active_periods(ledger: _frames.Frame, *, as_of: date, every: _time.Period) -> _frames.Frame:
+    """Measure the periods in which each customer did anything, and name the cohort."""
+    days = purchases.days(ledger, as_of=as_of)
     number, cohort_number, bought = nw.col("number"), nw.col("cohort_number"), nw.col("orders") > 0
     money = [nw.col("amount").sum()] if _frames.has(days, "amount") else []
     since = number - cohort_number
@@ -243,10 +253,14 @@ def _active_cells(days: _frames.Frame, *, every: _time.Period) -> _frames.Frame:
             customers=bought.cast(nw.Int64),
             period=nw.when(since > 0).then(since).otherwise(nw.lit(0)).cast(nw.Int64),
         )
-        .group_by("cohort_number", "period")
-        .agg(nw.col("customers").sum(), nw.col("orders").sum(), *money)
-        .with_columns(nw.col("customers", "orders").cast(nw.Int64))
     )
+
+
+def _cells(active: _frames.Frame) -> _frames.Frame:
+    """Add up the cohorts and periods in which anything happened."""
+    measures = [nw.col(name).sum() for name in get_args(Measure) if _frames.has(active, name)]
+    added = active.group_by("cohort_number", "period").agg(*measures)
+    return added.with_columns(nw.col("customers", "orders").cast(nw.Int64))
 
 
 def _with_sizes(cells: _frames.Frame) -> _frames.Frame:

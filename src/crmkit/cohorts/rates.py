@@ -100,12 +100,13 @@ def pooled(rates: IntoFrameT, *, confidence: float = 0.95) -> IntoFrameT:
 def with_rates(counted: _frames.Frame, *, z: float) -> _frames.Frame:
     """Divide retained by eligible customers, with Wilson's interval; null where there are none."""
     known = nw.col("n_eligible") > 0
-    counted = counted.with_columns(n_retained=nw.when(known).then(nw.col("n_retained")))
+    counted = _frames.with_columns(counted, n_retained=nw.when(known).then(nw.col("n_retained")))
     n = nw.when(known).then(nw.col("n_eligible")).cast(nw.Float64)
     k = nw.col("n_retained").cast(nw.Float64)
     middle = (k + z * z / 2) / (n + z * z)
     half_width = (k * (n - k) / n + z * z / 4).sqrt() * z / (n + z * z)
-    return counted.with_columns(
+    return _frames.with_columns(
+        counted,
         retention_rate=k / n,
         # At 0 and at n retained an end is 0 or 1 up to rounding, which may fall outside.
         lower=(middle - half_width).clip(0.0, 1.0),

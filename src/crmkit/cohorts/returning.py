@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Final
 
 import narwhals as nw
@@ -114,24 +115,25 @@ def retention(
     every = _time.as_period(every, argument="every")
     z = normal_quantile(confidence)
     check_windows(windows)
-    days = purchases.days(_frames.read(orders, LEDGER), as_of=as_of)
-    customers = _per_customer(days, windows=windows, every=every)
-    counted = _per_window(_per_cohort(customers, windows=windows, as_of=as_of), windows=windows)
-    tomorrow = _time.period_of(as_of + timedelta(days=1), every=every)
-    is_final = nw.col("is_known_of_all") & (nw.col("cohort_number") < tomorrow)
-    calendar = _frames.table_like(
-        _time.calendar(every=every, last=_time.period_of(as_of, every=every)), like=counted
+    ledger = _frames.read(orders, LEDGER)
+    step = partial(_per_customer, as_of=as_of, windows=tuple(windows), every=every)
+    customers = _frames.by_customer(ledger, step)
+    cohorts = _per_cohort(customers, windows=windows, as_of=as_of)
+    today = _time.period_of(as_of, every=every)
+    counts = {name: [0, 1] for name in cohorts.collect_schema().names()}
+    rates = _frames.in_one_piece(
+        cohorts,
+        partial(_rates, as_of=as_of, windows=tuple(windows), every=every, z=z),
+        example=counts | {"cohort_number": [today, today]},
     )
-    rates = with_rates(with_cohort_date(counted.with_columns(is_complete=is_final), calendar), z=z)
-    return _frames.give(
-        rates.select(*_COLUMNS), like=orders, order_by=["cohort", "from_day", "to_day"]
-    )
+    return _frames.give(rates, like=orders, order_by=["cohort", "from_day", "to_day"])
 
 
 def _per_customer(
-    days: _frames.Frame, *, windows: Sequence[Window], every: _time.Period
+    ledger: _frames.Frame, *, as_of: date, windows: Sequence[Window], every: _time.Period
 ) -> _frames.Frame:
     """Count each customer's purchase days within each window."""
+    days = purchases.days(ledger, as_of=as_of)
     bought = days.filter(nw.col("n_orders") > 0)
     numbered = bought.select(
         "customer_id",
@@ -169,6 +171,25 @@ def _per_cohort(
         .agg(nw.len().alias("cohort_size"), *(nw.col(name).sum() for name in flags))
         .with_columns(nw.col("cohort_size", *flags).cast(nw.Int64))
     )
+
+
+def _rates(
+    cohorts: _frames.Frame,
+    *,
+    as_of: date,
+    windows: Sequence[Window],
+    every: _time.Period,
+    z: float,
+) -> _frames.Frame:
+    """Tell the rate of each cohort in each window."""
+    counted = _per_window(cohorts, windows=windows)
+    tomorrow = _time.period_of(as_of + timedelta(days=1), every=every)
+    is_final = nw.col("is_known_of_all") & (nw.col("cohort_number") < tomorrow)
+    calendar = _frames.table_like(
+        _time.calendar(every=every, last=_time.period_of(as_of, every=every)), like=counted
+    )
+    dated = with_cohort_date(counted.with_columns(is_complete=is_final), calendar)
+    return with_rates(dated, z=z).select(*_COLUMNS)
 
 
 def _per_window(cohorts: _frames.Frame, *, windows: Sequence[Window]) -> _frames.Frame:

@@ -12,7 +12,7 @@ from crmkit import _frames
 from crmkit.errors import InvalidArgumentError
 from crmkit.intake.amounts import returned
 from crmkit.intake.complaints import require_readable
-from crmkit.intake.opening import Roles, open_raw
+from crmkit.intake.opening import AnyFrame, Roles, open_raw
 from crmkit.intake.reading import Returns, as_manner, as_returns, read_sheet, to_ledger
 from crmkit.intake.sheet import Sheet
 from crmkit.tables import LEDGER
@@ -114,7 +114,11 @@ def clean(
     _require_no_reason(names)
     sheet = read_sheet(frame, roles, manner)
     require_readable(sheet, LEDGER)
-    judged = sheet.frame.with_columns(_reason(sheet, roles, returns).alias(_REASON))
+    rows, reason = sheet.frame, _reason(sheet, roles, returns).alias(_REASON)
+    if isinstance(rows, nw.LazyFrame):
+        judged: AnyFrame = _frames.with_columns(rows, reason)
+    else:
+        judged = rows.with_columns(reason)
     good = nw.col(_REASON).is_null()
     kept = to_ledger(sheet, judged.filter(good), roles, returns)
     others = judged.filter(~good).select(*names, nw.col(_REASON).alias("reason"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import Any, Final
 
 import narwhals as nw
@@ -94,14 +96,15 @@ def rhythm(
     """
     as_of = _time.as_day(as_of, argument="as_of")
     _require_window(recent_days)
-    days = purchases.days(_frames.read(orders, LEDGER), as_of=as_of)
-    customers = _measured(days, as_of=as_of, window=recent_days)
+    ledger = _frames.read(orders, LEDGER)
+    customers = _frames.by_customer(ledger, partial(_measured, as_of=as_of, window=recent_days))
     if prospects is not None:
         customers = _with_prospects(customers, _frames.read(prospects, PROSPECTS))
     return _frames.give(customers, like=orders, order_by=["customer_id"])
 
 
-def _measured(days: nw.LazyFrame[Any], *, as_of: date, window: int) -> nw.LazyFrame[Any]:
+def _measured(ledger: nw.LazyFrame[Any], *, as_of: date, window: int) -> nw.LazyFrame[Any]:
+    days = purchases.days(ledger, as_of=as_of)
     marked, money = _marked(days, today=_time.number_of(as_of), window=window)
     more = [nw.col("last_gap_days").min(), *(nw.col(name).sum() for name in (*_COUNTS, *money))]
     names = ("last_gap_days", *_COUNTS, *money)
@@ -168,9 +171,13 @@ def _with_prospects(
     _require_same_keys(customers, prospects)
     names = customers.collect_schema().names()
     both = nw.concat([customers, prospects.select("customer_id")], how="diagonal")
-    # Of the rows of one person at most one tells anything: that of the customer.
+    return _frames.by_customer(both, partial(_one_row_each, names=names))
+
+
+def _one_row_each(people: nw.LazyFrame[Any], *, names: Sequence[str]) -> nw.LazyFrame[Any]:
+    """Put the rows of one person together: at most one, that of a customer, tells anything."""
     told = (nw.col(name).max() for name in names if name != "customer_id")
-    return both.group_by("customer_id").agg(*told).select(*names)
+    return people.group_by("customer_id").agg(*told).select(*names)
 
 
 def _require_window(recent_days: int) -> None:

@@ -118,7 +118,7 @@ def assign(rhythm: IntoFrameT, *, rules: StageRules) -> IntoFrameT:
     for name, holds in reversed(held.items()):
         stage = nw.when(holds).then(nw.lit(name)).otherwise(stage)
         reason = nw.when(holds).then(reasons[name]).otherwise(reason)
-    return _frames.give(frame.with_columns(stage=stage, stage_reason=reason), like=rhythm)
+    return _frames.give(_frames.with_columns(frame, stage=stage, stage_reason=reason), like=rhythm)
 
 
 def stage_summary(staged: IntoFrameT) -> IntoFrameT:
@@ -197,8 +197,9 @@ def _share(column: str) -> nw.Expr:
 def _with_expected_gap(frame: nw.LazyFrame[Any], rules: StageRules) -> nw.LazyFrame[Any]:
     credit = rules.prior_gaps * rules.typical_gap_days
     expected = (nw.col("recency") + credit) / (nw.col("frequency") + rules.prior_gaps)
-    frame = frame.with_columns(expected_gap_days=expected)
-    return frame.with_columns(
+    frame = _frames.with_columns(frame, expected_gap_days=expected)
+    return _frames.with_columns(
+        frame,
         overdue_ratio=nw.col("days_since_last") / nw.col("expected_gap_days"),
     )
 

@@ -140,12 +140,12 @@ def run(
     with _collecting(notes):
         valued, kept = _valued(orders, settings, tier_shares=tier_shares, step=step)
         step("placing customers in life")
-        paced = lifecycle.rhythm(orders, as_of=settings.as_of, prospects=prospects)
+        paced = _frames.keep(lifecycle.rhythm(orders, as_of=settings.as_of, prospects=prospects))
         stage_rules = lifecycle.rules(paced)
         staged = lifecycle.assign(paced, rules=stage_rules)
         customers = _joined(staged, valued, plan=plan)
         step("following cohorts")
-        retention = cohorts.calendar_retention(orders, as_of=settings.as_of)
+        retention = _frames.keep(cohorts.calendar_retention(orders, as_of=settings.as_of))
         step("testing the forecast on held-out days")
         backtest, calibration, no_test = _tested(orders, settings)
     step("adding up")
@@ -190,7 +190,7 @@ def _valued(
 ) -> tuple[IntoFrameT, dict[str, Any]]:
     """Score, segment, value and tier everybody who has bought."""
     step("summarising customers")
-    customers = rfm.summarize(orders, as_of=settings.as_of)
+    customers = _frames.keep(rfm.summarize(orders, as_of=settings.as_of))
     breakpoints = rfm.breakpoints(customers)
     segmented = rfm.segment(rfm.score(customers, breakpoints=breakpoints))
     step("fitting lifetime value")
@@ -219,7 +219,7 @@ def _joined(staged: IntoFrameT, valued: IntoFrameT, *, plan: IntoFrame | None) -
     whole = everybody.select(*in_turn)
     rated = churn.risk(_frames.give(whole, like=staged, order_by=["customer_id"]))
     in_doubt = nw.col("clv") * nw.col("churn_risk")
-    frame = _frames.reopen(rated).with_columns(value_at_risk=in_doubt)
+    frame = _frames.with_columns(_frames.reopen(rated), value_at_risk=in_doubt)
     return plans.recommend(_frames.give(frame, like=staged), plan=plan)
 
 

@@ -91,10 +91,11 @@ def score(customers: IntoFrameT, *, breakpoints: Breakpoints) -> IntoFrameT:
             "Summarize transactions with amounts, or find cut points without them."
         )
         raise MissingColumnsError(msg)
-    scored = scored.with_columns(m_score=_m_score(breakpoints, breakpoints.total_amount))
+    scored = _frames.with_columns(scored, m_score=_m_score(breakpoints, breakpoints.total_amount))
     scores = [nw.col(name) for name in SCORES.values()]
     return _frames.give(
-        scored.with_columns(
+        _frames.with_columns(
+            scored,
             rfm_code=nw.concat_str([value.cast(nw.String) for value in scores]),
             rfm_sum=scores[0] + scores[1] + scores[2],
         ),
@@ -105,12 +106,12 @@ def score(customers: IntoFrameT, *, breakpoints: Breakpoints) -> IntoFrameT:
 def with_r_and_f(frame: _frames.Frame, breakpoints: Breakpoints) -> _frames.Frame:
     """Score how lately and how often, the second within the first where cuts are nested."""
     days = _cuts_passed("days_since_last", breakpoints.days_since_last)
-    with_r = frame.with_columns(r_score=nw.lit(breakpoints.n).cast(nw.Int64) - days)
+    with_r = _frames.with_columns(frame, r_score=nw.lit(breakpoints.n).cast(nw.Int64) - days)
     if breakpoints.orders_within:
         orders = _cuts_passed_within("orders", breakpoints.orders_within, nw.col("r_score") - 1)
     else:
         orders = _cuts_passed("orders", breakpoints.orders)
-    return with_r.with_columns(f_score=orders + 1)
+    return _frames.with_columns(with_r, f_score=orders + 1)
 
 
 def f_cell(n: int) -> nw.Expr:

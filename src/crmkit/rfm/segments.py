@@ -80,7 +80,7 @@ def segment(scored: IntoFrameT, *, segments: MapName | IntoFrame = "codes_125") 
     name = nw.lit(OTHERS)
     for found, codes in _codes_by_segment(rules).items():
         name = nw.when(code.is_in(codes)).then(nw.lit(found)).otherwise(name)
-    return _frames.give(frame.with_columns(segment=name), like=scored)
+    return _frames.give(_frames.with_columns(frame, segment=name), like=scored)
 
 
 def segment_summary(segmented: IntoFrameT) -> IntoFrameT:

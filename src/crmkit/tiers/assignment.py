@@ -83,11 +83,11 @@ def assign(customers: IntoFrameT, *, rule: TierRule, policy: IntoFrame | None = 
     require_free(frame, [*(["tier_value"] if several else []), "tier", *duties])
     value = value_of(rule.measures, rule.weights, rule.scales)
     if several:
-        frame = frame.with_columns(tier_value=value)
+        frame = _frames.with_columns(frame, tier_value=value)
         value = nw.col("tier_value")
-    frame = frame.with_columns(tier=class_of(value, rule))
+    frame = _frames.with_columns(frame, tier=class_of(value, rule))
     if duties:
-        frame = frame.with_columns(**duties)
+        frame = _frames.with_columns(frame, **duties)
     return _frames.give(frame, like=customers)
 
 

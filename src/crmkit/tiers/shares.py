@@ -101,7 +101,7 @@ def abc(
     rule = TierRule(
         names, share_cuts(values, amounts, shares), (by,), (1.0,), (1.0,), "value_share"
     )
-    classed = frame.with_columns(abc_class=class_of(_frames.known(by), rule))
+    classed = _frames.with_columns(frame, abc_class=class_of(_frames.known(by), rule))
     shared = _with_cumulative_share(classed, values, amounts, by=by, total=total, like=customers)
     return _frames.give(shared, like=customers)
 
@@ -305,7 +305,7 @@ def _with_cumulative_share(
     unknown = steps[-1] + 1  # comes after the last step, where there is no share
     step = (_frames.known(by) * per_unit).round(0).fill_null(unknown).cast(nw.Int64)
     return _frames.with_computed(
-        frame.with_columns(step.alias(_STEP)),
+        _frames.with_columns(frame, step.alias(_STEP)),
         like=like,
         table=customers_with(by),
         inputs=[_STEP],
