@@ -26,7 +26,7 @@ test: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/python docs/make_pages.py --check
 	$(BIN)/mkdocs build --strict --quiet
-	$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term:skip-covered
 
 fmt: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .

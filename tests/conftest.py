@@ -16,6 +16,9 @@ import pytest
 hypothesis.settings.register_profile("crmkit", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("crmkit")
 
+_AGAIN_AND_AGAIN = ("hypothesis", "xdist_group")
+"""Marks of tests that run the same lines many times, or on Spark."""
+
 MakeFrame = Callable[[Mapping[str, Sequence[Any]]], Any]
 
 _CONNECTION = duckdb.connect()
@@ -46,6 +49,13 @@ MAKERS: dict[str, MakeFrame] = {
     "duckdb": _duckdb,
 }
 EAGER = ("pandas", "polars", "pyarrow")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out of the coverage what runs lines for the hundredth time: counting doubles it."""
+    for item in items:
+        if any(item.get_closest_marker(mark) for mark in _AGAIN_AND_AGAIN):
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(params=list(MAKERS))

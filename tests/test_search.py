@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -172,6 +173,36 @@ def test_a_search_that_never_arrives_says_so(gain: float) -> None:
     assert not found.converged
     assert found.diagnostics == (
         "The search stopped before it reached a maximum; trust no estimate.",
+    )
+
+
+def test_the_search_does_not_wander_on_rounding() -> None:
+    # Flat beyond a point, where sums of large numbers leave noise that looks like a slope.
+    seen: list[float] = []
+
+    def likelihood(_column: Floats, _weights: Floats) -> Likelihood:
+        def of(logs: Floats) -> tuple[float, Floats, Floats]:
+            noise = 1e-13 * math.sin(1e7 * logs[0])
+            seen.append(logs[0])
+            fall = math.exp(-2 * logs[0])
+            slope = 2 * fall + 1e-3 * math.sin(1e5 * logs[0])
+            return -1000.0 - fall + noise, np.array([slope]), np.array([[-4 * fall - 1e-4]])
+
+        return of
+
+    found = maximize(
+        build=lambda size: size,
+        names=("size",),
+        likelihood=likelihood,
+        columns=[np.ones(50)],
+        weights=np.ones(50),
+        starts=[(1.0,)],
+        limits=[Limit({"size up"}, "All are alike.")],
+    )
+    assert len(seen) < 200
+    assert not found.converged
+    assert found.diagnostics == (
+        "The likelihood has no maximum: size grows without end. All are alike.",
     )
 
 

@@ -33,6 +33,9 @@ _ROUGHLY_ENOUGH = 1e-4
 """What rounding may hide of that gain when parameters are huge."""
 
 _MOST_STEPS = 200
+_MOST_IDLE_STEPS = 5
+"""Where so many steps in a row gain no more than rounding does, what they promise is rounding."""
+
 _LONGEST_STEP = 2.0
 _LARGEST_DRIFT = 20.0
 _NO_ROOM = 1e-9
@@ -293,6 +296,7 @@ def _climb(
 ) -> _Top:
     """Climb by damped Newton steps until a further one promises nothing or leads to a known top."""
     value, gradient, hessian = likelihood(position)
+    n_idle = 0
     for _ in range(_MOST_STEPS):
         step = _step_inside(gradient, hessian, drift=position - centre)
         promised = promise = float(gradient @ step)
@@ -308,8 +312,11 @@ def _climb(
         else:
             # No step gains what it promised: rounding, unless the promise was real.
             return _Top(position, value, gradient, hessian, converged=promised < _ROUGHLY_ENOUGH)
+        n_idle = 0 if reached[0] > value + _ROUNDING * abs(value) else n_idle + 1
         position = ahead
         value, gradient, hessian = reached
+        if n_idle == _MOST_IDLE_STEPS:
+            return _Top(position, value, gradient, hessian, converged=promised < _ROUGHLY_ENOUGH)
     return _Top(position, value, gradient, hessian, converged=False)
 
 
@@ -359,10 +366,10 @@ def _diagnose(
 ) -> tuple[str, ...]:
     """Say what the estimates are not."""
     found = []
-    if stopped:
-        found.append("The search stopped before it reached a maximum; trust no estimate.")
     grow = [name for name, far in zip(names, drift, strict=True) if far > _FAR]
     shrink = [name for name, far in zip(names, drift, strict=True) if far < -_FAR]
+    if stopped and not (grow or shrink):
+        found.append("The search stopped before it reached a maximum; trust no estimate.")
     if grow or shrink:
         runs = {f"{name} up" for name in grow} | {f"{name} down" for name in shrink}
         meanings = _meanings(runs, limits)
