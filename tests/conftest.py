@@ -16,8 +16,11 @@ import pytest
 hypothesis.settings.register_profile("crmkit", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("crmkit")
 
-_AGAIN_AND_AGAIN = ("hypothesis", "xdist_group")
+_REPEATS = ("hypothesis", "xdist_group")
 """Marks of tests that run the same lines many times, or on Spark."""
+
+_ENGINES_ALIKE = {"polars-lazy", "pandas-arrow", "pyarrow"}
+"""Engines that run the lines of others: pandas, Polars, DuckDB and Dask are counted."""
 
 MakeFrame = Callable[[Mapping[str, Sequence[Any]]], Any]
 
@@ -51,10 +54,13 @@ MAKERS: dict[str, MakeFrame] = {
 EAGER = ("pandas", "polars", "pyarrow")
 
 
+@pytest.hookimpl(trylast=True)  # when Hypothesis has marked its tests
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out of the coverage what runs lines for the hundredth time: counting doubles it."""
+    """Leave out of the coverage what runs lines for the tenth time: counting doubles the time."""
     for item in items:
-        if any(item.get_closest_marker(mark) for mark in _AGAIN_AND_AGAIN):
+        arguments = getattr(item, "callspec", None)
+        values = map(str, arguments.params.values()) if arguments else ()
+        if any(map(item.get_closest_marker, _REPEATS)) or not _ENGINES_ALIKE.isdisjoint(values):
             item.add_marker("no_cover")
 
 

@@ -1,4 +1,4 @@
-"""The two kinds of array that the models take and give."""
+"""The kinds of array that the models take and give."""
 
 from __future__ import annotations
 
@@ -7,3 +7,4 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]

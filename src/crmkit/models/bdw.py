@@ -31,9 +31,10 @@ from crmkit.errors import InvalidArgumentError
 from crmkit.models.arrays import Floats
 from crmkit.models.beta_ratio import log_loss
 from crmkit.models.contract_table import Contracts, renewals_by_period
+from crmkit.models.diagnoses import Limit
 from crmkit.models.gamma_ratio import digamma_rising, trigamma_rising
 from crmkit.models.residual_lifetime import lifetime_by_summing
-from crmkit.models.search import Limit, MaximumLikelihood, maximize
+from crmkit.models.search import MaximumLikelihood, maximize
 
 _NAMES = ("alpha", "beta", "c")
 

@@ -28,11 +28,12 @@ from crmkit.errors import InvalidArgumentError
 from crmkit.models.arrays import Codes, Floats
 from crmkit.models.beta_ratio import log_loss
 from crmkit.models.bg_bb_likelihood import BGBBLikelihood, Histories, log_stayed
+from crmkit.models.diagnoses import Limit
 from crmkit.models.distinct import distinct, distinct_pairs
 from crmkit.models.gamma_ratio import log_rising
 from crmkit.models.repeats import require_repeats
 from crmkit.models.residual_lifetime import lifetime_over_beta
-from crmkit.models.search import Limit, MaximumLikelihood, maximize
+from crmkit.models.search import MaximumLikelihood, maximize
 
 _NAMES = ("alpha", "beta", "gamma", "delta")
 

@@ -32,8 +32,9 @@ from scipy.special import expit, log_expit
 from crmkit.errors import FitError
 from crmkit.models.arrays import Codes, Floats
 from crmkit.models.by_group import ByGroup, Derivatives
+from crmkit.models.diagnoses import Limit
 from crmkit.models.distinct import distinct
-from crmkit.models.search import Limit, MaximumLikelihood, find, without_open
+from crmkit.models.search import MaximumLikelihood, find, without_open
 
 _LARGEST_LOG = 690.0
 """Beyond it a parameter is no number any more."""

@@ -32,13 +32,14 @@ from scipy.special import expit, log_expit
 from crmkit.errors import InvalidArgumentError
 from crmkit.models.alive import Alive, Purchases, Total, brought, one_by_one, purchases_of
 from crmkit.models.arrays import Codes, Floats
+from crmkit.models.diagnoses import Limit
 from crmkit.models.discounting import days_that_count, discounted
 from crmkit.models.dropout_likelihood import DropoutLikelihood
 from crmkit.models.gamma_ratio import Real, log_rising
 from crmkit.models.own import are_positive, cells, own_names
 from crmkit.models.purchases_ahead import count_distribution, stage_weights
 from crmkit.models.repeats import require_repeats
-from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
+from crmkit.models.search import MaximumLikelihood, Search, maximize
 
 _PARAMETERS = ("r", "alpha", "a", "b")
 

@@ -25,10 +25,11 @@ from scipy.special import betainc, gammaincc, gammaln, polygamma, psi
 from crmkit.errors import FitError, InvalidArgumentError
 from crmkit.models.arrays import Codes, Floats
 from crmkit.models.by_group import ByGroup, GroupedLikelihood, cells, own, summed
+from crmkit.models.diagnoses import Limit
 from crmkit.models.distinct import distinct
 from crmkit.models.gamma_ratio import Real, digamma_rising, log_rising, trigamma_rising
 from crmkit.models.own import are_positive
-from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
+from crmkit.models.search import MaximumLikelihood, Search, maximize
 
 _NAMES = ("p", "q", "v")
 

@@ -37,10 +37,11 @@ from scipy.special import ndtr
 
 from crmkit.errors import FitError, InvalidArgumentError
 from crmkit.models.arrays import Codes, Floats
+from crmkit.models.diagnoses import Limit
 from crmkit.models.distinct import distinct, distinct_pairs
 from crmkit.models.gamma_ratio import Real
 from crmkit.models.own import are_positive
-from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
+from crmkit.models.search import MaximumLikelihood, Search, maximize
 
 _NAMES = ("median", "tau", "cv")
 

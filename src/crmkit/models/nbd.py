@@ -26,13 +26,14 @@ import numpy as np
 
 from crmkit.errors import InvalidArgumentError
 from crmkit.models.arrays import Codes, Floats
+from crmkit.models.diagnoses import Limit
 from crmkit.models.discounting import discounted
 from crmkit.models.distinct import distinct, distinct_pairs
 from crmkit.models.gamma_ratio import log_rising
 from crmkit.models.negative_binomial import exactly
 from crmkit.models.repeats import require_repeats
 from crmkit.models.risings import Risings
-from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
+from crmkit.models.search import MaximumLikelihood, Search, maximize
 
 _LIMITS = (Limit({"r up", "alpha up"}, "Customers do not differ in how often they buy."),)
 

@@ -32,6 +32,7 @@ from scipy.special import exprel
 
 from crmkit.errors import InvalidArgumentError
 from crmkit.models.arrays import Codes, Floats
+from crmkit.models.diagnoses import Limit
 from crmkit.models.discounting import discounted
 from crmkit.models.distinct import distinct
 from crmkit.models.gamma_ratio import Real, log_rising
@@ -41,7 +42,7 @@ from crmkit.models.negative_binomial import one_by_one
 from crmkit.models.own import are_positive, at_rows, cells
 from crmkit.models.pareto_nbd_likelihood import ParetoNBDLikelihood
 from crmkit.models.repeats import require_repeats
-from crmkit.models.search import Limit, MaximumLikelihood, Search, maximize
+from crmkit.models.search import MaximumLikelihood, Search, maximize
 
 _NAMES = ("r", "alpha", "s", "beta")
 

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
 
-from crmkit.models.arrays import Floats
+from crmkit.models.arrays import Flags, Floats
 from crmkit.models.curvature import eigh
+from crmkit.models.diagnoses import FAR, Limit, diagnose
 
 Model = TypeVar("Model")
-Flags = npt.NDArray[np.bool_]
 Matrix = tuple[tuple[float | None, ...], ...]
 Search = Callable[..., "MaximumLikelihood[Any]"]
 """`maximize`, or what takes its place."""
@@ -39,8 +37,6 @@ _MOST_IDLE_STEPS = 5
 _LONGEST_STEP = 2.0
 _LARGEST_DRIFT = 20.0
 _NO_ROOM = 1e-9
-_FAR = 5.0
-"""A parameter that nothing holds has run away if its log moved by more than this."""
 
 _LEAST_INFORMATION = 0.05
 """Below this the standard error of a log parameter exceeds 4.5: the data do not tell it."""
@@ -70,16 +66,6 @@ class Likelihood(Protocol):
 
     def __call__(self, log_parameters: Floats, /) -> tuple[float, Floats, Floats]:
         """Value, gradient and Hessian, each summed over customers."""
-
-
-class Limit(NamedTuple):
-    """What it means when parameters run to the edge of a model's domain."""
-
-    runs: AbstractSet[str]
-    """Each a parameter and where it goes, such as "a up" or "b down"."""
-
-    meaning: str
-    """A sentence in the words of the business, and the simpler model to try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +221,7 @@ def find(
     start, top = _best_climb(table(thinnest), [np.log(start) for start in starts])
     for thin in finer:
         # A thin table may lack what holds a parameter; the next one then starts afresh.
-        lost = np.abs(top.position - start).max() > _FAR
+        lost = np.abs(top.position - start).max() > FAR
         begin = start if lost else top.position
         enough = _ENOUGH if thin == 1 else _ENOUGH_TO_START
         top = _climb(table(thin), begin, centre=start, enough=enough)
@@ -253,8 +239,8 @@ def find(
         eigenvalues=eigenvalues,
         covariance=(directions[:, told] / eigenvalues[told]) @ directions[:, told].T,
         untold=untold,
-        converged=top.converged and bool(np.abs(drift).max() <= _FAR),
-        diagnostics=_diagnose(
+        converged=top.converged and bool(np.abs(drift).max() <= FAR),
+        diagnostics=diagnose(
             names, stopped=not top.converged, drift=drift, untold=untold, limits=limits
         ),
     )
@@ -354,54 +340,3 @@ def without_open(covariance: Floats, untold: Flags) -> Matrix:
         tuple(None if hide else value for value, hide in zip(row, hidden, strict=True))
         for row, hidden in zip(covariance.tolist(), unknown.tolist(), strict=True)
     )
-
-
-def _diagnose(
-    names: tuple[str, ...],
-    *,
-    stopped: bool,
-    drift: Floats,
-    untold: Flags,
-    limits: Sequence[Limit],
-) -> tuple[str, ...]:
-    """Say what the estimates are not."""
-    found = []
-    grow = [name for name, far in zip(names, drift, strict=True) if far > _FAR]
-    shrink = [name for name, far in zip(names, drift, strict=True) if far < -_FAR]
-    if stopped and not (grow or shrink):
-        found.append("The search stopped before it reached a maximum; trust no estimate.")
-    if grow or shrink:
-        runs = {f"{name} up" for name in grow} | {f"{name} down" for name in shrink}
-        meanings = _meanings(runs, limits)
-        found.append(
-            " ".join([f"The likelihood has no maximum: {_path(grow, shrink)}.", *meanings])
-        )
-    elif untold.any():
-        hidden = [name for name, out in zip(names, untold, strict=True) if out]
-        found.append(
-            f"The data hardly tell {_listed(hidden)}: values many times larger or smaller "
-            "fit about as well."
-        )
-    return tuple(found)
-
-
-def _path(grow: list[str], shrink: list[str]) -> str:
-    """Say who grows and who shrinks."""
-    up = f"{_listed(grow)} grow{'s' if len(grow) == 1 else ''} without end"
-    down = f"{_listed(shrink)} shrink{'s' if len(shrink) == 1 else ''} to nothing"
-    return " while ".join(part for part, names in ((up, grow), (down, shrink)) if names)
-
-
-def _listed(names: list[str]) -> str:
-    """Join names as a sentence does."""
-    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
-
-
-def _meanings(runs: set[str], limits: Sequence[Limit]) -> list[str]:
-    """Explain each parameter that runs once, by the first limit that covers it."""
-    said = []
-    for limit in limits:
-        if limit.runs <= runs:
-            said.append(limit.meaning)
-            runs = runs - limit.runs
-    return list(dict.fromkeys(said))

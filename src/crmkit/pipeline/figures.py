@@ -34,12 +34,12 @@ def key_figures(
 ) -> IntoFrameT:
     """List the key figures, each with its unit, its meaning and the table behind it."""
     frame = _frames.reopen(customers)
-    bought = frame.filter(~nw.col("orders").is_null())
     late = nw.when(nw.col("stage").is_in(_LATE))
     sums = _one_row(
-        bought.select(
-            nw.len().alias("customers"),
-            nw.col("orders").sum(),
+        frame.select(
+            nw.len().alias("known"),
+            nw.col("orders").count().alias("customers"),
+            nw.col("orders").sum().alias("orders"),
             nw.col("total_amount").sum().alias("revenue"),
             nw.when(nw.col("frequency") > 0).then(1.0).otherwise(0.0).sum().alias("repeaters"),
             nw.col("expected_purchases").sum().alias("purchases"),
@@ -48,7 +48,6 @@ def key_figures(
             late.then(1.0).otherwise(0.0).sum().alias("n_late"),
         )
     )
-    n_known = _one_row(frame.select(nw.len().alias("n")))["n"]
     days = f"{settings.horizon_days:g} days"
     figures = [
         _Figure("customers", sums["customers"], "customers", "customers", "who bought at all"),
@@ -104,9 +103,9 @@ def key_figures(
             "in the stages at risk and lapsing: late by their own rhythm, not yet lost",
         ),
     ]
-    if n_known > sums["customers"]:
+    n_prospects = sums["known"] - sums["customers"]
+    if n_prospects > 0:
         meaning = "known by name, never bought"
-        n_prospects = n_known - sums["customers"]
         figures.append(_Figure("prospects", n_prospects, "people", "customers", meaning))
     if backtest is not None:
         meaning = f"of purchases after {settings.split}, forecast from the time before"

@@ -117,8 +117,13 @@ def run(
 
     Notes
     -----
-    What the steps warn of is not raised but kept in `Result.notes`. On a lazy ledger the fits
-    and the small tables run it; `customers` stays a plan.
+    What the steps warn of is not raised but kept in `Result.notes`.
+
+    A lazy ledger is read for the summary, the rhythm, retention and the held-out half, and for
+    the middle where no `split` is given. The first three are kept, so that nothing reads it for
+    them again: in memory by Polars and DuckDB, persisted by Dask, cached by Spark until
+    `spark.catalog.clearCache()`. `customers` is a plan on what is kept, `cohorts` one on the
+    ledger.
 
     Examples
     --------
