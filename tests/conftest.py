@@ -13,14 +13,14 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-hypothesis.settings.register_profile("crmkit", derandomize=True, deadline=None, max_examples=50)
+hypothesis.settings.register_profile("crmkit", derandomize=True, deadline=None, max_examples=30)
 hypothesis.settings.load_profile("crmkit")
 
 _REPEATS = ("hypothesis", "xdist_group")
 """Marks of tests that run the same lines many times, or on Spark."""
 
-_ENGINES_ALIKE = {"polars-lazy", "pandas-arrow", "pyarrow"}
-"""Engines that run the lines of others: pandas, Polars, DuckDB and Dask are counted."""
+_ENGINES_ALIKE = {"polars", "polars-lazy", "pandas-arrow", "pyarrow", "duckdb"}
+"""Engines that run the lines that pandas and Dask run, but for a few."""
 
 MakeFrame = Callable[[Mapping[str, Sequence[Any]]], Any]
 

@@ -21,7 +21,7 @@ import pytest
 import crmkit
 from crmkit import CrmkitWarning, pipeline, rfm
 from crmkit import tables as crmkit_tables
-from tests.engine_cases import AS_OF, CASES, NO_TABLE_TO_READ, SPLIT, Case, on, tables
+from tests.engine_cases import AS_OF, CASES, NO_TABLE_TO_READ, SPLIT, on, tables
 from tests.engines import (
     ENGINES,
     assert_same_table,
@@ -76,19 +76,16 @@ def _function_of(name: str) -> str:
     return name.partition(" ")[0]
 
 
-def _call(case: Case, engine: str) -> dict[str, Any]:
-    """Call a function on an engine, and name the tables and values that it gives."""
+@cache
+def _call(name: str, engine: str) -> dict[str, Any]:
+    """Call a function on an engine, once, and name the tables and values that it gives."""
+    case = CASES[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CrmkitWarning)
-        found = case.call(*(on(engine, name) for name in case.tables))
+        found = case.call(*(on(engine, table) for table in case.tables))
     if isinstance(found, pipeline.Result):
         return {**found.frames(), "kept": found.kept}
     return found._asdict() if hasattr(found, "_asdict") else {"": found}
-
-
-@cache
-def _expected(name: str) -> dict[str, Any]:
-    return _call(CASES[name], "polars")
 
 
 def _is_table(found: Any) -> bool:
@@ -131,8 +128,8 @@ def _assert_same_value(found: Any, due: Any, *, rtol: float) -> None:
 @pytest.mark.parametrize("engine", [marked(name) for name in ENGINES])
 @pytest.mark.parametrize("name", list(CASES))
 def test_every_engine_gives_the_same_answer(name: str, engine: str) -> None:
-    case, due = CASES[name], _expected(name)
-    found = _call(case, engine)
+    case, due = CASES[name], _call(name, "polars")
+    found = _call(name, engine)
     assert found.keys() == due.keys()
     for part, value in due.items():
         if _is_table(value):
@@ -194,7 +191,7 @@ def test_columns_have_the_names_and_types_of_the_contracts(name: str) -> None:
     kinds = _kinds()
     room, function = _function_of(name).split(".")
     documented = inspect.getdoc(getattr(getattr(crmkit, room), function)) or ""
-    for value in _expected(name).values():
+    for value in _call(name, "polars").values():
         for column, dtype in read_back(value).schema.items() if _is_table(value) else ():
             known = kinds.get(column, set())
             told = f"``{column}``" in documented or _NAMED_BY_THE_CALL.fullmatch(column)
@@ -210,7 +207,7 @@ def test_columns_are_of_the_documented_types(name: str) -> None:
     text = inspect.getdoc(getattr(getattr(crmkit, room), function)) or ""
     returns = text.partition("Returns\n-------")[2].partition("\n------")[0]
     documented = {row["name"]: _TYPES.get(row["kind"]) for row in _ROW.finditer(returns)}
-    for value in _expected(name).values():
+    for value in _call(name, "polars").values():
         if _is_table(value):
             for column, dtype in read_back(value).schema.items():
                 assert documented.get(column) in (None, dtype), column
@@ -290,7 +287,7 @@ _SMALL: Final = {
 @pytest.mark.xdist_group("spark")
 @pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
 def test_spark_never_puts_all_customers_in_one_partition(name: str) -> None:
-    for value in _call(CASES[name], "spark").values():
+    for value in _call(name, "spark").values():
         if _is_table(value):
             java = getattr(value, "_jdf")  # noqa: B009 - the only way to a plan as text
             plan = java.queryExecution().executedPlan().toString()
@@ -346,18 +343,12 @@ def test_spark_reads_a_ledger_once(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in _MADE_FOR_A_LOOK])
-def test_dask_can_plan_it(name: str) -> None:
-    # Where columns are made of columns, the ways multiply; at millions Dask does not come back.
-    for value in _call(CASES[name], "dask").values():
+def test_dask_can_plan_it_and_knows_the_types_beforehand(name: str) -> None:
+    for value in _call(name, "dask").values():
         if _is_table(value):
+            # Where columns are made of columns the ways multiply; of millions Dask sees no end.
             assert ways_through(value) < 20_000
-
-
-@pytest.mark.parametrize("name", [name for name in CASES if name not in _MADE_FOR_A_LOOK])
-def test_dask_knows_the_types_beforehand(name: str) -> None:
-    # Dask writes the partitions of a table to Parquet with the types that the plan names.
-    for value in _call(CASES[name], "dask").values():
-        if _is_table(value):
+            # The partitions of a table are written to Parquet with the types that the plan names.
             assert value.compute().dtypes.to_dict() == value.dtypes.to_dict()
 
 
@@ -365,7 +356,7 @@ def test_dask_knows_the_types_beforehand(name: str) -> None:
     "name", ["rfm.summarize", "rfm.holdout", "lifecycle.rhythm", "clv.opportunities", "rfm.score"]
 )
 def test_dask_never_puts_all_customers_in_one_partition(name: str) -> None:
-    (found,) = _call(CASES[name], "dask").values()
+    (found,) = _call(name, "dask").values()
     assert found.npartitions >= on("dask", "orders").npartitions > 1
     assert min(found.map_partitions(len).compute()) > 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import narwhals as nw
@@ -112,13 +111,11 @@ def assign(rhythm: IntoFrameT, *, rules: StageRules) -> IntoFrameT:
     """
     frame = _with_expected_gap(_frames.read(rhythm, RHYTHM), rules)
     has_money = all(_frames.has(frame, name) for name in ("amount_recent", "amount_before"))
-    held = _conditions(rules, has_money=has_money)
-    reasons = _reasons()
-    stage, reason = nw.lit("active"), reasons["active"]
-    for name, holds in reversed(held.items()):
+    stage = nw.lit("active")
+    for name, holds in reversed(_conditions(rules, has_money=has_money).items()):
         stage = nw.when(holds).then(nw.lit(name)).otherwise(stage)
-        reason = nw.when(holds).then(reasons[name]).otherwise(reason)
-    return _frames.give(_frames.with_columns(frame, stage=stage, stage_reason=reason), like=rhythm)
+    staged = _frames.with_columns(frame, stage=stage)
+    return _frames.give(_frames.with_columns(staged, stage_reason=_reason()), like=rhythm)
 
 
 def stage_summary(staged: IntoFrameT) -> IntoFrameT:
@@ -227,7 +224,8 @@ def _conditions(rules: StageRules, *, has_money: bool) -> dict[str, nw.Expr]:
     }
 
 
-def _reasons() -> Mapping[str, nw.Expr]:
+def _reason() -> nw.Expr:
+    """Tell why a customer is in the stage."""
     silence, gap = nw.col("days_since_last"), nw.col("expected_gap_days")
     silent = nw.concat_str(
         nw.lit("silent for "),
@@ -252,13 +250,17 @@ def _reasons() -> Mapping[str, nw.Expr]:
     )
     new = nw.concat_str(nw.lit("first bought "), _wording.days(nw.col("T")), nw.lit(" ago"))
     away = _wording.days(nw.col("last_gap_days"))
-    return {
-        "prospect": nw.lit("has not bought yet"),
-        "lost": silent,
-        "lapsing": silent,
-        "at risk": silent,
-        "new": new,
-        "returned": nw.concat_str(nw.lit("came back after "), away),
-        "growing": growing,
-        "active": active,
-    }
+    stage = nw.col("stage")
+    return (
+        nw.when(stage.is_in(["lost", "lapsing", "at risk"]))
+        .then(silent)
+        .when(stage == "active")
+        .then(active)
+        .when(stage == "growing")
+        .then(growing)
+        .when(stage == "new")
+        .then(new)
+        .when(stage == "returned")
+        .then(nw.concat_str(nw.lit("came back after "), away))
+        .otherwise(nw.lit("has not bought yet"))
+    )
