@@ -12,8 +12,9 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
+import dask.dataframe as dd
 import narwhals as nw
 import polars as pl
 import pytest
@@ -350,6 +351,13 @@ def test_dask_can_plan_it_and_knows_the_types_beforehand(name: str) -> None:
             assert ways_through(value) < 20_000
             # The partitions of a table are written to Parquet with the types that the plan names.
             assert value.compute().dtypes.to_dict() == value.dtypes.to_dict()
+
+
+@pytest.mark.parametrize("name", _READ_ONCE)
+def test_dask_knows_the_types_of_arrow_beforehand(name: str) -> None:
+    case, from_pandas = CASES[name], cast("Any", dd.from_pandas)  # which has no types
+    found = case.call(*(from_pandas(on("pandas-arrow", table), 3) for table in case.tables))
+    assert found.compute().dtypes.to_dict() == found.dtypes.to_dict()
 
 
 @pytest.mark.parametrize(

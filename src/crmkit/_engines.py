@@ -258,7 +258,8 @@ def in_one_piece(frame: Frame, step: Step, *, example: Mapping[str, Sequence[Any
         return step(frame)
     piece = frame.to_native().repartition(npartitions=1)
     of_kind = getattr(piece, "_meta_nonempty").iloc[[0] * len(next(iter(example.values())))]  # noqa: B009
-    return _in_partitions(piece, step, example=of_kind.assign(**example))
+    rows = of_kind.assign(**example).astype(of_kind.dtypes)
+    return _in_partitions(piece, step, example=rows)
 
 
 def _in_partitions(native: Any, step: Step, *, example: Any = None) -> Frame:  # noqa: ANN401 - Dask has no types
@@ -276,8 +277,8 @@ def _in_pandas(rows: Any, *, step: Step, like: Any = None) -> Any:  # noqa: ANN4
         return made
     if made.empty:
         return like
-    floats = [name for name in made if like[name].dtype.kind == "f"]  # with a null, or without
-    return made.astype(dict.fromkeys(floats, "float64")).reset_index(drop=True)
+    floats = {name: dtype for name, dtype in like.dtypes.items() if dtype.kind == "f"}
+    return made.astype(floats).reset_index(drop=True)  # with a null among them, or without
 
 
 def _with_a_type(
