@@ -233,16 +233,12 @@ def by_customer(frame: Frame, step: Step) -> Frame:
     return _in_partitions(moved, step)
 
 
-def row_by_row(frame: Frame, step: Step) -> Frame:
-    """Take a step that sees one row at a time."""
+def with_columns(frame: Frame, *unnamed: nw.Expr, **named: nw.Expr) -> Frame:
+    """Append columns that are made of others of their row."""
+    step = partial(_appended, unnamed=unnamed, named=named)
     return (
         _in_partitions(frame.to_native(), step) if frame.implementation.is_dask() else step(frame)
     )
-
-
-def with_columns(frame: Frame, *unnamed: nw.Expr, **named: nw.Expr) -> Frame:
-    """Append columns that are made of others of their row."""
-    return row_by_row(frame, partial(_appended, unnamed=unnamed, named=named))
 
 
 def _appended(frame: Frame, *, unnamed: Sequence[nw.Expr], named: Mapping[str, nw.Expr]) -> Frame:
@@ -266,19 +262,21 @@ def _in_partitions(native: Any, step: Step, *, example: Any = None) -> Frame:  #
     if example is None:
         example = getattr(native, "_meta_nonempty")  # noqa: B009 - what Dask itself learns from
     like = _in_pandas(example, step=step).iloc[:0]
-    taken = partial(_in_pandas, step=step, like=like)
+    taken = partial(_in_planned_types, step=step, like=like)
     return wrap(native.map_partitions(taken, meta=like).clear_divisions()).lazy()
 
 
-def _in_pandas(rows: Any, *, step: Step, like: Any = None) -> Any:  # noqa: ANN401 - a pandas frame
-    """Take a step; where nothing is left, the types are those of rows that were."""
-    made = step(with_plain_text(nw.from_native(rows)).lazy()).collect().to_native()
-    if like is None:
-        return made
+def _in_pandas(rows: Any, *, step: Step) -> Any:  # noqa: ANN401 - a pandas frame
+    return step(with_plain_text(nw.from_native(rows)).lazy()).collect().to_native()
+
+
+def _in_planned_types(rows: Any, *, step: Step, like: Any) -> Any:  # noqa: ANN401 - a pandas frame
+    """Take a step; where no row or no null is left, the types are those of rows that had some."""
+    made = _in_pandas(rows, step=step)
     if made.empty:
         return like
     floats = {name: dtype for name, dtype in like.dtypes.items() if dtype.kind == "f"}
-    return made.astype(floats).reset_index(drop=True)  # with a null among them, or without
+    return made.astype(floats).reset_index(drop=True)
 
 
 def _with_a_type(

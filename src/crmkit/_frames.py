@@ -32,7 +32,6 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 table_like = _engines.table_like
 spread_least = _engines.spread_least
 by_customer = _engines.by_customer
-row_by_row = _engines.row_by_row
 with_columns = _engines.with_columns
 in_one_piece = _engines.in_one_piece
 with_readable_names = _engines.with_readable_names

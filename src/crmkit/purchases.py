@@ -21,6 +21,7 @@ def days(ledger: nw.LazyFrame[Any], *, as_of: date) -> nw.LazyFrame[Any]:
 
     `n_orders` is 0 on a day with returns only: money moved, but nobody came to buy. `amount`
     is what the day's purchases and returns come to; it is left out where the ledger has none.
+    Orders are counted rather than summed, since DuckDB sums whole numbers in 128 bits.
     """
     rows = ledger.filter(_time.until(ledger, as_of))
     rows = rows.with_columns(day=_time.calendar_day(rows, "date"))

@@ -116,14 +116,15 @@ def retention(
     z = normal_quantile(confidence)
     check_windows(windows)
     ledger = _frames.read(orders, LEDGER)
-    step = partial(_per_customer, as_of=as_of, windows=tuple(windows), every=every)
+    windows = tuple(windows)
+    step = partial(_per_customer, as_of=as_of, windows=windows, every=every)
     customers = _frames.by_customer(ledger, step)
     cohorts = _per_cohort(customers, windows=windows, as_of=as_of)
     today = _time.period_of(as_of, every=every)
     counts = {name: [0, 1] for name in cohorts.collect_schema().names()}
     rates = _frames.in_one_piece(
         cohorts,
-        partial(_rates, as_of=as_of, windows=tuple(windows), every=every, z=z),
+        partial(_rates, as_of=as_of, windows=windows, every=every, z=z),
         example=counts | {"cohort_number": [today, today]},
     )
     return _frames.give(rates, like=orders, order_by=["cohort", "from_day", "to_day"])
