@@ -6,6 +6,7 @@ import math
 import os
 import re
 import shutil
+import socket
 import stat
 import subprocess
 from collections.abc import Callable, Sequence
@@ -68,6 +69,11 @@ def _spark(table: pa.Table) -> Any:
     return spark().createDataFrame(table)
 
 
+def _spark_connect(table: pa.Table) -> Any:
+    rows = table if len(table) else table.from_pylist([{}], schema=table.schema)
+    return spark_connect().createDataFrame(rows).limit(len(table))
+
+
 ENGINES: Final = {
     engine.name: engine
     for engine in (
@@ -79,6 +85,7 @@ ENGINES: Final = {
         Engine("duckdb", _CONNECTION.from_arrow, is_lazy=True),
         Engine("dask", _dask, is_lazy=True),
         Engine("spark", _spark, is_lazy=True),
+        Engine("spark-connect", _spark_connect, is_lazy=True),
     )
 }
 
@@ -125,10 +132,16 @@ def read_back(native: Any) -> pl.DataFrame:
 
 
 def marked(engine: str) -> Any:
-    """Mark the tests of an engine: those of Spark share one worker, and so one Java."""
+    """Mark the tests of an engine."""
+    return pytest.param(engine, marks=marks_of(engine))
+
+
+def marks_of(engine: str) -> Sequence[pytest.MarkDecorator]:
+    """Tell the marks of an engine: tests of Spark share one worker, and so one Java."""
+    if not engine.startswith("spark"):
+        return ()
     pandas = "ignore:PySpark does not yet fully support pandas:FutureWarning"
-    marks = (pytest.mark.xdist_group("spark"), pytest.mark.filterwarnings(pandas))
-    return pytest.param(engine, marks=marks if engine == "spark" else ())
+    return (pytest.mark.xdist_group("spark"), pytest.mark.filterwarnings(pandas))
 
 
 def assert_same_table(
@@ -184,7 +197,11 @@ def _assert_same_column(found: pl.Series, due: pl.Series, *, rtol: float) -> Non
 def spark() -> SparkSession:
     """Start Spark on this machine, once, as small and as silent as it can be."""
     os.environ["JAVA_HOME"] = java_home()
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"  # a host's own name may lead nowhere
     settings = {
+        "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(_free_port()),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "ERROR",
@@ -202,6 +219,22 @@ def spark() -> SparkSession:
         builder = builder.config(name, value)
     session: SparkSession = builder.getOrCreate()
     return session
+
+
+@cache
+def spark_connect() -> Any:
+    """Reach the same Spark by the protocol of its servers, as its hosted offers do."""
+    from pyspark.sql.connect.session import SparkSession as ConnectSession  # noqa: PLC0415 - warns
+
+    port = spark().conf.get("spark.connect.grpc.binding.port")
+    return ConnectSession.builder.remote(f"sc://127.0.0.1:{port}").getOrCreate()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port
 
 
 def java_home() -> str:

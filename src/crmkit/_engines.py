@@ -190,14 +190,22 @@ def table_like(columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]], *, like:
 def kept(frame: Frame) -> Frame:
     """Run a plan once and keep what it gives where its engine keeps tables.
 
-    Spark keeps it when it is first run, in memory and on disk.
+    Spark keeps it when it is first run, in memory and on disk. Where it may keep nothing, as on
+    serverless machines, the plan stays as it is and is run anew each time.
     """
     engine, native = frame.implementation, frame.to_native()
     if engine.is_polars():
         return frame.collect().lazy()
     if engine.is_duckdb():
         return _relation_of(frame.collect("pyarrow").to_native(), like=native)
-    return wrap(native.persist() if engine.is_dask() else native.cache()).lazy()
+    if engine.is_dask():
+        return wrap(native.persist()).lazy()
+    from pyspark.errors import PySparkException  # noqa: PLC0415 - it is there where its tables are
+
+    try:
+        return wrap(native.cache()).lazy()
+    except PySparkException:
+        return frame
 
 
 def _relation_of(arrow_rows: Any, *, like: Any) -> Frame:  # noqa: ANN401, ARG001 - DuckDB finds the rows by their name
@@ -298,7 +306,11 @@ def _table_on_spark(
     columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]], *, like: Frame
 ) -> Frame:
     rows = nw.from_dict(dict(columns), backend="pyarrow").to_native()
-    made = like.to_native().sparkSession.createDataFrame(rows)
+    session = like.to_native().sparkSession
+    if len(rows):
+        made = session.createDataFrame(rows)
+    else:  # Spark Connect takes no table without rows
+        made = session.createDataFrame(rows.from_pylist([{}], schema=rows.schema)).limit(0)
     if len(rows) <= _MOST_ROWS_TO_SEND_ALONG:
         made = made.hint("broadcast")
     table: Frame = nw.from_native(made)
