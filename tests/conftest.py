@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import duckdb
 import hypothesis
+import mpmath
 import narwhals as nw
 import pandas as pd
 import polars as pl
@@ -56,12 +57,24 @@ EAGER = ("pandas", "polars", "pyarrow")
 
 @pytest.hookimpl(trylast=True)  # when Hypothesis has marked its tests
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out of the coverage what runs lines for the tenth time: counting doubles the time."""
+    """Leave out of the coverage what runs lines for the tenth time: counting doubles the time.
+
+    So does what is held against arbitrary precision, which is long in other people's lines.
+    """
     for item in items:
         arguments = getattr(item, "callspec", None)
         values = map(str, arguments.params.values()) if arguments else ()
-        if any(map(item.get_closest_marker, _REPEATS)) or not _ENGINES_ALIKE.isdisjoint(values):
+        is_exact = any(name.endswith("_digits") for name in getattr(item, "fixturenames", ()))
+        is_repeat = any(map(item.get_closest_marker, _REPEATS))
+        if is_exact or is_repeat or not _ENGINES_ALIKE.isdisjoint(values):
             item.add_marker("no_cover")
+
+
+@pytest.fixture
+def sixty_digits() -> Iterator[None]:
+    """Arithmetic in which nothing cancels."""
+    with mpmath.workdps(60):
+        yield
 
 
 @pytest.fixture(params=list(MAKERS))

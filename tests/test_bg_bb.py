@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import astuple
 from itertools import product
 from pathlib import Path
@@ -188,12 +187,6 @@ def test_expected_donations_of_a_new_donor_in_ten_years() -> None:
 
 
 # Twins
-
-
-@pytest.fixture
-def sixty_digits() -> Iterator[None]:
-    with mpmath.workdps(60):
-        yield
 
 
 def slow_parts(model: BGBB, x: int, t_x: int, n: int) -> tuple[mpmath.mpf, mpmath.mpf]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import astuple, replace
 from itertools import product
 from pathlib import Path
@@ -29,12 +28,6 @@ PAPER = BGNBD(r=0.243, alpha=4.414, a=0.793, b=2.426)
 
 BTYD = BGNBD(r=0.2425967, alpha=4.413659, a=0.7929869, b=2.426164)
 """As printed in the walkthrough of the R package BTYD; ages in weeks."""
-
-
-@pytest.fixture
-def sixty_digits() -> Iterator[None]:
-    with mpmath.workdps(60):
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, astuple
 
 import mpmath
@@ -18,12 +17,6 @@ from crmkit.models.cnbd_k import RegularBuying
 from tests.strategies import History, bg_nbd_models, histories, summarized
 
 KINDS = [BGCNBDK, MBGCNBDK]
-
-
-@pytest.fixture
-def sixty_digits() -> Iterator[None]:
-    with mpmath.workdps(60):
-        yield
 
 
 def one(x: float, t_x: float, T: float) -> History:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import astuple, replace
 from itertools import product
 from pathlib import Path
@@ -25,12 +24,6 @@ CDNOW = MBGNBD(r=0.525, alpha=6.183, a=0.891, b=1.614)
 
 CLVKIT = MBGNBD(r=0.5, alpha=6.0, a=1.5, b=3.0)
 """The model of clvkit's tests/test_mbgnbd_likelihood.py."""
-
-
-@pytest.fixture
-def sixty_digits() -> Iterator[None]:
-    with mpmath.workdps(60):
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import astuple, replace
 from itertools import product
 from pathlib import Path
@@ -28,12 +27,6 @@ WEEK = 7.0
 
 CDNOW = NBD(r=0.385, alpha=12.072)
 """On the CDNOW sample; ages in weeks."""
-
-
-@pytest.fixture
-def sixty_digits() -> Iterator[None]:
-    with mpmath.workdps(60):
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import astuple
 from itertools import product
 
@@ -97,12 +96,6 @@ def test_survival_stays_near_what_was_observed(model: SBG, survivors: tuple[int,
 
 EXTREME = [SBG(alpha, beta) for alpha, beta in product([1e-3, 1.0, 1e4], repeat=2)]
 PERIODS = (1, 2, 50, 3000, 4000)
-
-
-@pytest.fixture
-def sixty_digits() -> Iterator[None]:
-    with mpmath.workdps(60):
-        yield
 
 
 @pytest.mark.usefixtures("sixty_digits")
