@@ -70,7 +70,8 @@ def _spark(table: pa.Table) -> Any:
 
 
 def _spark_connect(table: pa.Table) -> Any:
-    rows = table if len(table) else table.from_pylist([{}], schema=table.schema)
+    # It takes no table without rows, and in 4.0.0 it lost those of all chunks but one.
+    rows = table.combine_chunks() if len(table) else table.from_pylist([{}], schema=table.schema)
     return spark_connect().createDataFrame(rows).limit(len(table))
 
 
