@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crmkit import actions, lifecycle
 from crmkit.errors import InvalidArgumentError, InvalidRowsError, MissingColumnsError
@@ -53,6 +56,32 @@ def test_the_first_rule_that_fits_counts(make_frame: MakeFrame) -> None:
         "try one win-back offer",
         "welcome in person",
     ]
+
+
+@given(
+    rules=st.lists(
+        st.tuples(
+            st.sampled_from(["any", "lost", "new", "moved"]),
+            st.sampled_from(["any", "gold", "silver"]),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_of_any_plan_the_first_rule_that_fits_counts(rules: list[tuple[str, str]]) -> None:
+    plan = pl.DataFrame(
+        [(stage, tier, f"rule {n}", f"why {n}") for n, (stage, tier) in enumerate(rules)],
+        schema=("stage", "tier", "action", "reason"),
+        orient="row",
+    )
+    everybody = list(product(["lost", "new", "active"], ["gold", "silver", None]))
+    advised = actions.recommend(pd.DataFrame(everybody, columns=["stage", "tier"]), plan=plan)
+    for (stage, tier), found in zip(everybody, advised["action_reason"], strict=True):
+        first = next(
+            (n for n, (s, t) in enumerate(rules) if s in ("any", stage) and t in ("any", tier)),
+            None,
+        )
+        assert (found == f"why {first}") if first is not None else pd.isna(found)
 
 
 def test_your_plan_takes_the_place_of_ours(make_frame: MakeFrame) -> None:

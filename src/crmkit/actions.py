@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
@@ -13,6 +13,8 @@ from crmkit.errors import InvalidArgumentError
 from crmkit.tables import ACTION_INPUTS, ACTION_PLAN
 
 __all__ = ["plan", "recommend"]
+
+Rule: TypeAlias = Mapping[str, Any]
 
 _ANY: Final = "any"
 
@@ -118,17 +120,13 @@ def recommend(customers: IntoFrameT, *, plan: IntoFrame | None = None) -> IntoFr
     """
     frame = _frames.read(customers, ACTION_INPUTS)
     rules = _read_plan(plan)
-    action, reason = nw.lit(None).cast(nw.String), nw.lit(None).cast(nw.String)
-    for rule in reversed(rules):
-        fits = _fits("stage", rule["stage"]) & _fits("tier", rule["tier"])
-        action = nw.when(fits).then(nw.lit(rule["action"])).otherwise(action)
-        reason = nw.when(fits).then(nw.lit(rule["reason"])).otherwise(reason)
-    return _frames.give(
-        _frames.with_columns(frame, action=action, action_reason=reason), like=customers
+    advised = _frames.with_columns(
+        frame, action=_first_fit(rules, "action"), action_reason=_first_fit(rules, "reason")
     )
+    return _frames.give(advised, like=customers)
 
 
-def _read_plan(given: IntoFrame | None) -> list[Mapping[str, Any]]:
+def _read_plan(given: IntoFrame | None) -> list[Rule]:
     rows = _frames.read(plan() if given is None else given, ACTION_PLAN).collect()
     if rows.is_empty():
         msg = "action plan: no rows.\nStart from crmkit.actions.plan() and edit it."
@@ -136,8 +134,17 @@ def _read_plan(given: IntoFrame | None) -> list[Mapping[str, Any]]:
     return list(rows.iter_rows(named=True))
 
 
-def _fits(column: str, wanted: str) -> nw.Expr:
-    if wanted == _ANY:
-        return nw.lit(value=True)
-    same = nw.col(column) == nw.lit(wanted)
-    return nw.when(same.is_null()).then(nw.lit(value=False)).otherwise(same)
+def _first_fit(
+    rules: Sequence[Rule], text: str, columns: Sequence[str] = ("stage", "tier")
+) -> nw.Expr:
+    """Take a text from the first rule that fits, asking for one column at a time."""
+    if not columns:
+        return nw.lit(rules[0][text] if rules else None).cast(nw.String)
+    column, *others = columns
+    found = _first_fit([rule for rule in rules if rule[column] == _ANY], text, others)
+    for wanted in dict.fromkeys(rule[column] for rule in rules):
+        if wanted != _ANY:
+            fitting = [rule for rule in rules if rule[column] in (wanted, _ANY)]
+            then = _first_fit(fitting, text, others)
+            found = nw.when(nw.col(column) == wanted).then(then).otherwise(found)
+    return found
