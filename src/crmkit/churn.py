@@ -97,21 +97,17 @@ def risk(customers: IntoFrameT, *, medium_from: float = 0.5, high_from: float = 
     by_model, by_rhythm = 1 - _frames.known("p_alive"), _overdue_risk()
     known = ~(by_model.is_null() | by_rhythm.is_null())
     worse = nw.when(by_rhythm > by_model).then(by_rhythm).otherwise(by_model)
-    churn_risk = nw.when(known).then(worse)
+    rated = _frames.with_columns(frame, churn_risk=nw.when(known).then(worse))
+    churn_risk = nw.col("churn_risk")
     level = (
         nw.when(churn_risk >= high_from)
         .then(nw.lit("high"))
         .when(churn_risk >= medium_from)
         .then(nw.lit("medium"))
-        .when(known)
+        .when(~churn_risk.is_null())
         .then(nw.lit("low"))
     )
-    rated = _frames.with_columns(
-        frame,
-        churn_risk=churn_risk,
-        risk_level=level,
-        risk_reason=_reason(by_model, by_rhythm, known=known),
-    )
+    rated = _frames.with_columns(rated, risk_level=level, risk_reason=_reason(by_model, by_rhythm))
     return _frames.give(rated, like=customers)
 
 
@@ -180,7 +176,7 @@ def _overdue_risk() -> nw.Expr:
     return late.when(ratio >= 0).then(nw.lit(0.0))
 
 
-def _reason(by_model: nw.Expr, by_rhythm: nw.Expr, *, known: nw.Expr) -> nw.Expr:
+def _reason(by_model: nw.Expr, by_rhythm: nw.Expr) -> nw.Expr:
     overdue = nw.concat_str(
         nw.lit("overdue: silent for "),
         _wording.tenths(nw.col("overdue_ratio")),
@@ -192,7 +188,7 @@ def _reason(by_model: nw.Expr, by_rhythm: nw.Expr, *, known: nw.Expr) -> nw.Expr
         nw.lit("% likely still a customer"),
     )
     return (
-        nw.when(~known)
+        nw.when(nw.col("churn_risk").is_null())
         .then(nw.lit("unknown: no purchases to judge by"))
         .when(by_rhythm > by_model)
         .then(overdue)
