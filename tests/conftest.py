@@ -1,7 +1,11 @@
-"""Every table test runs on every engine."""
+"""Every table test runs on every engine.
+
+CRMKIT_EXAMPLES sets another number than 20 of examples that Hypothesis invents for each property.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +18,12 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-hypothesis.settings.register_profile("crmkit", derandomize=True, deadline=None, max_examples=30)
+hypothesis.settings.register_profile(
+    "crmkit",
+    derandomize=True,
+    deadline=None,
+    max_examples=int(os.environ.get("CRMKIT_EXAMPLES", "20")),
+)
 hypothesis.settings.load_profile("crmkit")
 
 _REPEATS = ("hypothesis", "xdist_group")
