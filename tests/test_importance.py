@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -53,7 +53,9 @@ def test_the_bound_on_pareto_k_is_the_papers(draws: str, expected: str) -> None:
 def test_many_parameters_at_once_are_as_one_by_one(
     table: History, logs: list[tuple[float, ...]], model: type[BGNBD | MBGNBD]
 ) -> None:
-    points, weights = np.exp(logs), np.arange(1.0, len(table[0]) + 1)
+    x, t_x, _ = table
+    assume(isinstance(model, type) or not ((x > 0) & (t_x == 0)).any())  # refused by CNBD-k
+    points, weights = np.exp(logs), np.arange(1.0, len(x) + 1)
     some = model(*points[0].tolist())
     found = log_likelihoods(some, points, names=BG_NBD, columns=table, weights=weights)
     expected = [weights @ model(*point).log_likelihood(*table) for point in points.tolist()]
