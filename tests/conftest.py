@@ -68,7 +68,7 @@ EAGER = ("pandas", "polars", "pyarrow")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out of the coverage what runs lines for the tenth time: counting doubles the time.
 
-    So does what is held against arbitrary precision, which is long in other people's lines.
+    What is held against arbitrary precision is left out too: nearly all its lines are mpmath's.
     """
     for item in items:
         arguments = getattr(item, "callspec", None)

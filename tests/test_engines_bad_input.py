@@ -308,7 +308,7 @@ def engine_of_text(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 _FORMATS: Final = [
-    ("%d/%m/%Y", "31/01/2024", "30/02/2024|2024-2-30|out of range|in range"),
+    ("%d/%m/%Y", "31/01/2024", "30/02/2024|2024-2-30|out of range|day 30 must be in range"),
     ("%Y-%m-%d", "2024-01-31", "31.01.2024"),
     ("%d %b %Y", "31 Jan 2024", "31 Foo 2024"),
     ("%Y-%m-%d %H:%M:%S", "2024-01-31 23:59:00", "yesterday"),
