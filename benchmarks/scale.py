@@ -16,7 +16,7 @@ import polars as pl
 
 from benchmarks import data
 from crmkit import clv
-from crmkit.clv.history import purchase_histories
+from crmkit._clv.fitting.histories import purchase_histories
 
 
 def main() -> None:

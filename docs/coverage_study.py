@@ -17,10 +17,10 @@ import polars as pl
 
 import crmkit
 from crmkit import clv
-from crmkit.clv.intervals import likely
+from crmkit._clv.prediction.intervals import likely
 from crmkit.errors import CrmkitWarning
 from crmkit.models import BGNBD, MBGNBD, Floats, GammaGamma, ParetoNBD
-from crmkit.models.purchases_possible import possible_purchases
+from crmkit.models.predictive.purchases import possible_purchases
 
 LEVEL: Final = 0.9
 HORIZON: Final = 3650.0

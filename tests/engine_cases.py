@@ -452,8 +452,8 @@ NO_TABLE_TO_READ: Final[Mapping[str, str]] = {
     "cohorts.rolling": "makes windows from numbers",
     "datasets.load_cdnow": "makes a table from nothing",
     "report.render": "draws the result of the main job, which pipeline.run makes on any engine",
-    "rfm.break_even_index": "works on two numbers",
-    "rfm.break_even_rate": "works on two numbers",
+    "campaigns.break_even_index": "works on two numbers",
+    "campaigns.break_even_rate": "works on two numbers",
     "rfm.segment_map": "makes a table from nothing",
     "tiers.policy": "makes a table from nothing",
 }

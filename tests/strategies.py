@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from crmkit.models import BGBB, BGCNBDK, BGNBD, MBGCNBDK, MBGNBD, Floats, GammaGamma, ParetoNBD
-from crmkit.models.arrays import Codes
-from crmkit.models.dropout_after_purchase import DropoutAfterPurchase
+from crmkit.models.numerics.arrays import Codes
+from crmkit.models.purchases.dropout_after_purchase import DropoutAfterPurchase
 
 History = tuple[Floats, Floats, Floats]
 

@@ -13,14 +13,7 @@ import numpy as np
 import pytest
 
 from crmkit.errors import FitError
-from crmkit.models import (
-    CONTRACT_MODELS,
-    MBGCNBDK,
-    MBGNBD,
-    PURCHASE_MODELS,
-    SPEND_MODELS,
-    Floats,
-)
+from crmkit.models import CONTRACT_MODELS, MBGCNBDK, MBGNBD, PURCHASE_MODELS, SPEND_MODELS, Floats
 from tests.companies import DRAWS, Company, Drawn
 
 pytestmark = pytest.mark.no_cover  # hundreds of fits, of lines that others cover

@@ -17,7 +17,7 @@ from polars.testing import assert_frame_equal
 from scipy import stats
 
 from crmkit import clv, rfm
-from crmkit.clv import chances
+from crmkit._clv.evaluation import log_score
 from crmkit.datasets import load_cdnow
 from crmkit.errors import (
     CrmkitWarning,
@@ -149,9 +149,9 @@ def test_chances_do_not_depend_on_how_many_are_looked_up_at_once(
     model = clv.fit(halves, model="pareto_nbd").model
     names = ("frequency", "recency", "T", "frequency_holdout")
     x, t_x, T, n = (halves[name].to_numpy().astype(float) for name in names)
-    whole = chances.of_model(model, (x, t_x, T), n, horizon_days=273.0)
-    monkeypatch.setattr(chances, "_CELLS_AT_ONCE", 5000)
-    parts = chances.of_model(model, (x, t_x, T), n, horizon_days=273.0)
+    whole = log_score.of_model(model, (x, t_x, T), n, horizon_days=273.0)
+    monkeypatch.setattr(log_score, "_CELLS_AT_ONCE", 5000)
+    parts = log_score.of_model(model, (x, t_x, T), n, horizon_days=273.0)
     np.testing.assert_allclose(parts.of_outcome, whole.of_outcome, rtol=1e-9)
     np.testing.assert_allclose(parts.of_fewer, whole.of_fewer, rtol=1e-9)
 
@@ -246,9 +246,9 @@ def test_forecasting_nothing_wins_by_mae_and_not_by_log_score(
     cdnow: pl.DataFrame, found: dict[str, dict[str, Any]]
 ) -> None:
     outcome = rfm.holdout(cdnow, split=SPLIT, as_of=AS_OF)["frequency_holdout"].to_numpy()
-    nothing = chances.poisson(np.zeros(len(outcome)), outcome.astype(float))
+    nothing = log_score.poisson(np.zeros(len(outcome)), outcome.astype(float))
     assert np.abs(outcome).mean() < found["same rate"]["mae"]
-    assert chances.log_score(nothing) < found["pareto_nbd"]["log_score"]
+    assert log_score.log_score(nothing) < found["pareto_nbd"]["log_score"]
 
 
 def test_intervals_of_the_true_model_hold_nine_in_ten() -> None:
@@ -264,8 +264,8 @@ def test_intervals_of_the_true_model_hold_nine_in_ten() -> None:
     halves = rfm.holdout(orders, split=date(2020, 12, 31), as_of=date(2021, 12, 31))
     names = ("frequency", "recency", "T", "frequency_holdout")
     x, t_x, T, n = (halves[name].to_numpy().astype(float) for name in names)
-    given = chances.of_model(model.model, (x, t_x, T), n, horizon_days=365.0)
-    assert chances.coverage(given) == pytest.approx(0.9, abs=0.015)
+    given = log_score.of_model(model.model, (x, t_x, T), n, horizon_days=365.0)
+    assert log_score.coverage(given) == pytest.approx(0.9, abs=0.015)
 
 
 @given(
@@ -273,10 +273,10 @@ def test_intervals_of_the_true_model_hold_nine_in_ten() -> None:
 )
 def test_a_share_inside_the_interval_is_a_share(pairs: list[tuple[float, int]]) -> None:
     mean, outcome = (np.array(values, dtype=float) for values in zip(*pairs, strict=True))
-    found = chances.poisson(mean, outcome)
+    found = log_score.poisson(mean, outcome)
     assert ((found.of_outcome >= 0) & (found.of_outcome + found.of_fewer <= 1 + 1e-9)).all()
-    assert 0 <= chances.coverage(found) <= 1
-    assert np.isfinite(chances.log_score(found))
+    assert 0 <= log_score.coverage(found) <= 1
+    assert np.isfinite(log_score.log_score(found))
 
 
 def test_the_test_is_the_same_each_time(cdnow: pl.DataFrame) -> None:
@@ -313,7 +313,7 @@ def test_the_chances_of_a_scaled_model_have_its_total(cdnow: pl.DataFrame) -> No
     model = clv.fit(halves, model="bg_nbd").model
     x, t_x, T = (halves[n].to_numpy().astype(float) for n in ("frequency", "recency", "T"))
     for factor in (0.6, 1.4):
-        days = chances.horizon_for(model, (x, t_x, T), horizon_days=273.0, factor=factor)
+        days = log_score.horizon_for(model, (x, t_x, T), horizon_days=273.0, factor=factor)
         due = factor * model.expected_purchases(x, t_x, T, horizon_days=273.0).sum()
         total = model.expected_purchases(x, t_x, T, horizon_days=days).sum()
         assert total == pytest.approx(due, rel=1e-6)

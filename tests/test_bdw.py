@@ -16,7 +16,7 @@ from scipy import stats
 
 from crmkit.errors import InvalidArgumentError
 from crmkit.models import BDW, CONTRACT_MODELS, SBG, Floats
-from crmkit.models.bdw import BDWLikelihood
+from crmkit.models.contracts.bdw import BDWLikelihood
 from tests.published import printed
 from tests.strategies import Contracts, contract_histories, survivor_histories
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit.models.beta_mean import beta_rule
+from crmkit.models.numerics.beta_quadrature import beta_rule
 from tests.published import printed
 
 # Published

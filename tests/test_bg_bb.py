@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from crmkit.errors import FitError, InvalidArgumentError
 from crmkit.models import BGBB, Floats, MaximumLikelihood
-from crmkit.models.bg_bb_likelihood import BGBBLikelihood
+from crmkit.models.purchases.bg_bb_likelihood import BGBBLikelihood
 from tests.published import all_printed, printed
 from tests.strategies import History, bg_bb_models, opportunity_histories
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit import breaks
 from crmkit.errors import FitError
+from crmkit.models.numerics import class_breaks
 
 # Employment density of California's 58 counties, the example of pysal/mapclassify (BSD-3).
 DENSITY = [
@@ -24,7 +24,7 @@ DENSITY = [
     *(7.6, 2.51, 57.26, 24.32, 6.97),
 ]
 
-Distribution = tuple[breaks.Floats, breaks.Integers]
+Distribution = tuple[class_breaks.Floats, class_breaks.Integers]
 
 
 def distribution(values: list[float]) -> Distribution:
@@ -40,7 +40,9 @@ def distributions(draw: st.DrawFn, *, at_least: int = 1) -> Distribution:
     return np.array(sorted(values), dtype=float), np.array(counts, dtype=np.int64)
 
 
-def squares(values: breaks.Floats, counts: breaks.Integers, class_of: breaks.Integers) -> float:
+def squares(
+    values: class_breaks.Floats, counts: class_breaks.Integers, class_of: class_breaks.Integers
+) -> float:
     """Add up the squared distances from the class means."""
     total = 0.0
     for number in set(class_of.tolist()):
@@ -55,8 +57,8 @@ def squares(values: breaks.Floats, counts: breaks.Integers, class_of: breaks.Int
 
 def test_natural_breaks_are_mapclassifys() -> None:
     # mapclassify FisherJenks(calempdl, k=5): bins, counts, and deviations from class medians.
-    cuts = breaks.natural_cuts(*distribution(DENSITY), n=5)
-    class_of = breaks.classes(DENSITY, cuts)
+    cuts = class_breaks.natural_cuts(*distribution(DENSITY), n=5)
+    class_of = class_breaks.classes(DENSITY, cuts)
     members = [np.array(DENSITY)[class_of == number] for number in range(1, 6)]
     assert [float(each.max()) for each in members] == [75.29, 192.05, 370.5, 722.85, 4111.45]
     assert [each.size for each in members] == [49, 3, 4, 1, 1]
@@ -66,14 +68,14 @@ def test_natural_breaks_are_mapclassifys() -> None:
 
 def test_head_tail_breaks_are_mapclassifys() -> None:
     # mapclassify HeadTailBreaks(calempdl): the bins but for the last, which is the maximum.
-    cuts = breaks.head_tail_cuts(*distribution(DENSITY))
+    cuts = class_breaks.head_tail_cuts(*distribution(DENSITY))
     assert [f"{cut:.8f}" for cut in cuts] == ["125.92810345", "811.26000000"]
-    assert np.bincount(breaks.classes(DENSITY, cuts))[1:].tolist() == [50, 7, 1]
+    assert np.bincount(class_breaks.classes(DENSITY, cuts))[1:].tolist() == [50, 7, 1]
 
 
 def test_quantiles_are_mapclassifys() -> None:
     # mapclassify Quantiles(calempdl, k=5): bins, closed on the right, and counts.
-    bins = breaks.quantile_type7(*distribution(DENSITY), np.array([0.2, 0.4, 0.6, 0.8, 1.0]))
+    bins = class_breaks.quantile_type7(*distribution(DENSITY), np.array([0.2, 0.4, 0.6, 0.8, 1.0]))
     assert [f"{each:.3f}" for each in bins] == ["1.464", "5.798", "13.278", "54.616", "4111.450"]
     counts = np.bincount(np.searchsorted(bins, DENSITY, side="left"))
     assert counts.tolist() == [12, 11, 12, 11, 12]
@@ -83,19 +85,19 @@ def test_quantiles_are_mapclassifys() -> None:
     ("ties", "expected"),
     [("max", [3, 4, 5, 5, 5]), ("average", [2, 4, 5, 5, 5]), ("min", [1, 4, 5, 5, 5])],
 )
-def test_ties_share_the_rank_asked_for(ties: breaks.Ties, expected: list[int]) -> None:
+def test_ties_share_the_rank_asked_for(ties: class_breaks.Ties, expected: list[int]) -> None:
     # 60 customers with 1 order, 20 with 2, 10 with 3, 6 with 4 and 4 with 9.
     values, counts = np.array([1.0, 2, 3, 4, 9]), np.array([60, 20, 10, 6, 4])
-    cuts = breaks.quantile_cuts(values, counts, n=5, ties=ties)
-    assert breaks.classes(values, cuts).tolist() == expected
+    cuts = class_breaks.quantile_cuts(values, counts, n=5, ties=ties)
+    assert class_breaks.classes(values, cuts).tolist() == expected
 
 
 # Twins
 
 
-@given(data=distributions(), n=st.integers(2, 9), ties=st.sampled_from(get_args(breaks.Ties)))
+@given(data=distributions(), n=st.integers(2, 9), ties=st.sampled_from(get_args(class_breaks.Ties)))
 def test_quantile_classes_are_percent_ranks_row_by_row(
-    data: Distribution, n: int, ties: breaks.Ties
+    data: Distribution, n: int, ties: class_breaks.Ties
 ) -> None:
     rows = np.repeat(*data).tolist()
     expected = []
@@ -103,13 +105,16 @@ def test_quantile_classes_are_percent_ranks_row_by_row(
         below, same = sum(row < value for row in rows), sum(row == value for row in rows)
         rank = {"min": below + 1, "max": below + same, "average": below + Fraction(same + 1, 2)}
         expected.append(ceil(n * Fraction(rank[ties]) / len(rows)))
-    assert breaks.classes(data[0], breaks.quantile_cuts(*data, n=n, ties=ties)).tolist() == expected
+    assert (
+        class_breaks.classes(data[0], class_breaks.quantile_cuts(*data, n=n, ties=ties)).tolist()
+        == expected
+    )
 
 
 @given(data=distributions(), q=st.floats(0, 1))
 def test_weighted_quantiles_are_those_of_repeated_values(data: Distribution, q: float) -> None:
     expected = np.quantile(np.repeat(*data), q)
-    assert float(breaks.quantile_type7(*data, q)) == pytest.approx(float(expected), abs=1e-9)
+    assert float(class_breaks.quantile_type7(*data, q)) == pytest.approx(float(expected), abs=1e-9)
 
 
 @given(data=distributions(at_least=5), n=st.integers(2, 5))
@@ -119,8 +124,8 @@ def test_natural_breaks_are_the_best_of_all_partitions(data: Distribution, n: in
         squares(values, counts, np.searchsorted(starts, np.arange(values.size), side="right"))
         for starts in combinations(range(1, values.size), n - 1)
     )
-    cuts = breaks.natural_cuts(values, counts, n=n)
-    found = squares(values, counts, breaks.classes(values, cuts))
+    cuts = class_breaks.natural_cuts(values, counts, n=n)
+    found = squares(values, counts, class_breaks.classes(values, cuts))
     assert found == pytest.approx(best, rel=1e-9, abs=1e-6)
 
 
@@ -129,17 +134,17 @@ def test_natural_breaks_are_the_best_of_all_partitions(data: Distribution, n: in
 
 @given(data=distributions(at_least=5), n=st.integers(2, 5))
 def test_natural_classes_are_all_in_use(data: Distribution, n: int) -> None:
-    class_of = breaks.classes(data[0], breaks.natural_cuts(*data, n=n))
+    class_of = class_breaks.classes(data[0], class_breaks.natural_cuts(*data, n=n))
     assert sorted(set(class_of.tolist())) == list(range(1, n + 1))
 
 
 @given(data=distributions(at_least=5), factor=st.sampled_from([0.01, 100.0]))
 def test_quantile_and_natural_classes_know_no_unit(data: Distribution, factor: float) -> None:
     values, counts = data
-    for find in (breaks.quantile_cuts, breaks.natural_cuts):
-        before = breaks.classes(values, find(values, counts, n=4))
-        after = breaks.classes(values * factor, find(values * factor, counts, n=4))
-        if find is breaks.quantile_cuts:
+    for find in (class_breaks.quantile_cuts, class_breaks.natural_cuts):
+        before = class_breaks.classes(values, find(values, counts, n=4))
+        after = class_breaks.classes(values * factor, find(values * factor, counts, n=4))
+        if find is class_breaks.quantile_cuts:
             assert before.tolist() == after.tolist()
         else:  # of two partitions that are equally good, rounding may pick either
             assert squares(values, counts, before) == pytest.approx(squares(values, counts, after))
@@ -148,7 +153,7 @@ def test_quantile_and_natural_classes_know_no_unit(data: Distribution, factor: f
 @given(data=distributions())
 def test_each_head_is_the_smaller_part_above_the_mean(data: Distribution) -> None:
     values, counts = data
-    for cut in breaks.head_tail_cuts(*data):
+    for cut in class_breaks.head_tail_cuts(*data):
         above = values >= cut
         assert values[~above].max() <= np.average(values, weights=counts) < values[above].min()
         assert 2 * counts[above].sum() < counts.sum()
@@ -157,12 +162,12 @@ def test_each_head_is_the_smaller_part_above_the_mean(data: Distribution) -> Non
 
 def test_natural_breaks_see_small_gaps_between_large_values() -> None:
     values = 1e9 + np.array([0.0, 1, 2, 10, 11, 30])
-    cuts = breaks.natural_cuts(values, np.ones(6, dtype=np.int64), n=3)
+    cuts = class_breaks.natural_cuts(values, np.ones(6, dtype=np.int64), n=3)
     assert (cuts - 1e9).tolist() == [10, 30]
 
 
 def test_a_class_that_no_value_reaches_starts_at_infinity() -> None:
-    cuts = breaks.quantile_cuts(np.array([7.0]), np.array([50]), n=5)
+    cuts = class_breaks.quantile_cuts(np.array([7.0]), np.array([50]), n=5)
     assert cuts.tolist() == [7, 7, np.inf, np.inf]
 
 
@@ -172,20 +177,20 @@ def test_too_many_values_are_put_together_and_hardly_differ(
     values = np.unique(np.random.default_rng(7).lognormal(3, 1.5, 5000))
     counts = np.ones(values.size, dtype=np.int64)
     exact = squares(
-        values, counts, breaks.classes(values, breaks.natural_cuts(values, counts, n=5))
+        values, counts, class_breaks.classes(values, class_breaks.natural_cuts(values, counts, n=5))
     )
-    monkeypatch.setattr(breaks, "MOST_VALUES", 500)
-    cuts = breaks.natural_cuts(values, counts, n=5)
+    monkeypatch.setattr(class_breaks, "MOST_VALUES", 500)
+    cuts = class_breaks.natural_cuts(values, counts, n=5)
     assert set(cuts) <= set(values)
-    found = squares(values, counts, breaks.classes(values, cuts))
+    found = squares(values, counts, class_breaks.classes(values, cuts))
     assert exact <= found * (1 + 1e-9)
     assert found < exact * 1.01
 
 
 def test_one_giant_does_not_swallow_the_classes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(breaks, "MOST_VALUES", 100)
+    monkeypatch.setattr(class_breaks, "MOST_VALUES", 100)
     values = np.append(np.arange(1000.0), 1e12)
-    cuts = breaks.natural_cuts(values, np.ones(1001, dtype=np.int64), n=5)
+    cuts = class_breaks.natural_cuts(values, np.ones(1001, dtype=np.int64), n=5)
     assert cuts[-1] == 1e12
     assert np.all(np.diff(cuts) > 0)
 
@@ -195,7 +200,7 @@ def test_one_giant_does_not_swallow_the_classes(monkeypatch: pytest.MonkeyPatch)
 
 def test_too_few_values_for_natural_classes_are_refused() -> None:
     with pytest.raises(FitError) as caught:
-        breaks.natural_cuts(*distribution([1.0, 2.0, 2.0]), n=5)
+        class_breaks.natural_cuts(*distribution([1.0, 2.0, 2.0]), n=5)
     assert str(caught.value) == (
         "natural breaks: 5 classes need 5 distinct values or more, got 2.\n"
         "Ask for fewer classes, or give the cut points yourself."
@@ -204,12 +209,12 @@ def test_too_few_values_for_natural_classes_are_refused() -> None:
 
 def test_no_values_have_no_quantiles() -> None:
     with pytest.raises(FitError) as caught:
-        breaks.quantile_type7(*distribution([]), 0.5)
+        class_breaks.quantile_type7(*distribution([]), 0.5)
     assert str(caught.value) == (
         "quantiles: there are no values to take them from.\nGive one value or more."
     )
 
 
 def test_even_values_have_no_head() -> None:
-    assert breaks.head_tail_cuts(*distribution([1.0, 2, 3, 4])).size == 0
-    assert breaks.head_tail_cuts(*distribution([])).size == 0
+    assert class_breaks.head_tail_cuts(*distribution([1.0, 2, 3, 4])).size == 0
+    assert class_breaks.head_tail_cuts(*distribution([])).size == 0

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from crmkit.models import BGNBD, Floats
-from crmkit.models.dropout_likelihood import DropoutLikelihood
-from crmkit.models.gamma_gamma import GammaGammaLikelihood
-from crmkit.models.pareto_nbd_likelihood import ParetoNBDLikelihood
+from crmkit.models.purchases.dropout_likelihood import DropoutLikelihood
+from crmkit.models.purchases.pareto_nbd_likelihood import ParetoNBDLikelihood
+from crmkit.models.spend.gamma_gamma import GammaGammaLikelihood
 from tests.strategies import simulated_histories
 
 CDNOW = BGNBD(r=0.243, alpha=30.9, a=0.793, b=2.426)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from crmkit.errors import FitError, InvalidArgumentError
 from crmkit.models import BGCNBDK, BGNBD, MBGCNBDK, MBGNBD, Floats
-from crmkit.models.cnbd_k import RegularBuying
+from crmkit.models.purchases.cnbd_k import RegularBuying
 from tests.strategies import History, bg_nbd_models, histories, summarized
 
 KINDS = [BGCNBDK, MBGCNBDK]

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from crmkit import clv
-from crmkit.clv.covariates import LINKS
+from crmkit._clv.fitting.covariates import LINKS
 from crmkit.errors import (
     FitError,
     InvalidArgumentError,
@@ -31,8 +31,8 @@ from crmkit.models import (
     LognormalSpend,
     ParetoNBD,
 )
-from crmkit.models.arrays import Codes
-from crmkit.models.covariates import Objective, SideInformation
+from crmkit.models.inference.covariates import Objective, SideInformation
+from crmkit.models.numerics.arrays import Codes
 from crmkit.tables import SUMMARY
 from tests.conftest import EAGER, MAKERS, MakeFrame, rows
 from tests.strategies import by_day, summarized

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from crmkit import tables
-from crmkit._frames import read
+from crmkit._door.frames import read
 from crmkit.datasets import load_cdnow
 from tests.conftest import rows
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit import _dates
+from crmkit._door import dates
 from crmkit.errors import InvalidArgumentError
 from tests.conftest import MAKERS
 
@@ -25,7 +25,7 @@ days = st.datetimes(datetime(1900, 1, 1), datetime(2099, 12, 31)).map(
 
 def guessed(engine: str, texts: list[str | None]) -> tuple[list[datetime | None], tuple[str, ...]]:
     data = nw.from_native(MAKERS[engine]({"text": texts}), eager_only=True)
-    read, formats = _dates.with_guessed(data, text="text", into="time")
+    read, formats = dates.with_guessed(data, text="text", into="time")
     unknown = read["time"].is_null().to_list()
     times = read["time"].cast(nw.Datetime("us")).to_list()
     return [
@@ -36,7 +36,7 @@ def guessed(engine: str, texts: list[str | None]) -> tuple[list[datetime | None]
 
 def parsed(native: Any, date_format: str, *, strict: bool = False) -> list[datetime | None]:
     frame = nw.from_native(native)
-    read = _dates.with_parsed(
+    read = dates.with_parsed(
         frame, text="text", into="time", date_format=date_format, strict=strict
     )
     times = read.lazy().collect("polars")["time"].cast(nw.Datetime("us")).to_list()
@@ -121,7 +121,7 @@ def test_a_given_format_may_have_fractions_and_an_offset(engine: str) -> None:
 
 def test_a_format_without_a_time_gives_days() -> None:
     frame = nw.from_native(MAKERS["polars"]({"text": ["20240101"]}))
-    read = _dates.with_parsed(
+    read = dates.with_parsed(
         frame, text="text", into="day", date_format="%Y%m%d", strict=False
     ).lazy()
     assert read.collect_schema()["day"] == nw.Date
@@ -138,7 +138,7 @@ def test_strict_reading_stops_the_engine(engine: str) -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_quotes_in_names_and_formats_reach_the_engine(engine: str) -> None:
     frame = nw.from_native(MAKERS[engine]({'a"b': ["1'1'2024"], "c d": [1]}))
-    read = _dates.with_parsed(
+    read = dates.with_parsed(
         frame, text='a"b', into='e"f', date_format="%d'%m'%Y", strict=False
     ).lazy()
     times = read.collect("polars")['e"f'].cast(nw.Datetime("us")).to_list()
@@ -149,14 +149,14 @@ def test_quotes_in_names_and_formats_reach_the_engine(engine: str) -> None:
 def test_offsets_are_told_apart(engine: str) -> None:
     texts = ["2024-01-01T08:30:00+01:00", "2024-01-01 08:30Z", "2024-01-01", "05-01-2024"]
     frame = nw.from_native(MAKERS[engine]({"text": texts})).lazy()
-    read = frame.select(offset=_dates.utc_offset("text")).collect("polars")
+    read = frame.select(offset=dates.utc_offset("text")).collect("polars")
     assert read["offset"].to_list() == ["+01:00", "Z", "", ""]
 
 
 @pytest.mark.parametrize("date_format", ["dd/mm/yyyy", "%d/%m", "%Y-%m", "%Y-%m-%d %Q"])
 def test_a_format_that_tells_no_day_is_refused(date_format: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
-        _dates.known_format(date_format)
+        dates.known_format(date_format)
     assert str(caught.value) == (
         "`date_format` must tell year, month and day in strptime codes, "
         f"got {date_format!r}.\n"

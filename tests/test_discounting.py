@@ -12,7 +12,7 @@ from scipy import integrate, special
 
 from crmkit.errors import InvalidArgumentError
 from crmkit.models import BGNBD
-from crmkit.models.discounting import DAYS_PER_YEAR, discounted
+from crmkit.models.numerics.discounting import DAYS_PER_YEAR, discounted
 from tests.strategies import History, bg_nbd_models, histories
 
 CDNOW = BGNBD(r=0.243, alpha=30.9, a=0.793, b=2.426)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from scipy import integrate
 
 from crmkit.models import BGCNBDK, BGNBD, MBGCNBDK, MBGNBD, Floats
-from crmkit.models.dropout_after_purchase import DropoutAfterPurchase
-from crmkit.models.dropout_likelihood import DropoutLikelihood
+from crmkit.models.purchases.dropout_after_purchase import DropoutAfterPurchase
+from crmkit.models.purchases.dropout_likelihood import DropoutLikelihood
 from tests.strategies import History, dropout_models, histories, summarized
 
 MODELS: list[DropoutAfterPurchase] = [

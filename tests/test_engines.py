@@ -21,8 +21,9 @@ import pytest
 from pyspark.errors import AnalysisException
 
 import crmkit
-from crmkit import CrmkitWarning, _frames, pipeline, rfm
+from crmkit import CrmkitWarning, pipeline, rfm
 from crmkit import tables as crmkit_tables
+from crmkit._door import frames
 from tests.engine_cases import AS_OF, CASES, NO_TABLE_TO_READ, SPLIT, on, tables
 from tests.engines import (
     ENGINES,
@@ -313,7 +314,7 @@ def test_where_spark_may_keep_nothing_the_plan_goes_on(monkeypatch: pytest.Monke
 
     customers = on("spark", "customers")
     monkeypatch.setattr(type(customers), "cache", refuse)
-    assert_same_table(_frames.keep(customers), tables()["customers"])
+    assert_same_table(frames.keep(customers), tables()["customers"])
 
 
 # What may not grow

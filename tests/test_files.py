@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from crmkit import files
+from crmkit._door import files
 from crmkit.errors import InvalidArgumentError, MissingColumnsError
 
 

@@ -19,7 +19,7 @@ from crmkit import clv, rfm
 from crmkit.datasets import load_cdnow
 from crmkit.errors import CrmkitWarning, FitError, InvalidArgumentError
 from crmkit.models import GGompertzNBD, MaximumLikelihood, ParetoNBD
-from crmkit.models.ggompertz_nbd_likelihood import GGompertzNBDLikelihood, pair_terms
+from crmkit.models.purchases.ggompertz_nbd_likelihood import GGompertzNBDLikelihood, pair_terms
 from tests.published import printed
 from tests.strategies import History
 

@@ -16,9 +16,14 @@ from scipy import stats
 from crmkit import clv, rfm
 from crmkit.datasets import load_cdnow
 from crmkit.models import BGCNBDK, BGNBD, MBGNBD, Floats
-from crmkit.models.importance import ImportanceSample, importance_sample, largest_k, smoothed
-from crmkit.models.log_posterior import LogPosterior, Shared
-from crmkit.models.many_parameters import log_likelihoods
+from crmkit.models.posterior.importance_sampling import (
+    ImportanceSample,
+    importance_sample,
+    largest_k,
+    smoothed,
+)
+from crmkit.models.posterior.likelihood_of_draws import log_likelihoods
+from crmkit.models.posterior.log_posterior import LogPosterior, Shared
 from tests.strategies import History, histories
 
 BG_NBD = ("r", "alpha", "a", "b")

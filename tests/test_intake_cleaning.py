@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from crmkit import _frames
+from crmkit._door import frames
 from crmkit.errors import InvalidArgumentError, MissingColumnsError
 from crmkit.intake import Cleaned, clean, transactions
 from crmkit.tables import LEDGER
@@ -104,7 +104,7 @@ def test_no_row_is_lost_whatever_a_pandas_table_holds(raw: pd.DataFrame) -> None
     assert len(kept) + len(set_aside) == len(raw)
     assert list(set_aside.columns) == ["who", "when", "paid", "reason"]
     assert set_aside["reason"].notna().all()
-    _frames.read(kept, LEDGER)
+    frames.read(kept, LEDGER)
 
 
 @given(cells=st.lists(nasty, max_size=12), engine=st.sampled_from(EAGER))
@@ -113,7 +113,7 @@ def test_what_is_kept_is_a_ledger_and_stays_one(
 ) -> None:
     native = MAKERS[engine](typed(text_rows(cells)))
     kept = clean(native, **NAMES, as_of=AS_OF, date_format="%Y-%m-%d").kept
-    _frames.read(kept, LEDGER)
+    frames.read(kept, LEDGER)
     again = transactions(kept, customer="customer_id", date="date", amount="amount", as_of=AS_OF)
     assert rows(again) == rows(kept)
 

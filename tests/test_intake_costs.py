@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from crmkit import _frames
+from crmkit._door import frames
 from crmkit.errors import InvalidArgumentError, InvalidRowsError, MissingColumnsError
 from crmkit.intake import costs
 from crmkit.tables import COSTS
@@ -39,13 +39,13 @@ def test_kinds_are_told_in_one_way(make_frame: MakeFrame) -> None:
         "kind": ["cost", "cost", "revenue"],
         "amount": [300.0, -20.0, 950.0],
     }
-    _frames.read(items, COSTS)
+    frames.read(items, COSTS)
 
 
 def test_groups_are_text(make_frame: MakeFrame) -> None:
     items = costs(make_frame(RAW), **NAMES, group="Year")
     assert columns(items)["group"] == ["2023", "2024", "2024"]
-    _frames.read(items, COSTS)
+    frames.read(items, COSTS)
 
 
 def test_whole_numbers_among_nulls_have_no_point() -> None:

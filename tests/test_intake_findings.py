@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit import _frames
+from crmkit._door import frames
 from crmkit.errors import InvalidArgumentError, MissingColumnsError
 from crmkit.intake import check, clean
 from crmkit.tables import FINDINGS
@@ -75,7 +75,7 @@ def returns_only(cells: list[tuple[Any, Any, Any]]) -> int:
 @given(raw=boxed_logs())
 def test_no_value_of_a_pandas_table_stops_it(raw: pd.DataFrame) -> None:
     findings = check(raw, **NAMES, order_id="who", product="paid")
-    _frames.read(findings, FINDINGS)
+    frames.read(findings, FINDINGS)
     assert (findings["rows"] <= len(raw)).all()
 
 
@@ -100,7 +100,7 @@ def test_errors_found_are_rows_set_aside(cells: list[str | None], engine: str) -
 def test_every_rule_has_a_row_errors_first(make_frame: MakeFrame) -> None:
     raw = make_frame({"who": ["ann", None], "when": [JAN, FEB], "paid": [-1.0, 2.0]})
     findings = check(raw, **NAMES, as_of=FEB)
-    _frames.read(findings, FINDINGS)
+    frames.read(findings, FINDINGS)
     table = columns(findings)
     assert list(table) == ["rule", "severity", "rows", "share", "example"]
     assert list(zip(table["severity"], table["rule"], table["rows"], strict=True)) == [

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit import _frames, rfm
+from crmkit import rfm
+from crmkit._door import frames
 from crmkit.intake import transactions
 from crmkit.tables import LEDGER
 from tests.conftest import EAGER, MAKERS, MakeFrame, columns, rows
@@ -64,7 +65,7 @@ def test_a_ledger_comes_through_unchanged(
     native = MAKERS[engine](typed(raw))
     ledger = transactions(native, customer="a", date="b", amount="c")
     assert [tuple(row.values()) for row in rows(ledger)] == orders
-    _frames.read(ledger, LEDGER)
+    frames.read(ledger, LEDGER)
 
 
 @given(orders=ledgers, engine=st.sampled_from(EAGER))
@@ -89,7 +90,7 @@ def test_columns_are_renamed_and_others_left_out(make_frame: MakeFrame) -> None:
         "date": [JAN, FEB, MAR],
         "amount": [20.0, 10.0, -5.0],
     }
-    _frames.read(ledger, LEDGER)
+    frames.read(ledger, LEDGER)
 
 
 def test_a_table_comes_back_as_it_came(make_frame: MakeFrame) -> None:
@@ -115,7 +116,7 @@ def test_all_columns_together(make_frame: MakeFrame) -> None:
         "product": ["tea", None, "tea"],
         "quantity": [2.0, 1.0, -1.0],
     }
-    _frames.read(ledger, LEDGER)
+    frames.read(ledger, LEDGER)
 
 
 def test_one_column_may_play_two_roles(make_frame: MakeFrame) -> None:
@@ -166,7 +167,7 @@ def test_an_empty_table_without_types_gives_an_empty_ledger(make: Any) -> None:
         make({"who": [], "when": [], "paid": []}), customer="who", date="when", amount="paid"
     )
     assert columns(ledger) == {"customer_id": [], "date": [], "amount": []}
-    _frames.read(ledger, LEDGER)
+    frames.read(ledger, LEDGER)
 
 
 def test_a_single_row_is_a_ledger(make_frame: MakeFrame) -> None:

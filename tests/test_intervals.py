@@ -25,11 +25,11 @@ from crmkit.errors import (
     MissingColumnsError,
 )
 from crmkit.models import PURCHASE_MODELS, GammaGamma
-from crmkit.models.cubature import likely_points, n_directions
-from crmkit.models.lognormal_spend import LognormalSpend
-from crmkit.models.many_parameters import log_likelihoods
-from crmkit.models.negative_binomial import exactly, one_by_one
+from crmkit.models.numerics.negative_binomial import exactly, one_by_one
+from crmkit.models.posterior.likelihood_of_draws import log_likelihoods
+from crmkit.models.predictive.sigma_points import likely_points, n_directions
 from crmkit.models.protocol import SpendModel
+from crmkit.models.spend.lognormal_spend import LognormalSpend
 from docs.coverage_study import SPEND, TRUTHS, coverage, invent
 from tests.conftest import MAKERS, MakeFrame, rows
 

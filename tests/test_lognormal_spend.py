@@ -26,7 +26,7 @@ from crmkit import clv, rfm
 from crmkit.datasets import load_cdnow
 from crmkit.errors import CrmkitWarning, FitError, InvalidArgumentError
 from crmkit.models import Floats, LognormalSpend
-from crmkit.models.lognormal_spend import LognormalSpendLikelihood
+from crmkit.models.spend.lognormal_spend import LognormalSpendLikelihood
 from tests.conftest import MakeFrame, rows
 
 REFERENCE = Path(__file__).parent / "reference"

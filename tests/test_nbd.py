@@ -16,8 +16,8 @@ from scipy import stats
 
 from crmkit.errors import FitError, InvalidArgumentError
 from crmkit.models import BGNBD, NBD
-from crmkit.models.discounting import DAYS_PER_YEAR
-from crmkit.models.nbd import NBDLikelihood
+from crmkit.models.numerics.discounting import DAYS_PER_YEAR
+from crmkit.models.purchases.nbd import NBDLikelihood
 from tests.published import printed
 from tests.strategies import History, histories, summarized
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmkit import clv
-from crmkit._time import Period
 from crmkit.datasets import load_cdnow
 from crmkit.errors import InvalidArgumentError, MissingColumnsError
 from crmkit.models import BGBB
+from crmkit.typing import Period
 from tests.conftest import MAKERS, MakeFrame, columns, rows
 from tests.ledgers import Row, frame, ledgers
 

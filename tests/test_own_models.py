@@ -14,11 +14,11 @@ import pytest
 from scipy import special
 
 from crmkit import clv
-from crmkit.clv.covariates import Covariate
+from crmkit._clv.fitting.covariates import Covariate
 from crmkit.errors import CrmkitError, InvalidArgumentError
 from crmkit.models import Floats
-from crmkit.models.own import at_rows
-from crmkit.models.panels import interpolated
+from crmkit.models.numerics.interpolation import interpolated
+from crmkit.models.numerics.row_parameters import at_rows
 from tests.conftest import MAKERS, rows
 from tests.strategies import by_day, summarized
 from tests.test_covariates import SPENDING, TRUTH, alone, of_spend, own

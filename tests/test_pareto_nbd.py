@@ -15,7 +15,7 @@ from scipy import integrate, stats
 
 from crmkit.errors import FitError, InvalidArgumentError
 from crmkit.models import MaximumLikelihood, ParetoNBD
-from crmkit.models.pareto_nbd_likelihood import ParetoNBDLikelihood
+from crmkit.models.purchases.pareto_nbd_likelihood import ParetoNBDLikelihood
 from tests.published import all_printed, printed
 from tests.strategies import History
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from crmkit.models import NBD, ParetoNBD
-from crmkit.models.leaving_first import leaving_first_exactly
+from crmkit.models.purchases.pareto_dropout_integral import leaving_first_exactly
 from tests.strategies import History, histories, pareto_nbd_models, summarized
 
 REFERENCE = Path(__file__).parent / "reference"

@@ -18,8 +18,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from crmkit import cohorts, plots
+from crmkit._plots import canvas
+from crmkit._words import formats
 from crmkit.errors import InvalidArgumentError, InvalidRowsError, MissingColumnsError
-from crmkit.plots import canvas, words
 from tests.conftest import MakeFrame
 
 JANUARY, FEBRUARY = date(2024, 1, 1), date(2024, 2, 1)
@@ -262,7 +263,7 @@ def _luminance(color: tuple[float, float, float]) -> float:
 
 @given(st.floats(-1e12, 1e12))
 def test_written_numbers_read_back_as_what_they_were(value: float) -> None:
-    told = words.money(value).replace(",", "").replace("\N{MINUS SIGN}", "-")
+    told = formats.money(value).replace(",", "").replace("\N{MINUS SIGN}", "-")
     assert float(told) == pytest.approx(value, abs=0.5 if abs(value) >= 1000 else 0.005, rel=1e-11)
     assert "-0" not in told or float(told) != 0
 

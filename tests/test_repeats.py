@@ -13,7 +13,7 @@ from crmkit import clv
 from crmkit.datasets import load_cdnow
 from crmkit.errors import FitError
 from crmkit.models import BGBB, PURCHASE_MODELS, Floats
-from crmkit.models.curvature import eigh
+from crmkit.models.inference.eigen import eigh
 
 NO_CUSTOMERS = (
     "customer summary: there are no customers.\n"

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmkit import clv
-from crmkit._time import Period
-from crmkit.clv.contract_histories import from_contracts, from_survivors
+from crmkit._clv.contracts.histories import from_contracts, from_survivors
 from crmkit.errors import (
     CrmkitWarning,
     FitError,
@@ -22,6 +21,7 @@ from crmkit.errors import (
     MissingColumnsError,
 )
 from crmkit.models import BGNBD
+from crmkit.typing import Period
 from tests.conftest import MAKERS, MakeFrame, columns
 from tests.published import printed
 

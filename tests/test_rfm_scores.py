@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crmkit import breaks, rfm
+from crmkit import rfm
 from crmkit.errors import (
     CrmkitWarning,
     FitError,
@@ -27,6 +27,7 @@ from crmkit.errors import (
     InvalidRowsError,
     MissingColumnsError,
 )
+from crmkit.models.numerics import class_breaks
 from tests.conftest import MAKERS, MakeFrame, columns, rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::crmkit.errors.CrmkitWarning")
@@ -237,9 +238,11 @@ def test_the_worst_customer_gets_ones_and_the_best_gets_fives() -> None:
 # Twin
 
 
-@given(customers=summaries(), n=st.integers(2, 9), ties=st.sampled_from(get_args(breaks.Ties)))
+@given(
+    customers=summaries(), n=st.integers(2, 9), ties=st.sampled_from(get_args(class_breaks.Ties))
+)
 def test_scores_are_percent_ranks_from_the_worst_customer_up(
-    customers: Customers, n: int, ties: breaks.Ties
+    customers: Customers, n: int, ties: class_breaks.Ties
 ) -> None:
     for measure in SCORES:
         goodness = [-v if measure == "days_since_last" else v for v in customers[measure]]
@@ -453,7 +456,7 @@ def test_own_cuts_score_an_empty_table(make_eager: MakeFrame) -> None:
 
 def test_one_customer_is_both_best_and_worst_and_scores_by_the_rank_rule() -> None:
     customers = table([3], [9], [900.0])
-    for ties in get_args(breaks.Ties):
+    for ties in get_args(class_breaks.Ties):
         assert scores(customers, "orders", ties=ties) == {9: 5}
 
 

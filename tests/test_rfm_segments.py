@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit import rfm
+from crmkit._rfm.maps import MapName
 from crmkit.errors import InvalidArgumentError, InvalidRowsError, MissingColumnsError
-from crmkit.rfm.maps import MapName
 from tests.conftest import MakeFrame, columns, rows
 
 ORDERS = Path(__file__).parent / "reference" / "rfm_data_orders.csv.gz"
@@ -223,16 +223,6 @@ def test_quartiles_get_the_segments_of_pymc_marketing() -> None:
         "Repeat Customer",
         "Top Spender",
     ]
-
-
-def test_the_break_even_rate_and_index_are_hughes() -> None:
-    # A. M. Hughes, How Break Even is Calculated: 0.55 a piece, 40 a sale, response 2.5 %.
-    rate = rfm.break_even_rate(cost_per_contact=0.55, profit_per_sale=40)
-    assert rate == pytest.approx(0.01375, abs=1e-9)
-    index = rfm.break_even_index(response_rate=0.025, break_even_rate=rate)
-    assert f"{index:.2f}" == "81.82"
-    assert rfm.break_even_index(response_rate=rate, break_even_rate=rate) == 0
-    assert rfm.break_even_index(response_rate=0, break_even_rate=rate) == -100
 
 
 # What other libraries got wrong
@@ -589,27 +579,4 @@ def test_a_range_that_runs_downwards_is_refused(make_eager: MakeFrame) -> None:
     assert str(caught.value) == (
         "segment map: `r_min` exceeds `r_max`, yet a range runs upwards, in 1 of 2 rows (row 1).\n"
         "Build this table with crmkit.rfm.segment_map()."
-    )
-
-
-def test_break_even_asks_for_a_cost_a_profit_and_a_share() -> None:
-    with pytest.raises(InvalidArgumentError) as caught:
-        rfm.break_even_rate(cost_per_contact=-1, profit_per_sale=40)
-    assert str(caught.value) == (
-        "`cost_per_contact` must be 0 or more, got -1.\nGive the cost of reaching one customer."
-    )
-    with pytest.raises(InvalidArgumentError) as caught:
-        rfm.break_even_rate(cost_per_contact=1, profit_per_sale=0)
-    assert str(caught.value) == (
-        "`profit_per_sale` must be above 0, got 0.\nWithout profit no response pays."
-    )
-    with pytest.raises(InvalidArgumentError) as caught:
-        rfm.break_even_index(response_rate=2.5, break_even_rate=0.01)
-    assert str(caught.value) == (
-        "`response_rate` must be from 0 to 1, got 2.5.\nWrite 2.5 % as 0.025."
-    )
-    with pytest.raises(InvalidArgumentError) as caught:
-        rfm.break_even_index(response_rate=0.5, break_even_rate=0)
-    assert str(caught.value) == (
-        "`break_even_rate` must be above 0, got 0.\nWhere contacts are free, all pay."
     )

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import digamma, gammaln, polygamma
 
 from crmkit.models import Floats
-from crmkit.models.risings import Risings
+from crmkit.models.numerics.log_gamma_sums import Risings
 
 ONE_GROUP = np.zeros(4, np.int64)
 N = np.array([5.0, 3.0, 2.0, 1.0])

@@ -16,10 +16,10 @@ import pytest
 import crmkit
 from crmkit.errors import FitError
 from crmkit.models import BGNBD, PURCHASE_MODELS, SPEND_MODELS, Floats
-from crmkit.models.bg_nbd import BGNBDLikelihood
-from crmkit.models.diagnoses import Limit
-from crmkit.models.gamma_gamma import GammaGamma, GammaGammaLikelihood
-from crmkit.models.search import Likelihood, maximize
+from crmkit.models.inference.diagnostics import Limit
+from crmkit.models.inference.newton import Likelihood, maximize
+from crmkit.models.purchases.bg_nbd import BGNBDLikelihood
+from crmkit.models.spend.gamma_gamma import GammaGamma, GammaGammaLikelihood
 from tests.strategies import simulated_histories
 
 CDNOW = BGNBD(r=0.243, alpha=30.9, a=0.793, b=2.426)

@@ -23,6 +23,7 @@ from crmkit.errors import (
 if TYPE_CHECKING:
     from crmkit import (
         actions,
+        campaigns,
         churn,
         clv,
         cohorts,
@@ -47,6 +48,7 @@ __all__ = [
     "InvalidRowsError",
     "MissingColumnsError",
     "actions",
+    "campaigns",
     "churn",
     "clv",
     "cohorts",

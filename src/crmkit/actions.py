@@ -8,9 +8,10 @@ from typing import Any, Final, TypeAlias
 import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
 
-from crmkit import _frames
+from crmkit._door import frames
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import ACTION_INPUTS, ACTION_PLAN
+from crmkit.typing import Backend
 
 __all__ = ["plan", "recommend"]
 
@@ -43,7 +44,7 @@ _PLAN: Final = (
 )
 
 
-def plan(*, backend: _frames.Backend = "polars") -> Any:  # noqa: ANN401 - native to `backend`
+def plan(*, backend: Backend = "polars") -> Any:  # noqa: ANN401 - native to `backend`
     """List what `recommend` advises for each stage and tier, as a table to read and edit.
 
     Parameters
@@ -73,7 +74,7 @@ def plan(*, backend: _frames.Backend = "polars") -> Any:  # noqa: ANN401 - nativ
     """
     names = ("stage", "tier", "action", "reason")
     columns = dict(zip(names, map(list, zip(*_PLAN, strict=True)), strict=True))
-    return _frames.new_table(columns, backend=backend)
+    return frames.new_table(columns, backend=backend)
 
 
 def recommend(customers: IntoFrameT, *, plan: IntoFrame | None = None) -> IntoFrameT:
@@ -118,16 +119,16 @@ def recommend(customers: IntoFrameT, *, plan: IntoFrame | None = None) -> IntoFr
     ann  at risk  diamond                     call now
     ben   active   silver  serve by automatic channels
     """
-    frame = _frames.read(customers, ACTION_INPUTS)
+    frame = frames.read(customers, ACTION_INPUTS)
     rules = _read_plan(plan)
-    advised = _frames.with_columns(
+    advised = frames.with_columns(
         frame, action=_first_fit(rules, "action"), action_reason=_first_fit(rules, "reason")
     )
-    return _frames.give(advised, like=customers)
+    return frames.give(advised, like=customers)
 
 
 def _read_plan(given: IntoFrame | None) -> list[Rule]:
-    rows = _frames.read(plan() if given is None else given, ACTION_PLAN).collect()
+    rows = frames.read(plan() if given is None else given, ACTION_PLAN).collect()
     if rows.is_empty():
         msg = "action plan: no rows.\nStart from crmkit.actions.plan() and edit it."
         raise InvalidArgumentError(msg)

@@ -11,7 +11,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from crmkit import files, intake, pipeline, report
+from crmkit import intake, pipeline, report
+from crmkit._door import files
 from crmkit.datasets import load_cdnow
 from crmkit.errors import CrmkitError, InvalidArgumentError, MissingColumnsError
 

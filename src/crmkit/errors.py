@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 
 class CrmkitError(ValueError):
     """Base of every error that crmkit raises on purpose."""
@@ -28,13 +31,18 @@ class InvalidRowsError(CrmkitError):
         self.n_rows = n_rows
         self.examples = examples
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Rebuild with all three: `pickle` and `copy` would give the message alone."""
+        build = partial(type(self), n_rows=self.n_rows, examples=self.examples)
+        return build, self.args, self.__dict__
+
 
 class InvalidArgumentError(CrmkitError):
     """An argument is outside the range that its docstring states."""
 
 
 class FitError(CrmkitError):
-    """The data cannot tell what a fit asks of it."""
+    """The data are not sufficient to fit the model."""
 
 
 class CrmkitWarning(UserWarning):

@@ -24,20 +24,20 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from crmkit.models.arrays import Floats
-from crmkit.models.bdw import BDW
-from crmkit.models.bg_bb import BGBB
-from crmkit.models.bg_nbd import BGNBD
-from crmkit.models.cnbd_k import BGCNBDK, MBGCNBDK
-from crmkit.models.gamma_gamma import GammaGamma
-from crmkit.models.ggompertz_nbd import GGompertzNBD
-from crmkit.models.lognormal_spend import LognormalSpend
-from crmkit.models.mbg_nbd import MBGNBD
-from crmkit.models.nbd import NBD
-from crmkit.models.pareto_nbd import ParetoNBD
+from crmkit.models.contracts.bdw import BDW
+from crmkit.models.contracts.sbg import SBG
+from crmkit.models.inference.newton import MaximumLikelihood
+from crmkit.models.numerics.arrays import Floats
 from crmkit.models.protocol import ContractModel, PurchaseModel, SpendModel
-from crmkit.models.sbg import SBG
-from crmkit.models.search import MaximumLikelihood
+from crmkit.models.purchases.bg_bb import BGBB
+from crmkit.models.purchases.bg_nbd import BGNBD
+from crmkit.models.purchases.cnbd_k import BGCNBDK, MBGCNBDK
+from crmkit.models.purchases.ggompertz_nbd import GGompertzNBD
+from crmkit.models.purchases.mbg_nbd import MBGNBD
+from crmkit.models.purchases.nbd import NBD
+from crmkit.models.purchases.pareto_nbd import ParetoNBD
+from crmkit.models.spend.gamma_gamma import GammaGamma
+from crmkit.models.spend.lognormal_spend import LognormalSpend
 
 __all__ = [
     "BDW",

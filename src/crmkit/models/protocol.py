@@ -12,9 +12,9 @@ from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
-from crmkit.models.arrays import Codes, Floats
-from crmkit.models.gamma_ratio import Real
-from crmkit.models.search import MaximumLikelihood
+from crmkit.models.inference.newton import MaximumLikelihood
+from crmkit.models.numerics.arrays import Codes, Floats
+from crmkit.models.numerics.gamma_ratio import Real
 
 
 class PurchaseModel(Protocol):

@@ -1,6 +1,6 @@
 """What each table promises, column by column.
 
-A table is declared here once. Functions hold their input to it (see `crmkit._frames.read`),
+A table is declared here once. Functions hold their input to it (see `crmkit._door.frames.read`),
 and the reference pages are made from it.
 """
 

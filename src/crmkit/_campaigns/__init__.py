@@ -1,0 +1,3 @@
+"""Campaigns: what a contact must bring to pay."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Churn: how likely each customer is gone."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Customer lifetime value, behind `crmkit.clv`."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Retention of customers under contract."""
+
+from __future__ import annotations

@@ -1,0 +1,120 @@
+"""Read how long customers kept their contracts, from counts or from the contracts themselves."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Final
+
+import narwhals as nw
+import numpy as np
+from narwhals.typing import IntoFrame
+
+from crmkit._door import frames, time
+from crmkit._door.frames import Floats
+from crmkit.errors import InvalidRowsError
+from crmkit.tables import CONTRACTS, SURVIVORS, Table
+from crmkit.typing import Period
+
+Histories = tuple[Floats, Floats, Floats]
+"""Periods, whether lost at the end of them, and how many customers have this history."""
+
+_MONTHS: Final[dict[Period, int]] = {"month": 1, "quarter": 3, "year": 12}
+_DAYS: Final[dict[Period, int]] = {"day": 1, "week": 7}
+_EXAMPLES_SHOWN: Final = 3
+
+
+def from_survivors(survivors: IntoFrame) -> Histories:
+    """Take who is missing after each period as lost in it, and who is left as still there."""
+    frame = frames.read(survivors, SURVIVORS)
+    keys = ["cohort", "period"] if frames.has(frame, "cohort") else ["period"]
+    rows = frames.counted(frame, SURVIVORS.only(*keys, "survivors"))
+    period, left = (rows[name].to_numpy().astype(np.float64) for name in ("period", "survivors"))
+    cohort = rows[keys[0]].to_list() if len(keys) > 1 else [None] * len(rows)
+    first = np.array([i == 0 or cohort[i] != cohort[i - 1] for i in range(len(rows))], dtype=bool)
+    lost = np.append(np.nan, left)[:-1] - left
+    position = np.arange(len(rows))
+    since = position - np.maximum.accumulate(np.where(first, position, 0))
+    out_of_step = (period != since) | (rows["n_rows"].to_numpy() > 1)
+    for complaint, broken in (
+        ("`period` does not run 0, 1, 2, ... once each", out_of_step),
+        ("`survivors` rises, yet who has left does not return,", ~first & (lost < 0)),
+    ):
+        if broken.any():
+            examples = [value for value, bad in zip(rows[keys[0]], broken, strict=True) if bad]
+            raise _invalid(SURVIVORS, complaint, key=keys[0], examples=examples, n_rows=len(rows))
+    last = np.append(first, True)[1:]
+    return (
+        np.append(period[~first], period[last]),
+        np.append(np.ones((~first).sum()), np.zeros(last.sum())),
+        np.append(lost[~first], left[last]),
+    )
+
+
+def from_contracts(contracts: IntoFrame, *, as_of: date, every: Period) -> Histories:
+    """Count whole periods from each contract's own first day, to its end or to `as_of`."""
+    frame = frames.read(contracts, CONTRACTS)
+    if frames.is_lazy(contracts):
+        _require_in_order(frame)
+    seen = frame.filter(time.until(frame, as_of, column="start"))
+    over = time.until(seen, as_of, column="end")
+    ended = seen.filter(~nw.col("end").is_null(), over)
+    runs_on = seen.filter(nw.col("end").is_null() | ~over)
+    lost_at, n_lost = _tally(ended, _periods_to_end(ended, every=every))
+    kept_for, n_kept = _tally(runs_on, _periods_until(runs_on, as_of, every=every))
+    lost = np.append(np.ones(len(lost_at)), np.zeros(len(kept_for)))
+    return np.append(lost_at, kept_for), lost, np.append(n_lost, n_kept)
+
+
+def _periods_to_end(frame: frames.Frame, *, every: Period) -> nw.Expr:
+    """Count the periods begun by the end of a contract, 1 for one that ends at once.
+
+    Rounding up gives the same for the last day and for the day after.
+    """
+    if every in _DAYS:
+        size = _DAYS[every]
+        elapsed = time.day_number(frame, "end") - time.day_number(frame, "start")
+    else:
+        size = _MONTHS[every]
+        into_next = nw.col("end").dt.day() > nw.col("start").dt.day()
+        elapsed = _month_number("end") - _month_number("start") + into_next.cast(nw.Int64)
+    begun = (elapsed + (size - 1)) // size
+    return nw.when(begun > 1).then(begun).otherwise(nw.lit(1))
+
+
+def _periods_until(frame: frames.Frame, day: date, *, every: Period) -> nw.Expr:
+    """Count the periods completed by a day."""
+    if every in _DAYS:
+        return (time.number_of(day) - time.day_number(frame, "start")) // _DAYS[every]
+    not_yet = nw.col("start").dt.day() > day.day
+    months = 12 * day.year + day.month - _month_number("start") - not_yet.cast(nw.Int64)
+    return months // _MONTHS[every]
+
+
+def _month_number(column: str) -> nw.Expr:
+    return nw.col(column).dt.year().cast(nw.Int64) * 12 + nw.col(column).dt.month().cast(nw.Int64)
+
+
+def _tally(frame: frames.Frame, periods: nw.Expr) -> tuple[Floats, Floats]:
+    values, n_rows = frames.distribution(frame.select(periods=periods), "periods")
+    return values.astype(np.float64), n_rows.astype(np.float64)
+
+
+def _require_in_order(frame: frames.Frame) -> None:
+    """Hold a plan to the contract, whose values have not been seen before."""
+    wrong = frame.filter(nw.col("start").is_null() | (nw.col("start") > nw.col("end")))
+    examples = wrong.select("customer_id").collect()["customer_id"].to_list()
+    if examples:
+        n_rows = frame.select(nw.len().alias("n_rows")).collect()["n_rows"].item()
+        complaint = "`start` is null or exceeds `end`"
+        raise _invalid(CONTRACTS, complaint, key="customer_id", examples=examples, n_rows=n_rows)
+
+
+def _invalid(
+    table: Table, complaint: str, *, key: str, examples: list[Any], n_rows: int
+) -> InvalidRowsError:
+    shown = tuple(examples[:_EXAMPLES_SHOWN])
+    msg = (
+        f"{table.name}: {complaint} in {len(examples):,} of {n_rows:,} rows "
+        f"({key} {', '.join(map(repr, shown))}).\nBuild this table with {table.made_by}()."
+    )
+    return InvalidRowsError(msg, n_rows=len(examples), examples=shown)

@@ -1,0 +1,3 @@
+"""Fit models to the customers' histories."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Customers with discrete opportunities to buy."""
+
+from __future__ import annotations

@@ -1,0 +1,213 @@
+"""Purchases that come once a period or not at all: how many are still to come."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import KW_ONLY, dataclass
+from typing import Final
+
+from narwhals.typing import IntoFrame, IntoFrameT
+
+from crmkit._clv.fitting.fit import Fit, read_fit, reading
+from crmkit._clv.fitting.require_fit import require_fit
+from crmkit._door import frames, time
+from crmkit._door.frames import Floats
+from crmkit._words.arguments import require_whole
+from crmkit._words.rates import rate_per_period
+from crmkit.errors import CrmkitWarning, InvalidArgumentError
+from crmkit.models import BGBB, MaximumLikelihood
+from crmkit.tables import OPPORTUNITIES
+from crmkit.typing import Period
+
+_NAME: Final = "bg_bb"
+_HISTORY: Final = OPPORTUNITIES.only("frequency", "recency", "n_opportunities")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OpportunityFit(Fit):
+    """A fitted BG/BB model: a value to print, compare, keep as JSON and forecast with.
+
+    Attributes
+    ----------
+    every
+        How long one period is, in which a customer buys or does not.
+    """
+
+    _: KW_ONLY
+    every: Period
+
+    def to_json(self) -> str:
+        """Write the fit as JSON text, to keep it for next month."""
+        return json.dumps(json.loads(Fit.to_json(self)) | {"every": self.every})
+
+    @classmethod
+    def from_json(cls, text: str) -> OpportunityFit:
+        """Read a fit back from the text that `to_json` wrote.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the text holds no fit of opportunities.
+        """
+        kept = read_fit(text)
+        _require_name(kept["name"])
+        with reading():
+            likelihood = MaximumLikelihood.from_dict(kept["likelihood"], build=BGBB)
+        every = time.as_period(kept.get("every", "none"), argument="every")
+        return cls(_NAME, likelihood, kept["n_left_out"], every=every)
+
+
+def fit_opportunities(customers: IntoFrame, *, every: Period = "month") -> OpportunityFit:
+    """Learn how customers take their opportunities to buy, and when they leave for good.
+
+    The model is BG/BB: at each opportunity a customer leaves with a probability of their own, and
+    who is still there buys with another. It takes it that one opportunity is like the next; where
+    a month of the year matters, count years or quarters.
+
+    Parameters
+    ----------
+    customers
+        One row per customer, as made by `crmkit.clv.opportunities`.
+    every
+        The period that was one opportunity there: "day", "week", "month", "quarter" or "year".
+
+    Returns
+    -------
+    An `OpportunityFit`. Only the distinct histories and their counts come to this machine.
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If `customers` breaks its contract.
+    InvalidArgumentError
+        If there is no such period.
+    FitError
+        If no customer came back.
+
+    Warns
+    -----
+    CrmkitWarning
+        If the data leave a parameter open; `OpportunityFit.diagnostics` says which.
+
+    References
+    ----------
+    Fader, P. S., Hardie, B. G. S. & Shang, J. (2010). Customer-base analysis in a discrete-time
+    noncontractual setting. *Marketing Science* 29(6), 1086-1108.
+    https://doi.org/10.1287/mksc.1100.0580
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from crmkit import clv
+    >>> from crmkit.datasets import load_cdnow
+    >>> months = clv.opportunities(load_cdnow(sample=True), as_of=date(1998, 6, 30))
+    >>> fitted = fit_opportunities(months, every="month")
+    >>> {name: round(value, 3) for name, value in fitted.estimates.items()}
+    {'alpha': 0.525, 'beta': 3.388, 'gamma': 0.56, 'delta': 5.704}
+    """
+    every = time.as_period(every, argument="every")
+    frame = frames.read(customers, _HISTORY)
+    rows = frames.counted(frame, _HISTORY)
+    x, t_x, n, weights = (rows[name].to_numpy().astype(float) for name in rows.columns)
+    fitted = OpportunityFit(_NAME, BGBB.fit(x, t_x, n, weights=weights), every=every)
+    for note in fitted.diagnostics:
+        warnings.warn(f"{_NAME}: {note}", CrmkitWarning, stacklevel=2)
+    return fitted
+
+
+def forecast_opportunities(
+    customers: IntoFrameT,
+    *,
+    fit: OpportunityFit,
+    n_opportunities: int,
+    annual_discount_rate: float = 0.0,
+) -> IntoFrameT:
+    """Forecast who is still there, and at how many opportunities each will buy.
+
+    Parameters
+    ----------
+    customers
+        One row per customer, as made by `crmkit.clv.opportunities`.
+    fit
+        A fitted model, as made by `fit_opportunities`.
+    n_opportunities
+        How many opportunities to look ahead: 12 for a year of months.
+    annual_discount_rate
+        What a purchase a year from now is worth less, as a fraction: 0.1 for 10 % a year.
+
+    Returns
+    -------
+    The same rows with three more columns, which replace those of their names:
+
+    ========================  =====  ==========================================================
+    ``p_alive``               float  probability that the customer has not left for good
+    ``expected_purchases``    float  opportunities ahead that the customer will take
+    ``discounted_purchases``  float  the same, each discounted to the end of the last complete
+                                     period
+    ========================  =====  ==========================================================
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If `customers` breaks its contract.
+    InvalidArgumentError
+        If `n_opportunities` is no whole number of 1 or more, the rate is no fraction, or `fit` is
+        of another kind.
+
+    References
+    ----------
+    See `fit_opportunities`; equation 13 there.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from crmkit import clv
+    >>> from crmkit.datasets import load_cdnow
+    >>> orders = load_cdnow(sample=True, backend="pandas")
+    >>> months = clv.opportunities(orders, as_of=date(1998, 6, 30))
+    >>> ahead = forecast_opportunities(
+    ...     months, fit=fit_opportunities(months), n_opportunities=12, annual_discount_rate=0.1
+    ... )
+    >>> columns = ["frequency", "recency", "n_opportunities", "p_alive", "expected_purchases"]
+    >>> print(ahead[columns].head(3).round(2).to_string(index=False))
+     frequency  recency  n_opportunities  p_alive  expected_purchases
+             2       11               17     0.74                0.94
+             0        0               17     0.31                0.08
+             0        0               17     0.31                0.08
+    """
+    require_fit(fit, argument="fit", made_by="crmkit.clv.fit_opportunities")
+    _require_name(fit.name)
+    require_whole(
+        n_opportunities,
+        argument="n_opportunities",
+        least=1,
+        advice="Write 12 for a year of months.",
+    )
+    rate = rate_per_period(annual_discount_rate, every=fit.every)
+    model, ahead = fit.model, int(n_opportunities)
+
+    def forecast(frequency: Floats, recency: Floats, n_opportunities: Floats) -> dict[str, Floats]:
+        history = (frequency, recency, n_opportunities)
+        return {
+            "p_alive": model.probability_alive(*history),
+            "expected_purchases": model.expected_purchases(*history, opportunities=ahead),
+            "discounted_purchases": model.discounted_purchases(
+                *history, opportunities=ahead, discount_rate_per_opportunity=rate
+            ),
+        }
+
+    computed = frames.with_computed(
+        frames.read(customers, _HISTORY),
+        like=customers,
+        table=_HISTORY,
+        inputs=_HISTORY.column_names,
+        compute=forecast,
+    )
+    return frames.give(computed, like=customers)
+
+
+def _require_name(name: str) -> None:
+    if name != _NAME:
+        msg = f"`fit` is a fitted {name}.\nFit a model of opportunities with fit_opportunities()."
+        raise InvalidArgumentError(msg)

@@ -1,0 +1,3 @@
+"""Posterior of the parameters."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Cohorts and retention, behind `crmkit.cohorts`."""
+
+from __future__ import annotations

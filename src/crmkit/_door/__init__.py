@@ -1,0 +1,3 @@
+"""The door: the only files that know engines and file formats."""
+
+from __future__ import annotations

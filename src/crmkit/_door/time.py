@@ -1,0 +1,117 @@
+"""Days, and how each engine tells them.
+
+Durations are whole days everywhere. Inside, a day is a calendar day of the engine's own type;
+between days stand integer day numbers, counted from 1970-01-01.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any, Final, Literal, get_args
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+
+from crmkit.errors import InvalidArgumentError
+from crmkit.typing import Period
+
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+_MILLISECONDS_A_DAY: Final = 86_400_000
+_PERIODS: Final[dict[Period, tuple[int, Literal["D", "M"]]]] = {
+    "day": (1, "D"),
+    "week": (7, "D"),
+    "month": (1, "M"),
+    "quarter": (3, "M"),
+    "year": (12, "M"),
+}
+"""How many days or months make each period. The first of each begins on 0001-01-01, a Monday."""
+
+
+def as_day(value: date, *, argument: str) -> date:
+    """Take a date, or the day of a datetime."""
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    msg = (
+        f"`{argument}` must be a date, got {value!r} ({type(value).__name__}).\n"
+        "Write datetime.date(2024, 12, 31)."
+    )
+    raise InvalidArgumentError(msg)
+
+
+def number_of(day: date) -> int:
+    """Count the days from 1970-01-01."""
+    return day.toordinal() - _EPOCH
+
+
+def day_of(number: int) -> date:
+    """Turn a day number back into a date."""
+    return date.fromordinal(number + _EPOCH)
+
+
+def calendar_day(frame: nw.LazyFrame[Any], column: str) -> nw.Expr:
+    """Cut a column of times to calendar days."""
+    if frame.collect_schema()[column] == nw.Date:
+        return nw.col(column)
+    if frame.implementation.is_pandas_like():  # numpy has no type for a date
+        return nw.col(column).dt.truncate("1d")
+    return nw.col(column).cast(nw.Date)
+
+
+def day_number(frame: nw.LazyFrame[Any], column: str) -> nw.Expr:
+    """Count the days from 1970-01-01, as Int64."""
+    value = nw.col(column)
+    if frame.implementation.is_pandas_like() or frame.implementation.is_polars():
+        return (value.dt.timestamp("ms") // _MILLISECONDS_A_DAY).cast(nw.Int64)
+    # The SQL engines agree on years and ordinal days, and on little else.
+    past = value.dt.year().cast(nw.Int64) - 1
+    leap_days = past // 4 - past // 100 + past // 400
+    return past * 365 + leap_days + value.dt.ordinal_day().cast(nw.Int64) - _EPOCH
+
+
+def until(frame: nw.LazyFrame[Any], day: date, *, column: str = "date") -> nw.Expr:
+    """Keep what happened by the end of `day`."""
+    if frame.collect_schema()[column] == nw.Date:
+        return nw.col(column) <= nw.lit(day)
+    midnight = datetime(day.year, day.month, day.day) + timedelta(days=1)  # noqa: DTZ001 - no zone
+    return nw.col(column) < nw.lit(midnight)
+
+
+def as_period(value: Period, *, argument: str) -> Period:
+    """Take the name of a calendar period."""
+    if value in get_args(Period):
+        return value
+    choices = ", ".join(map(repr, get_args(Period)))
+    msg = f"`{argument}` is {value!r}, which is no calendar period.\nChoose one of {choices}."
+    raise InvalidArgumentError(msg)
+
+
+def period_of(day: date, *, every: Period) -> int:
+    """Count the periods from the one that begins on 0001-01-01 to the one that holds `day`."""
+    size, unit = _PERIODS[every]
+    units = day.toordinal() - 1 if unit == "D" else (day.year - 1) * 12 + day.month - 1
+    return units // size
+
+
+def period_number(frame: nw.LazyFrame[Any], column: str, *, every: Period) -> nw.Expr:
+    """Count periods as `period_of` does, as Int64."""
+    size, unit = _PERIODS[every]
+    if unit == "D":
+        return (day_number(frame, column) + (_EPOCH - 1)) // size
+    year, month = nw.col(column).dt.year(), nw.col(column).dt.month()
+    return ((year.cast(nw.Int64) - 1) * 12 + month.cast(nw.Int64) - 1) // size
+
+
+def calendar(*, every: Period, last: int) -> dict[str, npt.NDArray[Any]]:
+    """List the periods up to number `last`: `number`, and the days on which each `starts`, `ends`.
+
+    It begins in the year 1, so that it covers a ledger whose first day is not known yet.
+    """
+    size, unit = _PERIODS[every]
+    number = np.arange(last + 2)
+    origin = np.datetime64("0001-01-01", "D").astype(f"datetime64[{unit}]")
+    starts = (origin + (size * number).astype(f"timedelta64[{unit}]")).astype("datetime64[D]")
+    day = np.timedelta64(1, "D")
+    return {"number": number[:-1], "starts": starts[:-1], "ends": starts[1:] - day}

@@ -1,0 +1,3 @@
+"""Costs and benefits, behind `crmkit.economics`."""
+
+from __future__ import annotations

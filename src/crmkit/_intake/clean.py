@@ -1,0 +1,155 @@
+"""A ledger of the rows that can be right, and the others with the reason."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final, Generic, NamedTuple
+
+import narwhals as nw
+from narwhals.typing import IntoFrameT
+
+from crmkit._door import frames
+from crmkit._intake.amounts import returned
+from crmkit._intake.raw_columns import AnyFrame, Roles, open_raw
+from crmkit._intake.read import Returns, as_manner, as_returns, read_sheet, to_ledger
+from crmkit._intake.row_errors import require_readable
+from crmkit._intake.sheet import Sheet
+from crmkit.errors import InvalidArgumentError
+from crmkit.tables import LEDGER
+
+_REASON: Final = "_crmkit_reason"
+
+
+class Cleaned(NamedTuple, Generic[IntoFrameT]):
+    """A raw table in two parts that together have all its rows.
+
+    Attributes
+    ----------
+    kept
+        The ledger, as `crmkit.transactions` makes it.
+    set_aside
+        The other rows with all their columns as they came, and `reason`.
+    """
+
+    kept: IntoFrameT
+    set_aside: IntoFrameT
+
+
+def clean(
+    raw: IntoFrameT,
+    *,
+    customer: str,
+    date: str,
+    amount: str | None = None,
+    price: str | None = None,
+    order_id: str | None = None,
+    product: str | None = None,
+    quantity: str | None = None,
+    as_of: dt.date | None = None,
+    date_format: str | None = None,
+    returns: Returns = "net",
+) -> Cleaned[IntoFrameT]:
+    """Keep the rows of a raw log that can be right, and set the others aside with the reason.
+
+    Setting rows aside is only harmless where they are few and fall anywhere. Missing customers
+    seldom do: they are often all the guests of one shop, so look at `set_aside` before going on.
+
+    Parameters
+    ----------
+    raw
+        One row per order, order line or return. A lazy table stays lazy.
+    customer, date, amount, price, order_id, product, quantity, as_of, date_format
+        As in `crmkit.transactions`.
+    returns
+        As in `crmkit.transactions`; with ``"drop"``, returns are set aside.
+
+    Returns
+    -------
+    A pair, `kept` and `set_aside`. Each row of `raw` is in exactly one of them, in its order.
+    `kept` has the columns of `crmkit.transactions`. `set_aside` has those of `raw` and one more:
+
+    ==========  ====  =========================================================================
+    ``reason``  text  the first rule that the row breaks, in the words of `crmkit.intake.check`
+    ==========  ====  =========================================================================
+
+    Raises
+    ------
+    MissingColumnsError
+        If a named column is not there.
+    InvalidArgumentError
+        If a column as a whole cannot be what it should, text dates read both day first and
+        month first, a column is called `reason` already, or arguments contradict each other.
+
+    Notes
+    -----
+    Repairs that lose nothing are made in `kept`: white space around ids goes, ids of mixed type
+    become text, dates and numbers in text are read where they can be. Rows that are only odd
+    (exact duplicates, returns, zero amounts) are kept.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> raw = pd.DataFrame(
+    ...     {
+    ...         "who": ["ann ", None, "ben", "ben"],
+    ...         "when": ["2024-01-31", "2024-02-05", "2024-02-30", "2024-03-01"],
+    ...         "paid": ["20.00", "10.00", "15.00", "-5.00"],
+    ...     }
+    ... )
+    >>> kept, set_aside = clean(raw, customer="who", date="when", amount="paid")
+    >>> print(kept.to_string(index=False))
+    customer_id       date  amount
+            ann 2024-01-31    20.0
+            ben 2024-03-01    -5.0
+    >>> print(set_aside[["when", "paid", "reason"]].to_string(index=False))
+          when  paid           reason
+    2024-02-05 10.00 missing customer
+    2024-02-30 15.00  unparsable date
+    """
+    roles = Roles(customer, date, amount, price, order_id, product, quantity)
+    returns = as_returns(returns, roles)
+    manner = as_manner(date_format=date_format, as_of=as_of, mend=True)
+    frame = open_raw(raw, roles.columns, LEDGER)
+    names = frame.collect_schema().names()
+    _require_no_reason(names)
+    sheet = read_sheet(frame, roles, manner)
+    require_readable(sheet, LEDGER)
+    rows, reason = sheet.frame, _reason(sheet, roles, returns).alias(_REASON)
+    if isinstance(rows, nw.LazyFrame):
+        judged: AnyFrame = frames.with_columns(rows, reason)
+    else:
+        judged = rows.with_columns(reason)
+    good = nw.col(_REASON).is_null()
+    kept = to_ledger(sheet, judged.filter(good), roles, returns)
+    others = judged.filter(~good).select(*names, nw.col(_REASON).alias("reason"))
+    if isinstance(others, nw.DataFrame):
+        others = nw.maybe_reset_index(others)
+    return Cleaned(
+        kept=frames.give(kept.lazy(), like=raw), set_aside=frames.give(others.lazy(), like=raw)
+    )
+
+
+def _require_no_reason(names: list[str]) -> None:
+    if "reason" in names:
+        msg = (
+            f"{LEDGER.name}: `reason` is a column already, and the rows set aside get one.\n"
+            "Rename it."
+        )
+        raise InvalidArgumentError(msg)
+
+
+def _reason(sheet: Sheet, roles: Roles, returns: Returns) -> nw.Expr:
+    """Name the first rule that a row breaks; null where it keeps them all."""
+    causes = [
+        (rule.name, rule.rows)
+        for rule in sheet.rules
+        if rule.severity == "error" and not rule.mended and rule.rows is not None
+    ]
+    is_return = returned(roles)
+    if returns == "drop" and is_return is not None:
+        causes.append(("return, left out as asked", is_return))
+    reason = nw.lit(None).cast(nw.String)
+    for name, rows in reversed(causes):
+        broken = rows.fill_null(value=False)
+        reason = nw.when(broken).then(nw.lit(name)).otherwise(reason)
+    return reason

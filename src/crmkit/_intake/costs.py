@@ -1,0 +1,128 @@
+"""The items of a cost-benefit statement."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import narwhals as nw
+from narwhals.typing import IntoFrameT
+
+from crmkit._door import frames
+from crmkit._intake.amounts import read_numbers
+from crmkit._intake.ids import id_text
+from crmkit._intake.raw_columns import open_named
+from crmkit._intake.row_errors import require_good_rows, require_readable
+from crmkit._intake.sheet import (
+    TEXT_TYPES,
+    WHITE_SPACE,
+    Manner,
+    RowRule,
+    Sheet,
+    from_list,
+    read_as,
+)
+from crmkit.tables import COSTS
+
+
+def costs(
+    raw: IntoFrameT, *, item: str, kind: str, amount: str, group: str | None = None
+) -> IntoFrameT:
+    """Turn a list of costs and revenues into the items that a cost-benefit statement adds up.
+
+    The assumption that most often fails is the sign: here the kind tells the direction, so a
+    cost of 300 is 300, and -300 would lower the costs.
+
+    Parameters
+    ----------
+    raw
+        One row per item.
+    item
+        Column of what the money went to or came from.
+    kind
+        Column that says ``cost`` or ``revenue``; upper case and white space do not matter.
+    amount
+        Column of money, in one currency.
+    group
+        Column of what each item belongs to, such as a programme, segment or year.
+
+    Returns
+    -------
+    The rows of `raw`, in its order:
+
+    ==========  =====  =======================================
+    ``item``    text   what the money went to or came from
+    ``kind``    text   ``"cost"`` or ``"revenue"``
+    ``amount``  float  money
+    ``group``   text   if given; may be null
+    ==========  =====  =======================================
+
+    Raises
+    ------
+    MissingColumnsError
+        If a named column is not there.
+    InvalidRowsError
+        If an item, kind or amount is missing, a kind is another word, or an amount is no
+        finite number. The values of a lazy table are not looked at.
+    InvalidArgumentError
+        If `raw` is no table, or `amount` cannot be numbers.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> raw = pd.DataFrame(
+    ...     {"What": ["visits", "sales"], "Type": ["Cost", "Revenue"], "Euro": [300, 950]}
+    ... )
+    >>> print(costs(raw, item="What", kind="Type", amount="Euro").to_string(index=False))
+      item    kind  amount
+    visits    cost   300.0
+     sales revenue   950.0
+    """
+    named = {"item": item, "kind": kind, "amount": amount, "group": group}
+    columns = {role: name for role, name in named.items() if name is not None}
+    frame, columns = open_named(raw, columns, COSTS)
+    manner = Manner(date_format=None, as_of=None, strict=frames.is_lazy(raw))
+    sheet = _with_item(Sheet(frame, manner), columns["item"])
+    sheet = _with_kind(sheet, columns["kind"])
+    sheet = read_numbers(sheet, "amount", columns["amount"])
+    if group is not None:
+        sheet = _with_text(sheet, "group", columns["group"])
+    require_readable(sheet, COSTS)
+    require_good_rows(_with_own_advice(sheet), COSTS, key=columns["item"])
+    names = [name for name in COSTS.column_names if name in columns]
+    items = sheet.frame.select(*(nw.col(read_as(name)).alias(name) for name in names))
+    return frames.give(items.lazy(), like=raw)
+
+
+def _with_item(sheet: Sheet, name: str) -> Sheet:
+    text = nw.col(read_as("item"))
+    missing = text.is_null() | (text.str.strip_chars(WHITE_SPACE) == "")
+    rule = RowRule("missing item", "error", f"`{name}` is missing", missing)
+    return _with_text(sheet, "item", name).ruled(rule)
+
+
+def _with_text(sheet: Sheet, role: str, name: str) -> Sheet:
+    """Read names, of years too; those that nulls have turned into floats lose the point again."""
+    values = sheet.values(name)
+    if values is None or values.dtype in TEXT_TYPES:
+        return sheet.reading(role, nw.col(name).cast(nw.String))
+    is_null = values.is_null().to_list()
+    pairs = zip(values.to_list(), is_null, strict=True)
+    texts = [None if unknown else id_text(value) for value, unknown in pairs]
+    return sheet.appending(read_as(role), from_list(texts, nw.String(), like=values))
+
+
+def _with_kind(sheet: Sheet, name: str) -> Sheet:
+    kind = nw.col(name).cast(nw.String).str.strip_chars(WHITE_SPACE).str.to_lowercase()
+    missing = kind.is_null() | (kind == "")
+    other = ~missing & (kind != "cost") & (kind != "revenue")
+    complaint = f'`{name}` is neither "cost" nor "revenue"'
+    rules = [
+        RowRule("missing kind", "error", f"`{name}` is missing", missing),
+        RowRule("unknown kind", "error", complaint, other, shows=name),
+    ]
+    return sheet.reading("kind", kind, rules)
+
+
+def _with_own_advice(sheet: Sheet) -> Sheet:
+    advice = 'Every row needs an item, a kind of "cost" or "revenue", and an amount as 1234.50.'
+    return replace(sheet, rules=tuple(replace(rule, advice=advice) for rule in sheet.rules))

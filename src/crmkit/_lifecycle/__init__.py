@@ -1,0 +1,3 @@
+"""Life-cycle stages, behind `crmkit.lifecycle`."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The main job, behind `crmkit.pipeline`."""
+
+from __future__ import annotations

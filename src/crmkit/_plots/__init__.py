@@ -1,0 +1,3 @@
+"""Plots, behind `crmkit.plots`."""
+
+from __future__ import annotations

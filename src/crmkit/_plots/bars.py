@@ -1,0 +1,386 @@
+"""How much, by name: actions, customers to call, segments, stages, tiers, cost and benefit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Final
+
+from narwhals.typing import IntoFrame
+
+from crmkit import tables
+from crmkit._door import frames
+from crmkit._door.frames import Row
+from crmkit._plots import canvas
+from crmkit._words import formats
+from crmkit.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LATE: Final = ("at risk", "lapsing")
+_HEIGHT_OF_A_ROW: Final = 0.42
+_BAR: Final = 0.34
+_THIN: Final = 0.2
+_ABOVE_BAR: Final = 0.42
+
+
+def actions(action_summary: IntoFrame, *, ax: Axes | None = None, currency: str = "") -> Axes:
+    """Draw what is at stake with each recommended action.
+
+    Parameters
+    ----------
+    action_summary
+        One row per action: `actions` of the result of `crmkit.pipeline.run`.
+    ax
+        Where to draw; by default a figure of its own.
+    currency
+        Written before amounts.
+
+    Returns
+    -------
+    The Axes: one bar per action, as long as its value at risk, the longest first.
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If the table lacks a column, or a number is not finite.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "action": ["call now", "send a reminder"],
+    ...         "n_customers": [98, 665],
+    ...         "value_at_risk": [17472.65, 8169.02],
+    ...     }
+    ... )
+    >>> axes = actions(table)
+    >>> axes.get_title()
+    'Value at risk, by what to do'
+    >>> [text.get_text() for text in axes.texts]
+    ['17,473 with 98 customers, 178 each', '8,169 with 665 customers, 12 each']
+    """
+    rows = frames.read_rows(action_summary, tables.ACTION_SUMMARY)
+    rows.sort(key=lambda row: (-(row["value_at_risk"] or 0), str(row["action"])))
+    ax = canvas.start(ax, title="Value at risk, by what to do", height=_height(rows))
+    if not rows:
+        return canvas.say_empty(ax)
+    values = [row["value_at_risk"] or 0.0 for row in rows]
+    ax.barh(range(len(rows)), values, height=_BAR, color=canvas.BLUE)
+    for i, row in enumerate(rows):
+        canvas.write(ax, (max(values[i], 0), i), _at_stake(row, currency=currency))
+    canvas.name_rows(ax, [row["action"] for row in rows], above=_ABOVE_BAR)
+    return _without_scale(ax, values, room=2.0)
+
+
+def call_list(
+    call_list: IntoFrame, *, first: int = 10, ax: Axes | None = None, currency: str = ""
+) -> Axes:
+    """Draw how much of the value expected of each customer to call is at risk.
+
+    Parameters
+    ----------
+    call_list
+        One row per customer: `call_list` of the result of `crmkit.pipeline.run`.
+    first
+        How many customers to draw.
+    ax
+        Where to draw; by default a figure of its own.
+    currency
+        Written before amounts.
+
+    Returns
+    -------
+    The Axes: for each customer two bars over each other, the value expected and the part of it
+    that is at risk.
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If the table lacks a column, or a number is not finite.
+    InvalidArgumentError
+        If `first` is below 1.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "customer_id": ["ann", "ben"],
+    ...         "clv": [2236.7, 900.0],
+    ...         "value_at_risk": [1292.7, 450.0],
+    ...     }
+    ... )
+    >>> axes = call_list(table)
+    >>> axes.get_title()
+    'Expected value at risk, customer by customer'
+    >>> [text.get_text() for text in axes.texts]
+    ['1,293 of 2,237 at risk', '450 of 900 at risk']
+    """
+    if first < 1:
+        msg = f"`first` must be 1 or more, got {first!r}."
+        raise InvalidArgumentError(msg)
+    rows = frames.read_rows(call_list, tables.CALL_LIST)
+    rows.sort(key=lambda row: (-(row["value_at_risk"] or 0), str(row["customer_id"])))
+    rows = rows[:first]
+    title = "Expected value at risk, customer by customer"
+    ax = canvas.start(ax, title=title, height=_height(rows))
+    if not rows:
+        return canvas.say_empty(ax)
+    expected = [row["clv"] or 0.0 for row in rows]
+    at_risk = [row["value_at_risk"] or 0.0 for row in rows]
+    ax.barh(range(len(rows)), expected, height=_BAR, color=canvas.PALE)
+    ax.barh(range(len(rows)), at_risk, height=_BAR, color=canvas.VERMILLION)
+    digits = 0 if max(expected) >= 1000 else 2  # noqa: PLR2004 - cents matter below
+    for i, row in enumerate(rows):
+        part, all_of_it = (
+            formats.money(row[name], currency=currency, digits=digits)
+            for name in ("value_at_risk", "clv")
+        )
+        canvas.write(ax, (max(expected[i], 0), i), f"{part} of {all_of_it} at risk")
+    canvas.name_rows(ax, [row["customer_id"] for row in rows], above=_ABOVE_BAR)
+    return _without_scale(ax, expected, room=1.6)
+
+
+def segments(segment_summary: IntoFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw each segment's share of the customers beside its share of the money.
+
+    Parameters
+    ----------
+    segment_summary
+        One row per segment, as made by `crmkit.rfm.segment_summary`; without money, the
+        customers alone are drawn.
+    ax
+        Where to draw; by default a figure of its own.
+
+    Returns
+    -------
+    The Axes: two bars per segment, that with most money first.
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If the table lacks a column, or a number is not finite.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "segment": ["Champions", "Lost"],
+    ...         "n_customers": [1, 3],
+    ...         "customer_share": [0.25, 0.75],
+    ...         "amount_share": [0.9, 0.1],
+    ...     }
+    ... )
+    >>> axes = segments(table)
+    >>> axes.get_title()
+    'Segments: share of customers and of money'
+    >>> [label.get_text() for label in axes.get_yticklabels()]
+    ['Champions', 'Lost']
+    """
+    rows = frames.read_rows(segment_summary, tables.SEGMENT_SUMMARY)
+    by = "amount_share" if any(row.get("amount_share") is not None for row in rows) else ""
+    rows.sort(key=lambda row: (-(row.get(by) or 0), -row["n_customers"], str(row["segment"])))
+    return _paired(ax, rows, name="segment", value=by, what="Segments")
+
+
+def stages(stage_summary: IntoFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw each life-cycle stage's share of the customers beside its share of the money.
+
+    Parameters
+    ----------
+    stage_summary
+        One row per stage, as made by `crmkit.lifecycle.stage_summary`; without money, the
+        customers alone are drawn.
+    ax
+        Where to draw; by default a figure of its own.
+
+    Returns
+    -------
+    The Axes: two bars per stage in the order of a life; the money of the stages that are
+    running late ("at risk" and "lapsing") stands out.
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If the table lacks a column, or a number is not finite.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "stage": ["active", "lost"],
+    ...         "stage_order": [3, 7],
+    ...         "n_customers": [40, 60],
+    ...         "customer_share": [0.4, 0.6],
+    ...         "amount_share": [0.8, 0.2],
+    ...     }
+    ... )
+    >>> axes = stages(table)
+    >>> axes.get_title()
+    'Stages: share of customers and of money'
+    >>> len(axes.patches)
+    4
+    """
+    rows = frames.read_rows(stage_summary, tables.STAGE_SUMMARY)
+    rows.sort(key=lambda row: (row["stage_order"], str(row["stage"])))
+    by = "amount_share" if any(row.get("amount_share") is not None for row in rows) else ""
+    return _paired(ax, rows, name="stage", value=by, what="Stages", outstanding=_LATE)
+
+
+def tiers(tier_summary: IntoFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw each tier's share of the customers beside its share of the value.
+
+    Parameters
+    ----------
+    tier_summary
+        One row per tier, as made by `crmkit.tiers.summary`.
+    ax
+        Where to draw; by default a figure of its own.
+
+    Returns
+    -------
+    The Axes: two bars per tier, the highest first, customers of unknown value last.
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If the table lacks a column, or a number is not finite.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "tier": ["gold", "silver"],
+    ...         "cut": [500.0, None],
+    ...         "n_customers": [20, 80],
+    ...         "customer_share": [0.2, 0.8],
+    ...         "value_share": [0.7, 0.3],
+    ...     }
+    ... )
+    >>> axes = tiers(table)
+    >>> axes.get_title()
+    'Tiers: share of customers and of value'
+    >>> [text.get_text() for text in axes.texts][:2]
+    ['20% of the customers', '70% of the value']
+    """
+    rows = frames.read_rows(tier_summary, tables.TIER_SUMMARY)
+    rows.sort(key=lambda row: (row["tier"] is None, row["cut"] is None, -(row["cut"] or 0)))
+    return _paired(ax, rows, name="tier", value="value_share", what="Tiers", worth="value")
+
+
+def cost_benefit(groups: IntoFrame, *, ax: Axes | None = None, currency: str = "") -> Axes:
+    """Draw what each group costs beside what it brings.
+
+    Parameters
+    ----------
+    groups
+        One row per group: `groups` of the result of `crmkit.economics.cost_benefit`.
+    ax
+        Where to draw; by default a figure of its own.
+    currency
+        Written before amounts.
+
+    Returns
+    -------
+    The Axes: two bars per group in the order of the table; the revenue of a group that does
+    not bring back its cost stands out.
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If the table lacks a column, or a number is not finite.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from crmkit import economics
+    >>> items = pd.DataFrame(
+    ...     {"item": ["visits", "sales"], "kind": ["cost", "revenue"], "amount": [400.0, 1000.0]}
+    ... )
+    >>> axes = cost_benefit(economics.cost_benefit(items).groups)
+    >>> axes.get_title()
+    'Cost and revenue'
+    >>> [text.get_text() for text in axes.texts]
+    ['cost 400.00', 'revenue 1,000, 2.50 for each 1 of cost']
+    """
+    rows = frames.read_rows(groups, tables.COST_GROUPS)
+    ax = canvas.start(ax, title="Cost and revenue", height=_height(rows, thick=1.3))
+    if not rows:
+        return canvas.say_empty(ax)
+    for i, row in enumerate(rows):
+        covered = row["revenue"] >= row["cost"]
+        colors = (canvas.GREY, canvas.BLUE if covered else canvas.VERMILLION)
+        ratio = row["ratio"]
+        gain = "" if ratio is None else f", {formats.decimal(ratio)} for each 1 of cost"
+        texts = (
+            f"cost {formats.money(row['cost'], currency=currency)}",
+            f"revenue {formats.money(row['revenue'], currency=currency)}{gain}",
+        )
+        _two_bars(ax, i, (row["cost"], row["revenue"]), texts, colors)
+    canvas.name_rows(ax, [row["group"] for row in rows], above=_ABOVE_BAR)
+    return _without_scale(ax, [max(row["cost"], row["revenue"]) for row in rows], room=1.8)
+
+
+def _paired(
+    ax: Axes | None,
+    rows: Sequence[Row],
+    *,
+    name: str,
+    value: str,
+    what: str,
+    worth: str = "money",
+    outstanding: Collection[str] = (),
+) -> Axes:
+    """Draw two shares for each row; the first row's numbers say what they are shares of."""
+    title = f"{what}: share of customers" + (f" and of {worth}" if value else "")
+    ax = canvas.start(ax, title=title, height=_height(rows, thick=1.25 if value else 1.0))
+    if not rows:
+        return canvas.say_empty(ax)
+    for i, row in enumerate(rows):
+        of = [" of the customers", f" of the {worth}"] if i == 0 else ["", ""]
+        shares = [row["customer_share"], *([row[value]] if value else [])]
+        texts = [formats.percent(share) + of[place] for place, share in enumerate(shares)]
+        late = row[name] in outstanding
+        colors = [canvas.GREY, canvas.VERMILLION if late else canvas.BLUE]
+        _two_bars(ax, i, shares, texts, colors)
+    canvas.name_rows(ax, [row[name] for row in rows], above=_ABOVE_BAR)
+    drawn = [row[each] or 0.0 for row in rows for each in ("customer_share", value) if each]
+    return _without_scale(ax, drawn, room=1.45)
+
+
+def _two_bars(
+    ax: Axes, i: int, values: Sequence[float | None], texts: Sequence[str], colors: Sequence[str]
+) -> None:
+    """Draw one or two thin bars below a name, each with its number."""
+    for place, (value, text, color) in enumerate(zip(values, texts, colors, strict=False)):
+        y = i - 0.1 + place * (_THIN + 0.04)
+        ax.barh(y, value or 0.0, height=_THIN, color=color)
+        dark = canvas.FAINT if color == canvas.GREY else color
+        canvas.write(ax, (max(value or 0.0, 0.0), y), text, color=dark)
+
+
+def _at_stake(row: Row, *, currency: str) -> str:
+    n, value = row["n_customers"], row["value_at_risk"]
+    told = f"{formats.money(value, currency=currency)} with {formats.counted(n, 'customer')}"
+    if value is None or n <= 1:
+        return told
+    each = value / n
+    digits = 2 if abs(each) < 10 else 0  # noqa: PLR2004 - two figures are enough to compare
+    return f"{told}, {formats.money(each, currency=currency, digits=digits)} each"
+
+
+def _height(rows: Sequence[Row], *, thick: float = 1.0) -> float:
+    return 0.55 + max(len(rows), 1) * _HEIGHT_OF_A_ROW * thick
+
+
+def _without_scale(ax: Axes, values: Sequence[float], *, room: float) -> Axes:
+    """Leave room for the numbers beside the bars, and drop the scale, which they replace."""
+    low, high = min(0.0, *values), max(0.0, *values)
+    ax.set_xlim(low, low + (high - low or 1.0) * room)
+    ax.set_xticks([])
+    return ax

@@ -1,0 +1,142 @@
+"""How good the forecast was on days that it had not seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from narwhals.typing import IntoFrame
+
+from crmkit import tables
+from crmkit._door import frames
+from crmkit._plots import canvas
+from crmkit._words import formats
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def calibration(calibration: IntoFrame, *, most: int = 7, ax: Axes | None = None) -> Axes:
+    """Draw forecast and outcome for customers who had bought rarely and often before.
+
+    Parameters
+    ----------
+    calibration
+        One row per number of repeat days, as made by `crmkit.clv.calibration`.
+    most
+        As the table was made with: the row of so many repeat days holds those with more too.
+    ax
+        Where to draw; by default a figure of its own.
+
+    Returns
+    -------
+    The Axes: a line for the forecast and points for what came, customers' means.
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If the table lacks a column, or a number is not finite.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "frequency": [0, 1, 2],
+    ...         "actual_purchases": [0.24, 0.70, 1.39],
+    ...         "predicted_purchases": [0.23, 0.52, 1.04],
+    ...     }
+    ... )
+    >>> axes = calibration(table, most=2)
+    >>> axes.get_title()
+    'Purchases per customer on held-out days'
+    >>> [label.get_text() for label in axes.get_xticklabels()]
+    ['0', '1', '2+']
+    """
+    rows = frames.read_rows(calibration, tables.CALIBRATION)
+    rows.sort(key=lambda row: row["frequency"])
+    ax = canvas.start(ax, title="Purchases per customer on held-out days", height=3.2)
+    if not rows:
+        return canvas.say_empty(ax)
+    x = [row["frequency"] for row in rows]
+    forecast = [row["predicted_purchases"] for row in rows]
+    actual = [row["actual_purchases"] for row in rows]
+    ax.plot(x, forecast, color=canvas.BLUE, linewidth=1.8)
+    ax.plot(x, actual, color=canvas.VERMILLION, marker="o", markersize=5, linestyle="none")
+    high, low = ("bottom", "top") if actual[-1] >= forecast[-1] else ("top", "bottom")
+    for text, value, color, va in (
+        ("forecast", forecast[-1], canvas.BLUE, low),
+        ("what came", actual[-1], canvas.VERMILLION, high),
+    ):
+        canvas.write(ax, (x[-1], value), text, color=color, shift=(7, 0), va=va)
+    ax.set_xticks(x, labels=[f"{n}+" if n == most else f"{n}" for n in x])
+    ax.set_xlabel("repeat purchase days before the split")
+    ax.set_ylim(bottom=0)
+    ax.margins(x=0.05)
+    ax.grid(axis="y", color=canvas.PALE, linewidth=0.6)
+    ax.set_axisbelow(True)
+    return ax
+
+
+def forecast_error(backtest: IntoFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw how far each way of forecasting missed the number of purchases.
+
+    Parameters
+    ----------
+    backtest
+        One row per split and method, as made by `crmkit.clv.backtest`.
+    ax
+        Where to draw; by default a figure of its own.
+
+    Returns
+    -------
+    The Axes: a bar for each row, to the left for too few and to the right for too many; the
+    nearest of each split is first and stands out.
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If the table lacks a column, or a number is not finite.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "split": pd.to_datetime(["1997-09-30", "1997-09-30"]),
+    ...         "method": ["same rate", "bg_nbd"],
+    ...         "purchases_error": [0.47, -0.14],
+    ...     }
+    ... )
+    >>> axes = forecast_error(table)
+    >>> axes.get_title()
+    'How far forecasts missed the number of purchases'
+    >>> [text.get_text() for text in axes.texts]
+    ['14% too few', '47% too many']
+    """
+    rows = [
+        row
+        for row in frames.read_rows(backtest, tables.BACKTEST)
+        if row["purchases_error"] is not None
+    ]
+    rows.sort(key=lambda row: (row["split"], abs(row["purchases_error"]), row["method"]))
+    title = "How far forecasts missed the number of purchases"
+    ax = canvas.start(ax, title=title, height=0.55 + 0.45 * max(len(rows), 1))
+    if not rows:
+        return canvas.say_empty(ax)
+    splits = [row["split"] for row in rows]
+    is_nearest = [i == splits.index(split) for i, split in enumerate(splits)]
+    errors = [row["purchases_error"] for row in rows]
+    colors = [canvas.BLUE if nearest else canvas.GREY for nearest in is_nearest]
+    ax.barh(range(len(rows)), errors, height=0.34, color=colors)
+    for i, error in enumerate(errors):
+        side = -1 if error < 0 else 1
+        told = f"{formats.percent(abs(error))} too {'few' if error < 0 else 'many'}"
+        canvas.write(ax, (error, i), told, shift=(4 * side, 0), ha="right" if error < 0 else "left")
+    several = len(set(splits)) > 1
+    names = [f"{row['method']}, {row['split']}" if several else row["method"] for row in rows]
+    canvas.name_rows(ax, names, above=0.42)
+    reach = max(map(abs, errors)) or 1.0
+    ax.set_xlim(-1.7 * reach, 1.7 * reach)
+    ax.axvline(0, color=canvas.INK, linewidth=0.8)
+    ax.set_xticks([])
+    return ax

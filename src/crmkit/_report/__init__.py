@@ -1,0 +1,3 @@
+"""The HTML report, behind `crmkit.report`."""
+
+from __future__ import annotations

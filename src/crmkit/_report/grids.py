@@ -1,0 +1,137 @@
+"""Tables as people read them: named columns, numbers in the form of their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, Literal
+
+from crmkit._door.frames import Row
+from crmkit._words import formats
+
+Kind = Literal["text", "whole", "tenths", "decimal", "money", "percent"]
+
+COLUMNS: Final[Mapping[str, tuple[str, Kind]]] = {
+    "action": ("What to do", "text"),
+    "actual_amount": ("Money that came", "money"),
+    "actual_purchases": ("Purchases that came", "whole"),
+    "amount_error": ("Off by", "percent"),
+    "amount_share": ("Share of money", "percent"),
+    "average_order_value": ("Per order", "money"),
+    "churn_risk": ("Risk", "percent"),
+    "clv": ("Expected value", "money"),
+    "customer_id": ("Customer", "text"),
+    "customer_share": ("Share of customers", "percent"),
+    "cut": ("From", "money"),
+    "estimate": ("Estimate", "decimal"),
+    "example": ("Example", "text"),
+    "frequency": ("Repeat days before", "whole"),
+    "last_date": ("Last purchase", "text"),
+    "lower": ("From", "percent"),
+    "mean_amount": ("Per customer", "money"),
+    "mean_days_since_last": ("Days since last order", "whole"),
+    "mean_orders": ("Orders each", "tenths"),
+    "method": ("Way of forecasting", "text"),
+    "model": ("Model", "text"),
+    "n_customers": ("Customers", "whole"),
+    "n_eligible": ("Customers old enough", "whole"),
+    "n_retained": ("Bought", "whole"),
+    "orders": ("Orders", "whole"),
+    "parameter": ("Parameter", "text"),
+    "period": ("Months after", "whole"),
+    "predicted_amount": ("Money forecast", "money"),
+    "predicted_purchases": ("Purchases forecast", "whole"),
+    "purchases_error": ("Off by", "percent"),
+    "retention_rate": ("Share", "percent"),
+    "rows": ("Rows", "whole"),
+    "rule": ("What was looked for", "text"),
+    "segment": ("Segment", "text"),
+    "severity": ("Severity", "text"),
+    "share": ("Share of rows", "percent"),
+    "stage": ("Stage", "text"),
+    "standard_error": ("Standard error", "decimal"),
+    "tier": ("Tier", "text"),
+    "top_tenth_share": ("Money of the tenth picked", "percent"),
+    "total_amount": ("Money so far", "money"),
+    "upper": ("To", "percent"),
+    "value": ("Value", "money"),
+    "value_at_risk": ("Value at risk", "money"),
+    "value_share": ("Share of value", "percent"),
+}
+"""What the report calls each column, and how it writes it."""
+
+_CENTS_BELOW: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell: what is read, a second line below it, the number to sort by, where it leads."""
+
+    text: str
+    detail: str = ""
+    sort: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One column's name, and whether numbers stand in it."""
+
+    text: str
+    is_number: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """One table: what it shows, the file that it is in, heads and rows; folded if it is long."""
+
+    caption: str
+    table: str
+    heads: tuple[Head, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    is_folded: bool = False
+
+
+def make_grid(
+    rows: Sequence[Row],
+    *names: str,
+    table: str,
+    caption: str,
+    details: Mapping[str, str] | None = None,
+    is_folded: bool = False,
+) -> Grid:
+    """Write the named columns; `details` names the column that stands in small below another."""
+    names = tuple(name for name in names if not rows or name in rows[0])
+    columns = [_column(rows, name, below=(details or {}).get(name)) for name in names]
+    heads = tuple(Head(COLUMNS[name][0], COLUMNS[name][1] != "text") for name in names)
+    cells = tuple(zip(*columns, strict=True))
+    return Grid(caption=caption, table=table, heads=heads, rows=cells, is_folded=is_folded)
+
+
+def _column(rows: Sequence[Row], name: str, *, below: str | None) -> list[Cell]:
+    kind = COLUMNS[name][1]
+    values = [row[name] for row in rows]
+    details = ["" if below is None else _text(row[below]) for row in rows]
+    if kind == "text":
+        return [Cell(_text(value), detail) for value, detail in zip(values, details, strict=True)]
+    known = [abs(value) for value in values if value is not None]
+    cents = 2 if max(known, default=0) < _CENTS_BELOW else 0
+    return [
+        Cell(_number(value, kind, cents=cents), detail, "" if value is None else f"{value:.9g}")
+        for value, detail in zip(values, details, strict=True)
+    ]
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - a cell of any table
+    if value is None:
+        return formats.name(None)
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _number(value: float | None, kind: Kind, *, cents: int) -> str:
+    if kind == "money":
+        return formats.money(value, digits=cents)
+    if kind == "percent":
+        return formats.percent(value, digits=1)
+    return formats.decimal(value, digits={"whole": 0, "tenths": 1}.get(kind, 3))

@@ -1,0 +1,187 @@
+"""Segments: customers whose scores call for the same treatment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+import narwhals as nw
+from narwhals.typing import IntoFrame, IntoFrameT
+
+from crmkit._door import frames
+from crmkit._rfm.breakpoints import MOST_SCORES
+from crmkit._rfm.maps import OTHERS, MapName, Rules, matches, read_rules
+from crmkit.errors import MissingColumnsError
+from crmkit.tables import SCORED, SEGMENTED
+
+
+def segment(scored: IntoFrameT, *, segments: MapName | IntoFrame = "codes_125") -> IntoFrameT:
+    """Name each customer's segment by a map from scores to segments.
+
+    A built-in map is made for scores from 1 to 5; with another number of scores, or for a
+    business where the names do not fit, edit one and pass it on.
+
+    Parameters
+    ----------
+    scored
+        One row per customer, as made by `crmkit.rfm.score`.
+    segments
+        The name of a built-in map (see `crmkit.rfm.segment_map`), or a table of your own on any
+        engine: either ``rfm_code, segment``, one row per code, or ``segment, r_min, r_max,
+        f_min, f_max`` and, where amounts matter, ``m_min, m_max``, where the first row that
+        holds decides. `crmkit.rfm.check_map` lists the gaps of a map.
+
+    Returns
+    -------
+    The same rows in the same order, with:
+
+    ===========  ====  ========================================================
+    ``segment``  text  the segment's name; "Others" where the map has no row for
+                       the customer's scores
+    ===========  ====  ========================================================
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If `scored` or the map breaks its contract, if the map looks at amounts and customers
+        have no m_score, or if a map of codes has a code twice.
+    InvalidArgumentError
+        If there is no map of that name.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> scored = pd.DataFrame(
+    ...     {
+    ...         "customer_id": ["ann", "ben", "cid"],
+    ...         "r_score": [5, 1, 5],
+    ...         "f_score": [5, 4, 1],
+    ...         "m_score": [5, 4, 2],
+    ...     }
+    ... )
+    >>> print(segment(scored)[["customer_id", "segment"]].to_string(index=False))
+    customer_id          segment
+            ann        Champions
+            ben Cannot Lose Them
+            cid    New Customers
+    """
+    frame = frames.read(scored, SCORED)
+    rules = read_rules(segments, each_code_once=True)
+    n_scores = len(rules[0].ranges) if rules else len("rf")
+    if n_scores == len("rfm") and not frames.has(frame, "m_score"):
+        msg = (
+            "scored customers: no column `m_score`, which this segment map looks at.\n"
+            'Score customers by amount too, or use a map without amounts, such as "rf_25".'
+        )
+        raise MissingColumnsError(msg)
+    code = nw.col("r_score") * 10 + nw.col("f_score")
+    if n_scores == len("rfm"):
+        code = code * 10 + nw.col("m_score")
+    name = nw.lit(OTHERS)
+    for found, codes in _codes_by_segment(rules).items():
+        name = nw.when(code.is_in(codes)).then(nw.lit(found)).otherwise(name)
+    return frames.give(frames.with_columns(frame, segment=name), like=scored)
+
+
+def segment_summary(segmented: IntoFrameT) -> IntoFrameT:
+    """Compare the segments: how many customers, how much money, how lately and how often.
+
+    Parameters
+    ----------
+    segmented
+        One row per customer, as made by `crmkit.rfm.segment`.
+
+    Returns
+    -------
+    One row per segment that occurs, highest total amount first:
+
+    ========================  =====  ======================================================
+    ``segment``               text   the segment's name
+    ``n_customers``           int    its customers
+    ``customer_share``        float  its share of all customers
+    ``orders``                int    their orders
+    ``mean_days_since_last``  float  days since the last order, mean over customers
+    ``mean_orders``           float  orders per customer
+    ``total_amount``          float  their money
+    ``amount_share``          float  its share of all money; null where that is not above 0
+    ``mean_amount``           float  money per customer
+    ``average_order_value``   float  money per order
+    ========================  =====  ======================================================
+
+    Without a `total_amount`, its last four columns are left out and the segment with most
+    customers comes first.
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If `segmented` breaks its contract.
+
+    Notes
+    -----
+    Where returns exceed purchases in a segment, its share of the money is below zero and
+    another's may be above one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> segmented = pd.DataFrame(
+    ...     {
+    ...         "customer_id": ["ann", "ben", "cid"],
+    ...         "days_since_last": [3, 200, 300],
+    ...         "orders": [9, 1, 2],
+    ...         "total_amount": [900.0, 20.0, 80.0],
+    ...         "segment": ["Champions", "Lost", "Lost"],
+    ...     }
+    ... )
+    >>> columns = ["segment", "n_customers", "orders", "total_amount", "amount_share"]
+    >>> print(segment_summary(segmented)[columns].to_string(index=False))
+      segment  n_customers  orders  total_amount  amount_share
+    Champions            1       9         900.0           0.9
+         Lost            2       3         100.0           0.1
+    """
+    frame = frames.read(segmented, SEGMENTED)
+    money = ["total_amount"] if frames.has(frame, "total_amount") else []
+    sums = frame.group_by("segment").agg(
+        nw.len().alias("n_customers"),
+        nw.col("days_since_last").sum(),
+        nw.col("orders", *money).sum(),
+    )
+    whole = ("n_customers", "days_since_last", "orders")
+    sums = sums.with_columns(nw.col(*whole).cast(nw.Int64))
+    customers = nw.col("n_customers")
+    summary = sums.select(
+        "segment",
+        "n_customers",
+        (customers / customers.sum()).alias("customer_share"),
+        "orders",
+        (nw.col("days_since_last") / customers).alias("mean_days_since_last"),
+        (nw.col("orders") / customers).alias("mean_orders"),
+        *(_money_columns() if money else []),
+    )
+    first = "total_amount" if money else "n_customers"
+    return _in_order(summary, first, like=segmented)
+
+
+def _codes_by_segment(rules: Rules) -> Mapping[str, list[int]]:
+    codes: dict[str, list[int]] = {}
+    for code, found in matches(rules, n=MOST_SCORES).items():
+        if found:
+            codes.setdefault(found[0], []).append(int(code))
+    return codes
+
+
+def _money_columns() -> list[nw.Expr]:
+    amount = nw.col("total_amount")
+    share = nw.when(amount.sum() > 0).then(amount / amount.sum())
+    return [
+        amount,
+        share.alias("amount_share"),
+        (amount / nw.col("n_customers")).alias("mean_amount"),
+        (amount / nw.col("orders")).alias("average_order_value"),
+    ]
+
+
+def _in_order(summary: frames.Frame, first: str, *, like: IntoFrameT) -> IntoFrameT:
+    ordered = summary.sort(first, "segment", descending=[True, False])
+    native: IntoFrame = frames.give(ordered, like=like)
+    return cast("IntoFrameT", nw.maybe_reset_index(nw.from_native(native)).to_native())

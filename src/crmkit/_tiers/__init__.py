@@ -1,0 +1,3 @@
+"""Value tiers and concentration, behind `crmkit.tiers`."""
+
+from __future__ import annotations

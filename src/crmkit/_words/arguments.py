@@ -1,0 +1,102 @@
+"""What an argument must be: one sentence for each kind of wrong argument, everywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable
+from difflib import get_close_matches
+from numbers import Real
+from typing import Final
+
+from crmkit.errors import InvalidArgumentError
+
+_LONGEST_SHOWN: Final = 60
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a real number, of numpy too; True and False are not."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def require_number(
+    value: float, *, argument: str, must: str, fits: Callable[[float], bool], advice: str
+) -> None:
+    """Require a number that `fits`; `must` says in words which does."""
+    if not (is_number(value) and fits(value)):
+        msg = f"`{argument}` must {must}, got {shown(value)}.\n{advice}"
+        raise InvalidArgumentError(msg)
+
+
+def require_whole(
+    value: float, *, argument: str, least: int, most: float = math.inf, advice: str
+) -> None:
+    """Require a whole number from `least` to `most`."""
+    range_ = f"of {least} or more" if most == math.inf else f"from {least} to {most:g}"
+    require_number(
+        value,
+        argument=argument,
+        must=f"be a whole number {range_}",
+        fits=lambda number: least <= number <= most and number < math.inf and number % 1 == 0,
+        advice=advice,
+    )
+
+
+def require_share(value: float, *, argument: str, advice: str = "Write 0.3 for 30 %.") -> None:
+    """Require a fraction from 0 to 1."""
+    require_number(
+        value, argument=argument, must="be from 0 to 1", fits=lambda x: 0 <= x <= 1, advice=advice
+    )
+
+
+def require_seed(seed: int) -> None:
+    """Require a seed: a whole number, so that the same answer comes each time."""
+    require_whole(seed, argument="seed", least=0, advice="Write 1.")
+
+
+def require_list(values: object, *, argument: str, example: str | None = None) -> None:
+    """Require several values rather than a single one; `example` shows how to write them."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        written = example or f"[{shown(values)}]"
+        msg = f"`{argument}` must be a list, got {shown(values)}.\nWrite {written}."
+        raise InvalidArgumentError(msg)
+
+
+def require_choice(value: object, choices: Collection[str], *, argument: str) -> None:
+    """Require one of a few words; a near miss is answered with the nearest."""
+    if isinstance(value, str) and value in choices:
+        return
+    msg = f"`{argument}` must be one of {listed(choices)}, got {shown(value)}."
+    raise InvalidArgumentError(msg + did_you_mean(value, choices))
+
+
+def require_fitted(
+    value: object, type_: type | tuple[type, ...], *, argument: str, made_by: str
+) -> None:
+    """Require a kept value of a type, as one function makes it."""
+    if isinstance(value, type_):
+        return
+    types = type_ if isinstance(type_, tuple) else (type_,)
+    names = " or ".join(each.__name__ for each in types)
+    msg = f"`{argument}` must be a {names}, got {shown(value)}.\nMake one with {made_by}()."
+    raise InvalidArgumentError(msg)
+
+
+def did_you_mean(value: object, choices: Collection[str]) -> str:
+    """Write the choice nearest to a misspelt one as a line of advice, or nothing."""
+    near = get_close_matches(str(value).lower(), list(choices), n=1)
+    return f"\nDid you mean {near[0]!r}?" if near else ""
+
+
+def listed(values: Iterable[object]) -> str:
+    """Write values as they stand in messages: 'a', 'b', 'c'."""
+    return ", ".join(map(repr, values))
+
+
+def shown(value: object) -> str:
+    """Write a value as a message can hold it: a number as it is, a table by its kind."""
+    if is_number(value):
+        return str(value)
+    written = repr(value)
+    if len(written) > _LONGEST_SHOWN or "\n" in written:
+        return f"a {type(value).__name__}"
+    return written

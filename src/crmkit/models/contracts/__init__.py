@@ -1,0 +1,3 @@
+"""Models of customers under contract."""
+
+from __future__ import annotations

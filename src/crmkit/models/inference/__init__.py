@@ -1,0 +1,3 @@
+"""Maximum likelihood: search, standard errors, covariates, diagnostics."""
+
+from __future__ import annotations

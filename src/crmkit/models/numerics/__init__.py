@@ -1,0 +1,3 @@
+"""Numerical building blocks: special functions, quadrature, sums."""
+
+from __future__ import annotations

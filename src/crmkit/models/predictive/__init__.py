@@ -1,0 +1,3 @@
+"""Predictive distributions of purchases and amounts."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Models of spend per purchase."""
+
+from __future__ import annotations

@@ -1,0 +1,276 @@
+r"""Lognormal spend: what customers spend on a purchase day, where it varies by factors.
+
+The mean amount :math:`\mu` of a customer's purchase days is lognormal across customers,
+:math:`\log \mu \sim N(\log \mathrm{median}, \tau^2)`, and one purchase day has the coefficient of
+variation cv about it. The mean z of x days is taken as lognormal with mean :math:`\mu` and
+coefficient of variation :math:`\mathrm{cv} / \sqrt{x}`:
+
+.. math::
+
+    \log z \mid \mu \sim N(\log \mu - v_x / 2,\; v_x), \qquad v_x = \log(1 + \mathrm{cv}^2 / x).
+
+For one day that is exact; the mean of several lognormal amounts is not quite lognormal, and is
+matched in mean and variance (Fenton 1960). How often one buys is taken to tell nothing about how
+much one spends: the assumption to check.
+
+On simulated lognormal amounts with a cv of up to 1, parameters come out within 3 % and total spend
+within 0.2 %; with a cv of 2, tau comes out a fifth too low and total spend 1 % (in the tests).
+
+Beside Gamma-Gamma the population's spend has a lighter tail, so it always has a mean.
+
+References
+----------
+Fenton, L. F. (1960). The sum of log-normal probability distributions in scatter transmission
+systems. *IRE Transactions on Communications Systems* 8(1), 57-67.
+https://doi.org/10.1109/TCOM.1960.1097606. The closed forms are those of a normal mean with a
+normal prior, in the logs.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+from scipy.special import ndtr
+
+from crmkit.errors import FitError, InvalidArgumentError
+from crmkit.models.inference.diagnostics import Limit
+from crmkit.models.inference.newton import MaximumLikelihood, Search, maximize
+from crmkit.models.numerics.arrays import Codes, Floats
+from crmkit.models.numerics.distinct import distinct, distinct_pairs
+from crmkit.models.numerics.gamma_ratio import Real
+from crmkit.models.numerics.row_parameters import are_positive
+
+_NAMES = ("median", "tau", "cv")
+
+_LIMITS = (
+    Limit({"tau down", "cv down"}, "All customers spend the same amount every time."),
+    Limit({"tau down"}, "Customers do not differ in what they spend on average."),
+    Limit({"cv down"}, "Each customer spends the same amount every time."),
+)
+
+_LEAST_SPREAD = 1e-3
+
+_LARGEST_LOG = 700.0
+
+_ONE_COUNT = (
+    "All customers have the same number of repeat purchase days: how much they differ from each "
+    "other cannot be told from how much each varies, so trust no expected spend."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LognormalSpend:
+    """A fitted lognormal spend model: across (median, tau) and within (cv) customers.
+
+    `median` is in the currency of the data; `tau` is the standard deviation of the log of
+    customers' mean amounts, and `cv` the coefficient of variation of a customer's amounts.
+    """
+
+    line_of_logs: ClassVar[bool] = True
+
+    median: Real
+    tau: float
+    cv: float
+
+    def __post_init__(self) -> None:
+        """Refuse parameters outside the model's domain."""
+        if not are_positive(self.median, self.tau, self.cv):
+            msg = f"Lognormal spend parameters must be positive and finite, got {self}."
+            raise InvalidArgumentError(msg)
+
+    @classmethod
+    def fit(
+        cls,
+        x: Floats,
+        z: Floats,
+        /,
+        *,
+        weights: Floats | None = None,
+        search: Search = maximize,
+    ) -> MaximumLikelihood[Self]:
+        """Fit by maximum likelihood on rows with a repeat purchase and positive spend.
+
+        Raises
+        ------
+        FitError
+            If there is no such row.
+        InvalidArgumentError
+            If there are others.
+        """
+        if not len(x):
+            msg = (
+                "customer summary: no repeat purchase with positive spend in any row.\n"
+                "Spend per purchase day cannot be told from first purchases."
+            )
+            raise FitError(msg)
+        if not ((x > 0) & (z > 0)).all():
+            msg = (
+                "Lognormal spend is fitted on customers with x > 0 and z > 0 only.\n"
+                "Leave the others out of the fit; they can still be predicted."
+            )
+            raise InvalidArgumentError(msg)
+        weights = np.ones(len(x)) if weights is None else weights
+        log_z = np.log(z)
+        middle = float(np.average(log_z, weights=weights))
+        spread = math.sqrt(float(np.average((log_z - middle) ** 2, weights=weights)))
+        spread = max(spread, _LEAST_SPREAD)
+        found = search(
+            build=cls,
+            names=_NAMES,
+            likelihood=LognormalSpendLikelihood,
+            columns=(x, z),
+            weights=weights,
+            starts=[
+                (math.exp(middle), across * spread, within * spread)
+                for across, within in ((0.7, 0.7), (0.9, 0.3), (0.3, 0.9))
+            ],
+            limits=_LIMITS,
+        )
+        if (x == x[0]).all() and found.converged:
+            return replace(found, diagnostics=(*found.diagnostics, _ONE_COUNT))
+        return found
+
+    @property
+    def population_mean(self) -> Real | None:
+        """Mean spend over all customers, median exp(tau^2 / 2); None if beyond all numbers."""
+        log_mean = np.log(self.median) + self.tau**2 / 2
+        return np.exp(log_mean) if np.max(log_mean) < _LARGEST_LOG else None
+
+    def log_likelihood(self, x: Floats, z: Floats, /) -> Floats:
+        """Log density of each customer's mean spend."""
+        counts, of_count = distinct(x)
+        within = np.log1p(self.cv**2 / counts)
+        variance, log_z = (self.tau**2 + within)[of_count], np.log(z)
+        off = log_z - np.log(self.median) + within[of_count] / 2
+        return -(np.log(2 * np.pi * variance) + off**2 / variance) / 2 - log_z
+
+    def weight(self, x: Floats, /) -> Floats:
+        """Weight of a customer's own log mean against the population's, tau^2 / (tau^2 + v_x).
+
+        It grows with every purchase day; 0 where there is none.
+        """
+        return 1 - self._rest(x)
+
+    def spend_line(self, x: Floats, /) -> tuple[Floats, Floats]:
+        """Give the log of expected spend as a line in the log of the customer's own mean.
+
+        A weighted mean of the logs of the own mean and of ``median exp(tau^2)``. Without a
+        purchase day it is the log of the population's mean. NaN where that is beyond all numbers.
+        """
+        rest = self._rest(x)
+        # The mean of exp(log mu) adds half a variance, and log z lies half of one low.
+        halves = np.where(x > 0, 1.0, 0.5) * self.tau**2
+        start = rest * (np.log(self.median) + halves)
+        return np.where(start < _LARGEST_LOG, start, np.nan), 1 - rest
+
+    def expected_spend(self, x: Floats, z: Floats, /) -> Floats:
+        """Mean spend expected of each customer's future purchase days; `spend_line` at `z`.
+
+        `z` is not looked at where `x` is 0.
+        """
+        return np.exp(self._log_expected(x, z))
+
+    def amount_distribution(self, x: Floats, z: Floats, /, days: Floats, amount: Floats) -> Floats:
+        """Probability that so many further purchase days bring no more than `amount` in all.
+
+        The log of their mean is normal: what is unknown of mu and the spread of days add up.
+        """
+        variance = self._unknown(x) + np.log1p(self.cv**2 / days)
+        off = np.log(amount / days) - self._log_expected(x, z)
+        return ndtr((off + variance / 2) / np.sqrt(variance))
+
+    def mean_distribution(self, x: Floats, z: Floats, /, amount: Floats) -> Floats:
+        """Probability that a customer's own mean spend, mu, is no more than `amount`."""
+        variance = self._unknown(x)
+        off = np.log(amount) - self._log_expected(x, z)
+        return ndtr((off + variance / 2) / np.sqrt(variance))
+
+    def second_moments(self, x: Floats, /) -> tuple[Floats, Floats]:
+        """Mean square of the customer's own mean and of a day's amount.
+
+        Both in units of the square of expected spend; infinite where beyond all numbers.
+        """
+        variance = self._unknown(x)
+        of_mean = np.exp(np.where(variance < _LARGEST_LOG, variance, np.inf))
+        return of_mean, of_mean * (1 + self.cv**2)
+
+    def _log_expected(self, x: Floats, z: Floats) -> Floats:
+        start, rise = self.spend_line(x)
+        return start + rise * np.log(np.where(x > 0, z, 1.0))
+
+    def _rest(self, x: Floats) -> Floats:
+        """Weigh the population against a customer's own mean; 1 without a purchase day."""
+        within = np.log1p(self.cv**2 / np.maximum(x, 1.0))
+        return np.where(x > 0, within / (self.tau**2 + within), 1.0)
+
+    def _unknown(self, x: Floats) -> Floats:
+        """Variance of log mu given the customer's own mean."""
+        return self.tau**2 * self._rest(x)
+
+
+class LognormalSpendLikelihood:
+    """Total log-likelihood with its derivatives by the logs of median, tau and cv.
+
+    All that counts of the rows with one x is how many there are, and the mean and variance of
+    log z. `group` numbers groups of customers from 0, each with parameters of its own; without
+    it all customers are one.
+    """
+
+    def __init__(
+        self, x: Floats, z: Floats, weights: Floats, *, group: Codes | None = None
+    ) -> None:
+        self._n_groups = 1 if group is None else int(group.max(initial=0)) + 1
+        groups = np.zeros(len(x)) if group is None else group.astype(np.float64)
+        self._x, group_of_cell, cell = distinct_pairs(x, groups)
+        self._group: Codes = group_of_cell.astype(np.int64)
+        log_z = np.log(z)
+        self._n = np.bincount(cell, weights)
+        self._mean = np.bincount(cell, weights * log_z) / self._n
+        self._squares = np.bincount(cell, weights * (log_z - self._mean[cell]) ** 2)
+
+    def __call__(self, log_parameters: Floats, /) -> tuple[float, Floats, Floats]:
+        """Value, gradient and Hessian, each summed over customers, who share the parameters."""
+        value, gradient, hessian = self.by_group(log_parameters[:, np.newaxis])
+        return float(value.sum()), gradient.sum(axis=-1), hessian.sum(axis=-1)
+
+    def by_group(self, log_parameters: Floats, /) -> tuple[Floats, Floats, Floats]:
+        """Value, gradient and Hessian of each group, which is the last axis of each.
+
+        `log_parameters` has a row for each parameter and a column for each group, or one for all.
+        """
+        shared = log_parameters.shape[1] == 1
+        log_median, log_tau, log_cv = log_parameters if shared else log_parameters[:, self._group]
+        n, ratio = self._n, np.exp(2 * log_cv) / self._x
+        within, across = np.log1p(ratio), np.exp(2 * log_tau)
+        slope = 2 * ratio / (1 + ratio)  # of v_x by log cv
+        variance = across + within
+        mean_off = self._mean - log_median + within / 2
+        off, squares = n * mean_off, self._squares + n * mean_off**2
+        # By the variance, and by how far log z lies above its mean, alone and together.
+        by_variance = (squares / variance - n) / variance / 2
+        by_variance_twice = (n / 2 - squares / variance) / variance**2
+        by_off, by_both, by_off_twice = -off / variance, off / variance**2, -n / variance
+        # The square of cv moves both.
+        by_within = by_variance + by_off / 2
+        by_within_twice = by_variance_twice + by_both + by_off_twice / 4
+        value = -(n * np.log(2 * np.pi * variance) + squares / variance) / 2 - n * self._mean
+        gradient = np.stack([-by_off, 2 * across * by_variance, slope * by_within])
+        hessian = np.empty((3, 3, len(n)))
+        hessian[0, 0] = by_off_twice
+        hessian[0, 1] = hessian[1, 0] = -2 * across * by_both
+        hessian[0, 2] = hessian[2, 0] = -slope * (by_both + by_off_twice / 2)
+        hessian[1, 1] = 4 * across * (by_variance + across * by_variance_twice)
+        hessian[1, 2] = hessian[2, 1] = 2 * across * slope * (by_variance_twice + by_both / 2)
+        hessian[2, 2] = 2 * slope / (1 + ratio) * by_within + slope**2 * by_within_twice
+        return self._summed(value), self._summed(gradient), self._summed(hessian)
+
+    def _summed(self, by_cell: Floats) -> Floats:
+        """Sum along the last axis, within each group."""
+        if self._n_groups == 1:
+            return by_cell.sum(axis=-1, keepdims=True)
+        sums = np.zeros((*by_cell.shape[:-1], self._n_groups))
+        np.add.at(sums.T, self._group, by_cell.T)
+        return sums
