@@ -570,7 +570,7 @@ def test_no_customers_get_the_columns(make_eager: MakeFrame, purchases: clv.Fit)
         (
             ["when"],
             (
-                "customer summary: covariate `when` is of type Date.\n"
+                "customer summary: covariate `when` has type Date.\n"
                 "Make it a number, text, or true and false."
             ),
         ),
@@ -710,7 +710,7 @@ def test_a_covariate_of_another_type_is_refused(
     with pytest.raises(InvalidArgumentError) as caught:
         clv.predict(customers.with_columns(channel=pl.lit(1)), purchases=purchases, horizon_days=30)
     assert str(caught.value) == (
-        "customer summary: covariate `channel` is of type Int32, and was text in the fit.\n"
+        "customer summary: covariate `channel` has type Int32, and was text in the fit.\n"
         "Give it the type that it had there."
     )
 

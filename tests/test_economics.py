@@ -356,7 +356,7 @@ def test_another_declaration_is_refused() -> None:
 @pytest.mark.parametrize("value", ["1.18", True, math.inf, [1]])
 def test_a_declaration_that_is_no_number_is_refused(value: Any) -> None:
     assert refusal(pl.DataFrame(STATEMENT), {"ratio": value}) == (
-        f"`declared` has {value!r} for 'ratio'; a finite number is due."
+        f"`declared` has {value!r} for 'ratio'; expected a finite number."
     )
 
 

@@ -77,7 +77,7 @@ def test_flags_are_no_ids_dates_or_amounts(engine: str, column: str, due: str) -
     with pytest.raises(InvalidArgumentError) as refusal:
         crmkit.transactions(ENGINES[engine].make(arrow(flags)), **_NAMES)
     assert str(refusal.value) == (
-        f"transactions: `{column}` is of type Boolean, {due} is due.\n"
+        f"transactions: `{column}` has type Boolean; expected {due}.\n"
         "Name another column, or cast this one."
     )
 
@@ -288,7 +288,7 @@ def test_duckdb_tells_times_in_the_zone_of_the_session() -> None:
 @pytest.mark.parametrize("zone", list(_DAYS_OF))
 def test_a_ledger_holds_no_zones(engine: str, zone: str) -> None:
     native = ENGINES[engine].make(_late(zone))
-    with pytest.raises(InvalidArgumentError, match="a date or a time without a zone is due"):
+    with pytest.raises(InvalidArgumentError, match="expected a date or a time without a zone"):
         rfm.summarize(native, as_of=_TODAY)
 
 

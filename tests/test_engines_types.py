@@ -136,7 +136,7 @@ def test_an_object_that_is_no_name_is_no_id(value: Any) -> None:
     with pytest.raises(InvalidArgumentError) as refusal:
         crmkit.transactions(_FRAME.assign(customer_id=[value] * 5), **_NAMES)
     assert str(refusal.value) == (
-        "transactions: `customer_id` is of type Object, an id in text or whole numbers is due.\n"
+        "transactions: `customer_id` has type Object; expected an id in text or whole numbers.\n"
         "Name another column, or cast this one."
     )
 
@@ -165,7 +165,7 @@ def test_a_column_of_nothing_has_no_amounts() -> None:
     nothing = _LEDGER.with_columns(amount=pl.lit(None))
     with pytest.raises(InvalidRowsError, match="`amount` is missing in 5 of 5 rows"):
         crmkit.transactions(nothing, **_NAMES)
-    with pytest.raises(InvalidArgumentError, match="`amount` is of type Unknown, a number is due"):
+    with pytest.raises(InvalidArgumentError, match="`amount` has type Unknown; expected a number"):
         crmkit.transactions(nothing.lazy(), **_NAMES)
 
 

@@ -107,7 +107,7 @@ def test_amounts_that_are_no_numbers_are_refused(make_eager: MakeFrame) -> None:
         f"costs: `Euro` is not a number, such as '2,50', in 1 of 3 rows (What '=cmd()').\n{ADVICE}"
     )
     assert complaint(InvalidArgumentError, make_eager({**RAW, "Euro": [True, False, True]})) == (
-        "costs: `Euro` is of type Boolean, a number is due.\nName another column, or cast this one."
+        "costs: `Euro` has type Boolean; expected a number.\nName another column, or cast this one."
     )
 
 

@@ -124,7 +124,7 @@ def test_amounts_that_are_no_numbers_are_refused(make_eager: MakeFrame) -> None:
     )
     flags = make_eager({"who": ["ann", "ben"], "when": [JAN, FEB], "paid": [True, False]})
     assert complaint(InvalidArgumentError, flags) == (
-        "transactions: `paid` is of type Boolean, a number is due.\n"
+        "transactions: `paid` has type Boolean; expected a number.\n"
         "Name another column, or cast this one."
     )
 
@@ -159,12 +159,15 @@ def test_ids_that_a_float_has_blurred_are_refused(make_eager: MakeFrame) -> None
 @pytest.mark.parametrize(
     ("replaced", "message"),
     [
-        ({"who": [True, False, True]}, "`who` is of type Boolean, an id in text or whole numbers"),
-        ({"when": [1.5, 2.5, 3.5]}, "`when` is of type Float64, a date"),
+        (
+            {"who": [True, False, True]},
+            "`who` has type Boolean; expected an id in text or whole numbers",
+        ),
+        ({"when": [1.5, 2.5, 3.5]}, "`when` has type Float64; expected a date"),
         (
             {"when": [20240105, 20240205, 20240305]},
             (
-                "`when` is of type Int64, a date, or "
+                "`when` has type Int64; expected a date, or "
                 'date_format="%Y%m%d" for numbers such as 20241231,'
             ),
         ),
@@ -176,7 +179,7 @@ def test_a_column_of_another_kind_is_refused(
     raw: dict[str, list[Any]]
     raw = {"who": ["ann", "ben", "ann"], "when": [JAN, FEB, MAR], "paid": [1, 2, 3]}
     assert complaint(InvalidArgumentError, make_frame(raw | replaced)) == (
-        f"transactions: {message} is due.\nName another column, or cast this one."
+        f"transactions: {message}.\nName another column, or cast this one."
     )
 
 

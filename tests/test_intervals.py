@@ -468,7 +468,7 @@ def test_an_interval_in_percent(fits: Mapping[str, clv.Fit]) -> None:
         (
             "customer_id",
             (
-                "customer summary: `customer_id` is of type String, a number is due.\n"
+                "customer summary: `customer_id` has type String; expected a number.\n"
                 "Give `cost` as a number, or as the name of a column of numbers."
             ),
         ),

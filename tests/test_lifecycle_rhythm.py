@@ -261,7 +261,7 @@ def test_prospects_with_ids_of_another_type_are_refused() -> None:
             frame([("a", AS_OF, 1.0)]), as_of=AS_OF, prospects=pl.DataFrame({"customer_id": [1]})
         )
     assert str(caught.value) == (
-        "prospects: `customer_id` is of type Int64, where the transactions have String.\n"
+        "prospects: `customer_id` has type Int64, where the transactions have String.\n"
         "Cast one to the type of the other."
     )
 

@@ -361,7 +361,7 @@ def test_dates_as_text_are_refused(make_frame: MakeFrame) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         rfm.summarize(text, as_of=AS_OF)
     assert str(caught.value) == (
-        "transactions: `date` is of type String, a date or a time without a zone is due.\n"
+        "transactions: `date` has type String; expected a date or a time without a zone.\n"
         "Build this table with crmkit.transactions()."
     )
 

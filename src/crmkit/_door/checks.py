@@ -116,18 +116,18 @@ def _values(bad: nw.DataFrame[Any], columns: tuple[str, ...]) -> tuple[tuple[Any
 
 
 def _broken(data: nw.DataFrame[Any], table: Table) -> Iterator[_Complaint]:
-    advice = f"Build this table with {table.made_by}()."
     present = set(data.columns)
     values = {name: data.get_column(name) for name in table.column_names if name in present}
     for column in table.columns:
         if column.name in present:
             for what, rows, first in _broken_by(column, values[column.name]):
                 text = f"`{column.name}` {what}"
-                yield _Complaint(text, rows, first + advice, (column.name,))
+                yield _Complaint(text, rows, first + table.advice(column), (column.name,))
     for rule in table.rules:
         if present.issuperset(rule.columns):
             text, rows = _against(rule, values[rule.lower], values[rule.upper])
-            yield _Complaint(text, rows, _line(rule.advice) + advice, rule.columns)
+            advice = _line(rule.advice) + f"Build this table with {table.made_by}()."
+            yield _Complaint(text, rows, advice, rule.columns)
 
 
 def _broken_by(column: Column, value: nw.Series[Any]) -> Iterator[tuple[str, nw.Series[Any], str]]:

@@ -251,11 +251,12 @@ def _require_unique_names(native: Any, table: Table) -> None:  # noqa: ANN401 - 
 
 def _require_columns(frame: nw.DataFrame[Any] | Frame, table: Table) -> None:
     present = frame.collect_schema().names()
-    missing = [c.name for c in table.columns if c.required and c.name not in present]
+    missing = [c for c in table.columns if c.required and c.name not in present]
     if missing:
+        names = [column.name for column in missing]
+        advice = dict.fromkeys(map(table.advice, missing))
         msg = (
-            f"{table.name}: no column {quoted(missing)} among {quoted(present)}.\n"
-            f"Build this table with {table.made_by}()."
+            f"{table.name}: no column {quoted(names)} among {quoted(present)}.\n{' '.join(advice)}"
         )
         raise MissingColumnsError(msg)
 
@@ -265,9 +266,8 @@ def _require_kinds(frame: nw.DataFrame[Any] | Frame, table: Table) -> None:
     for column in table.columns:
         if column.name in schema and not _KIND_TESTS[column.kind](schema[column.name]):
             msg = (
-                f"{table.name}: `{column.name}` is of type {schema[column.name]}, "
-                f"{_KIND_NAMES[column.kind]} is due.\n"
-                f"Build this table with {table.made_by}()."
+                f"{table.name}: `{column.name}` has type {schema[column.name]}; "
+                f"expected {_KIND_NAMES[column.kind]}.\n{table.advice(column)}"
             )
             raise InvalidArgumentError(msg)
 

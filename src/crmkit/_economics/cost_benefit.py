@@ -206,7 +206,7 @@ def _stated(declared: Mapping[str, float] | IntoFrame | None) -> dict[str, Decim
             continue
         is_number = isinstance(value, Real | Decimal) and not isinstance(value, bool)
         if not (is_number and math.isfinite(value)):
-            msg = f"`declared` has {value!r} for {name!r}; a finite number is due."
+            msg = f"`declared` has {value!r} for {name!r}; expected a finite number."
             raise InvalidArgumentError(msg)
         stated[name] = Decimal(str(value))
     return stated

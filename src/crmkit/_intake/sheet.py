@@ -87,7 +87,7 @@ class Sheet:
 
     def refusing(self, role: str, name: str, *, due: str, like: datetime | float | str) -> Sheet:
         """Take a column as unreadable as a whole: nulls of the type of `like` stand in for it."""
-        complaint = f"`{name}` is of type {self.dtype(name)}, {due} is due"
+        complaint = f"`{name}` has type {self.dtype(name)}; expected {due}"
         given = ~nw.col(name).is_null()
         rules = [
             RowRule(f"missing {word(role)}", "error", f"`{name}` is missing", ~given),

@@ -202,7 +202,7 @@ def _require_same_keys(customers: nw.LazyFrame[Any], prospects: nw.LazyFrame[Any
     kinds = [frame.collect_schema()["customer_id"] for frame in (customers, prospects)]
     if kinds[0] != kinds[1]:
         msg = (
-            f"prospects: `customer_id` is of type {kinds[1]}, where the transactions have "
+            f"prospects: `customer_id` has type {kinds[1]}, where the transactions have "
             f"{kinds[0]}.\nCast one to the type of the other."
         )
         raise InvalidArgumentError(msg)

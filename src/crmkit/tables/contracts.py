@@ -8,6 +8,9 @@ from typing import Literal
 Kind = Literal["key", "date", "count", "number", "text", "flag"]
 """What a column holds: `key` is any identifier, `count` a whole number, `number` a finite one."""
 
+NOT_MADE = "the user"
+"""In place of a function: no function of crmkit makes the column."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -20,8 +23,10 @@ class Column:
     maximum: float | None = None
     nullable: bool = False
     required: bool = True
+    made_by: str = ""
+    """The function that adds the column, where that is not the one that makes the table."""
     if_fractional: str = ""
-    """What to do where a count is no whole number."""
+    """What to do where a count is not a whole number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,14 @@ class Table:
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...] = ()
     is_summed_up: bool = False
+
+    def advice(self, column: Column) -> str:
+        """Say how to get a column that is missing or wrong."""
+        if column.made_by == NOT_MADE:
+            return f"Add `{column.name}` to the table, or name another column."
+        if column.made_by:
+            return f"Add `{column.name}` with {column.made_by}()."
+        return f"Build this table with {self.made_by}()."
 
     @property
     def column_names(self) -> tuple[str, ...]:

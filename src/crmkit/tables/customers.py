@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from crmkit.tables.contracts import Column, Rule, Table
+from crmkit.tables.contracts import NOT_MADE, Column, Rule, Table
 
-_IN_DAYS: Final = "Days are due: multiply weeks by 7."
+_IN_DAYS: Final = "Durations are in days: multiply weeks by 7."
+_PREDICT: Final = "crmkit.clv.predict"
 _ALL_SEEN: Final = Rule("recency", "T", because="nobody buys after the end of observation")
 _NOT_RFM: Final = (
     "`recency` is days from the first purchase to the last, not days since the last; `frequency` "
@@ -201,26 +203,50 @@ RISK_SIGNALS: Final = Table(
     made_by="crmkit.clv.predict() and crmkit.lifecycle.assign",
     columns=(
         Column("customer_id", "key", "who"),
-        Column("p_alive", "number", "probability of still being a customer", 0, 1, nullable=True),
+        Column(
+            "p_alive",
+            "number",
+            "probability of still being a customer",
+            0,
+            1,
+            nullable=True,
+            made_by=_PREDICT,
+        ),
         Column(
             "overdue_ratio",
             "number",
             "days since the last purchase in expected gaps",
             0,
             nullable=True,
+            made_by=STAGED.made_by,
         ),
     ),
 )
 
 
+_MADE_BY: Final[Mapping[str, str]] = {
+    **{column.name: "" for column in SUMMARY.columns},
+    **dict.fromkeys(("p_alive", "expected_purchases", "expected_spend", "clv"), _PREDICT),
+    **dict.fromkeys(("mean_gap_days", "amount_recent", "amount_before"), RHYTHM.made_by),
+    **dict.fromkeys(("expected_gap_days", "overdue_ratio"), STAGED.made_by),
+    "churn_risk": "crmkit.churn.risk",
+    "value_at_risk": "crmkit.pipeline.run",
+}
+"""Which function adds a measure to a table of customers; that of the summary, where it is empty."""
+
+
 def customers_with(*measures: str) -> Table:
     """Promise the named measures of value, whatever else there is."""
     meaning = "a measure of value, such as total_amount; null where it is unknown"
+    made_by = {name: _MADE_BY.get(name, NOT_MADE) for name in measures}
     return Table(
         name="customers",
         row="one customer",
         made_by="crmkit.rfm.summarize",
-        columns=tuple(Column(name, "number", meaning, nullable=True) for name in measures),
+        columns=tuple(
+            Column(name, "number", meaning, nullable=True, made_by=made_by[name])
+            for name in measures
+        ),
     )
 
 

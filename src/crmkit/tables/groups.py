@@ -122,7 +122,7 @@ ACTION_INPUTS: Final = Table(
     row="one customer",
     made_by="crmkit.tiers.assign",
     columns=(
-        Column("stage", "text", "stage of life"),
+        Column("stage", "text", "stage of life", made_by="crmkit.lifecycle.assign"),
         Column("tier", "text", "tier by value; null where it is unknown", nullable=True),
     ),
 )

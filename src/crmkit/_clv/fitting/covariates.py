@@ -164,7 +164,7 @@ def require_columns(frame: frames.Frame, columns: Sequence[str]) -> None:
     for name in columns:
         if not (_is_text(schema[name]) or schema[name].is_numeric() or schema[name] == nw.Boolean):
             msg = (
-                f"{SUMMARY.name}: covariate `{name}` is of type {schema[name]}.\n"
+                f"{SUMMARY.name}: covariate `{name}` has type {schema[name]}.\n"
                 "Make it a number, text, or true and false."
             )
             raise InvalidArgumentError(msg)
@@ -269,7 +269,7 @@ def _require_same_kind(column: str, dtype: nw.dtypes.DType, *, is_text: bool) ->
     if _is_text(dtype) != is_text:
         due = "text" if is_text else "a number"
         msg = (
-            f"{SUMMARY.name}: covariate `{column}` is of type {dtype}, and was {due} in the fit.\n"
+            f"{SUMMARY.name}: covariate `{column}` has type {dtype}, and was {due} in the fit.\n"
             "Give it the type that it had there."
         )
         raise InvalidArgumentError(msg)

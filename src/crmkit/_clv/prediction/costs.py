@@ -49,7 +49,7 @@ def _column(frame: frames.Frame, *, like: IntoFrame, name: str) -> nw.Expr:
         raise MissingColumnsError(msg)
     if not schema[name].is_numeric():
         msg = (
-            f"{SUMMARY.name}: `{name}` is of type {schema[name]}, a number is due.\n"
+            f"{SUMMARY.name}: `{name}` has type {schema[name]}; expected a number.\n"
             "Give `cost` as a number, or as the name of a column of numbers."
         )
         raise InvalidArgumentError(msg)
