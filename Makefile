@@ -1,5 +1,7 @@
 # make demo   the main job on real data, or on your own: make demo DATA=log.csv CUSTOMER=.. DATE=.. AMOUNT=..
-# make test   every check: lint, types, import contract, tests, published values, docs
+# make quick     lint and the quick tests: no Spark, no docs, few examples
+# make test      lint, types, import contracts, tests, published values, docs
+# make test-all  every test on every engine, with coverage
 # make fmt    put the code in form
 # make bench  the benchmarks
 
@@ -9,24 +11,30 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadgroup
 
 REPORT_OPTIONS = --out "$(OUT)" \
 	$(if $(CUSTOMER),--customer "$(CUSTOMER)") $(if $(DATE),--date "$(DATE)") $(if $(AMOUNT),--amount "$(AMOUNT)") \
 	$(if $(ORDER),--order-id "$(ORDER)") $(if $(AS_OF),--as-of "$(AS_OF)")
 
-.PHONY: demo test fmt bench docs clean
+.PHONY: demo quick test test-all fmt bench docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/crmkit report $(if $(DATA),"$(DATA)") $(REPORT_OPTIONS)
+
+quick: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	CRMKIT_TESTS=quick $(PYTEST)
 
 test: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python docs/make_pages.py --check
-	$(BIN)/mkdocs build --strict --quiet
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term:skip-covered
+	CRMKIT_TESTS=test $(PYTEST)
+
+test-all: $(VENV)/installed-dev
+	CRMKIT_TESTS=all $(PYTEST) --cov --cov-report=term:skip-covered
 
 fmt: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .

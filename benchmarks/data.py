@@ -42,10 +42,10 @@ def summary(size: str) -> Path:
     if not path.exists():
         FOLDER.mkdir(exist_ok=True)
         if size == "sample":
-            found = rfm.summarize(load_cdnow(sample=True), as_of=SAMPLE_AS_OF)
+            found = rfm.summarize(load_cdnow(sample=True, backend="polars"), as_of=SAMPLE_AS_OF)
             found.write_parquet(path)
         elif size == "cdnow":
-            rfm.summarize(load_cdnow(), as_of=CDNOW_AS_OF).write_parquet(path)
+            rfm.summarize(load_cdnow(backend="polars"), as_of=CDNOW_AS_OF).write_parquet(path)
         else:
             _write(path, _summaries(customers_in(size)))
     return path
@@ -57,7 +57,7 @@ def ledger(size: str) -> Path:
     if not path.exists():
         FOLDER.mkdir(exist_ok=True)
         if size == "cdnow":
-            load_cdnow().write_parquet(path)
+            load_cdnow(backend="polars").write_parquet(path)
         else:
             _write(path, _orders(customers_in(size)))
     return path

@@ -1,6 +1,8 @@
 """Make the pages that say what the code says: tables, glossary, reference, published numbers.
 
-`python docs/make_pages.py` writes them; with `--check` it fails where one is not up to date.
+`python docs/make_pages.py` writes them; with `--check` it fails where one is not up to date. The
+list of functions in the docstring of each room is made from their first lines in the same way:
+its sections and their order are written by hand.
 """
 
 from __future__ import annotations
@@ -31,6 +33,13 @@ _COLUMN_ROW: Final = re.compile(
     r"^``(\w+)`` +\S+(?: \S+)? {2,}(\S.*(?:\n {8,}\S.*)*)", flags=re.MULTILINE
 )
 
+# A section of a room's docstring: its title, and a line for each public name.
+_SECTION: Final = re.compile(
+    r"^(?P<title>[A-Z][^\n:]*)\n(?P<lines>(?: {4}\w+: \S[^\n]*\n?)+)", re.MULTILINE
+)
+_WITHOUT_SECTIONS: Final = ("crmkit", "crmkit.models")
+_LINE: Final = re.compile(r"^ {4}(?P<name>\w+): (?P<says>.*)$", re.MULTILINE)
+
 _TABLES_INTRO: Final = """# Tables
 
 What each table promises, column by column. A function holds the table that it is given to these
@@ -51,7 +60,9 @@ none.
 def main(arguments: list[str]) -> int:
     """Write the pages, or with `--check` say which are not up to date."""
     pages = {DOCS / name: _MADE + text for name, text in all_pages()}
+    pages |= {Path(str(room.__file__)): face(room) for room in rooms()}
     left_over = set((DOCS / "reference").glob("*.md")) - set(pages)
+    unlisted = [f"{room.__name__}.{name}" for room in rooms() for name in unlisted_names(room)]
     stale = [
         path
         for path, text in pages.items()
@@ -59,8 +70,11 @@ def main(arguments: list[str]) -> int:
     ]
     if "--check" in arguments:
         for path in sorted([*stale, *left_over]):
-            print(f"docs/{path.relative_to(DOCS)} is not up to date: run docs/make_pages.py")
-        return int(bool(stale or left_over))
+            name = path.relative_to(DOCS.parent)
+            print(f"{name} is not up to date: run docs/make_pages.py")
+        for name in unlisted:
+            print(f"{name} is in no section of its room's docstring")
+        return int(bool(stale or left_over or unlisted))
     (DOCS / "reference").mkdir(exist_ok=True)
     for path in left_over:
         path.unlink()
@@ -87,10 +101,49 @@ def rooms() -> list[ModuleType]:
 # The reference
 
 
+def sections(room: ModuleType) -> dict[str, list[str]]:
+    """Give the public names of each section of a room, as its docstring lists them."""
+    text = inspect.getdoc(room) or ""
+    return {
+        found["title"]: [line["name"] for line in _LINE.finditer(found["lines"])]
+        for found in _SECTION.finditer(text + "\n")
+    }
+
+
+def unlisted_names(room: ModuleType) -> list[str]:
+    """List public names of a room that no section has, or more than one."""
+    if room.__name__ in _WITHOUT_SECTIONS:
+        return []
+    listed = [name for names in sections(room).values() for name in names]
+    return [name for name in dict.fromkeys([*_names(room), *listed]) if listed.count(name) != 1]
+
+
+def face(room: ModuleType) -> str:
+    """Write a room's file with the first line of each docstring beside its name."""
+    text = Path(str(room.__file__)).read_text(encoding="utf-8")
+    doc = text[: text.index('"""', 3)]
+
+    def line(found: re.Match[str]) -> str:
+        thing = getattr(room, found["name"])
+        says = (inspect.getdoc(thing) or "").partition("\n")[0]
+        is_value = not (inspect.isfunction(thing) or inspect.isclass(thing))
+        return found[0] if is_value else f"    {found['name']}: {says}"
+
+    made = _SECTION.sub(lambda found: _LINE.sub(line, found[0]), doc)
+    return made + text[len(doc) :]
+
+
 def reference_page(room: ModuleType) -> str:
-    """Name everything public in a room; mkdocstrings writes out the docstrings."""
-    directives = "\n".join(f"::: {room.__name__}.{name}\n" for name in _names(room))
-    return f"# {room.__name__}\n\n{inspect.getdoc(room)}\n\n{directives}"
+    """Name everything public in a room by section; mkdocstrings writes out the docstrings."""
+    if room.__name__ in _WITHOUT_SECTIONS:
+        directives = "\n".join(f"::: {room.__name__}.{name}\n" for name in _names(room))
+        return f"# {room.__name__}\n\n{inspect.getdoc(room)}\n\n{directives}"
+    intro = _SECTION.split(inspect.getdoc(room) or "")[0].strip()
+    parts = [
+        f"## {title}\n\n" + "\n".join(f"::: {room.__name__}.{name}\n" for name in names)
+        for title, names in sections(room).items()
+    ]
+    return f"# {room.__name__}\n\n{intro}\n\n" + "\n".join(parts)
 
 
 def public_functions() -> Iterator[tuple[str, Callable[..., object]]]:

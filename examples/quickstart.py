@@ -9,42 +9,35 @@ from __future__ import annotations
 
 from datetime import date
 
-import polars as pl
-
-from crmkit import actions, churn, clv, lifecycle, rfm, tiers
+from crmkit import actions, churn, clv, lifecycle, tiers
 from crmkit.datasets import load_cdnow
 
 today = date(1998, 6, 30)
-orders = load_cdnow()
+orders = load_cdnow()  # a pandas DataFrame; the same calls take Polars, DuckDB and Spark
 
-# Who the customers are, and what they are worth in the year to come.
-customers = rfm.summarize(orders, as_of=today)
+# One row per customer: history and rhythm. Each step adds columns to it.
+customers = lifecycle.rhythm(orders, as_of=today)
+
+# What they will be worth in the year to come.
 purchases = clv.fit(customers, model="bg_nbd")
 spend = clv.fit(customers, model="gamma_gamma")
 customers = clv.predict(customers, purchases=purchases, spend=spend, horizon_days=365)
 
-# In which tier they are by what they have spent: the best 5 %, the next 15 %, the others.
+# The tier by past spend: the best 5 %, the next 15 %, the others.
 rule = tiers.rule(customers, method="customer_share", cuts=(0.05, 0.20))
 customers = tiers.assign(customers, rule=rule)
 
-# Where in life they are by their own rhythm, and how likely they are gone.
-rhythm = lifecycle.rhythm(orders, as_of=today)
-staged = lifecycle.assign(rhythm, rules=lifecycle.rules(rhythm))
-own_pace = staged.select("customer_id", "overdue_ratio", "stage")
-customers = churn.risk(customers.join(own_pace, on="customer_id"))
+# The life-cycle stage by their own rhythm, and the risk that they are gone.
+customers = lifecycle.assign(customers, rules=lifecycle.rules(customers))
+customers = churn.risk(customers)
 
 # What to do, and whom to call first: those with most value at risk.
 customers = actions.recommend(customers)
-at_stake = (pl.col("clv") * pl.col("churn_risk")).alias("value_at_risk")
-calls = customers.filter(pl.col("action") == "call now").with_columns(at_stake)
-calls = calls.sort("value_at_risk", descending=True).head(5)
+customers["value_at_risk"] = customers["clv"] * customers["churn_risk"]
+calls = actions.call_list(customers[customers["action"] == "call now"], most=5)
 
-with pl.Config(
-    tbl_hide_dataframe_shape=True,
-    tbl_hide_column_data_types=True,
-    float_precision=2,
-    fmt_str_lengths=50,
-):
-    print(tiers.summary(customers, rule=rule))
-    print(lifecycle.stage_summary(staged).select("stage", "n_customers", "amount_share"))
-    print(calls.select("customer_id", "value_at_risk", "action", "risk_reason"))
+print(tiers.summary(customers, rule=rule).round(2).to_string(index=False), "\n")
+stages = lifecycle.stage_summary(customers)
+print(stages[["stage", "n_customers", "amount_share"]].round(2).to_string(index=False), "\n")
+columns = ["customer_id", "value_at_risk", "action", "risk_reason"]
+print(calls[columns].round(2).to_string(index=False))

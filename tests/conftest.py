@@ -1,6 +1,8 @@
 """Every table test runs on every engine.
 
-CRMKIT_EXAMPLES sets another number than 20 of examples that Hypothesis invents for each property.
+CRMKIT_TESTS says how much is tested: `quick` leaves out Spark, the docs and what is slow, `test`
+(the default) runs Dask and Spark on a sample of cases, `all` runs everything. CRMKIT_EXAMPLES sets
+another number than 20 (`quick`: 5) of examples that Hypothesis invents for each property.
 """
 
 from __future__ import annotations
@@ -18,11 +20,15 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+LEVEL = os.environ.get("CRMKIT_TESTS", "test")
+_LEFT_OUT = {"quick": ("full", "slow"), "test": ("full",), "all": ()}
+"""The marks of tests that each level leaves out."""
+
 hypothesis.settings.register_profile(
     "crmkit",
     derandomize=True,
     deadline=None,
-    max_examples=int(os.environ.get("CRMKIT_EXAMPLES", "20")),
+    max_examples=int(os.environ.get("CRMKIT_EXAMPLES", "5" if LEVEL == "quick" else "20")),
 )
 hypothesis.settings.load_profile("crmkit")
 
@@ -65,11 +71,17 @@ EAGER = ("pandas", "polars", "pyarrow")
 
 
 @pytest.hookimpl(trylast=True)  # when Hypothesis has marked its tests
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out of the coverage what runs lines for the tenth time: counting doubles the time.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the level leaves out, and mark what is not counted in the coverage.
 
-    What is held against arbitrary precision is left out too: nearly all its lines are mpmath's.
+    Lines that run for the tenth time are not counted, since counting doubles the time. Nor are
+    tests against arbitrary precision: nearly all their lines are mpmath's.
     """
+    # A test that is asked for by its name always runs.
+    if not any("::" in argument for argument in config.args):
+        left_out = [item for item in items if any(map(item.get_closest_marker, _LEFT_OUT[LEVEL]))]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
     for item in items:
         arguments = getattr(item, "callspec", None)
         values = map(str, arguments.params.values()) if arguments else ()

@@ -64,6 +64,7 @@ def tables() -> Mapping[str, pl.DataFrame]:
     tiered = tiers.assign(valued, rule=TIERS)
     staged = lifecycle.assign(rhythm, rules=STAGE_RULES)
     pace = staged.select("customer_id", "overdue_ratio", "stage")
+    signals = pace.join(tiered, on="customer_id", how="left")
     return {
         "raw": raw,
         "odd raw": _odd_raw(),
@@ -82,17 +83,20 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "rhythm": rhythm,
         "staged": staged.with_columns(stage=pl.col("stage").replace("returned", "on leave")),
         "tiered": tiered,
-        "signals": pace.join(tiered, on="customer_id", how="left"),
+        "signals": signals,
+        "recommended": actions.recommend(churn.risk(signals)).with_columns(
+            value_at_risk=pl.col("clv") / 2
+        ),
         "rates": cohorts.retention(orders, as_of=AS_OF),
         "survivors": pl.DataFrame(_SURVIVORS),
         "contracts": _contracts(orders),
-        "segment map": rfm.segment_map("rf_25"),
+        "segment map": rfm.segment_map("rf_25", backend="polars"),
     }
 
 
 def _orders() -> pl.DataFrame:
     """Take some customers of CDNOW, and rows of the kinds that go wrong."""
-    sample: pl.DataFrame = load_cdnow(sample=True).drop("quantity")
+    sample: pl.DataFrame = load_cdnow(sample=True, backend="polars").drop("quantity")
     few = sample["customer_id"].unique().sort().head(_N_CUSTOMERS)
     names = ("customer_id", "date", "amount")
     awkward = pl.DataFrame(_AWKWARD, schema=names, orient="row")
@@ -303,7 +307,7 @@ CASES: Final[Mapping[str, Case]] = {
             spend=spend(),
             horizon_days=365,
             cost=1.5,
-            interval=0.9,
+            level=0.9,
         ),
         ("customers",),
         (),
@@ -404,6 +408,11 @@ CASES: Final[Mapping[str, Case]] = {
         ("cohort", "from_day"),
     ),
     "cohorts.pooled": Case(cohorts.pooled, ("rates",), ("from_day",)),
+    "actions.call_list": Case(actions.call_list, ("recommended",)),
+    "actions.summary": Case(actions.summary, ("recommended",), ("action",)),
+    "rfm.purchase_days": Case(
+        lambda lines: rfm.purchase_days(lines, as_of=AS_OF), ("lines",), ("customer_id", "date")
+    ),
     "lifecycle.rhythm": Case(
         lambda orders, people: lifecycle.rhythm(orders, as_of=AS_OF, prospects=people),
         ("orders", "people"),

@@ -91,6 +91,10 @@ ENGINES: Final = {
 }
 
 
+COSTLY: Final = ("pandas-arrow", "dask", "spark", "spark-connect")
+"""Engines that run in full in `make test-all` only: pandas on Arrow runs the lines of pandas."""
+
+
 def counted_source(frame: pl.DataFrame, reads: list[Any]) -> pl.LazyFrame:
     """Make a lazy table that notes each time it is read."""
 
@@ -137,12 +141,16 @@ def marked(engine: str) -> Any:
     return pytest.param(engine, marks=marks_of(engine))
 
 
-def marks_of(engine: str) -> Sequence[pytest.MarkDecorator]:
-    """Tell the marks of an engine: tests of Spark share one worker, and so one Java."""
-    if not engine.startswith("spark"):
-        return ()
-    pandas = "ignore:PySpark does not yet fully support pandas:FutureWarning"
-    return (pytest.mark.xdist_group("spark"), pytest.mark.filterwarnings(pandas))
+def marks_of(engine: str, *, is_sample: bool = False) -> Sequence[pytest.MarkDecorator]:
+    """Give the marks of an engine: tests of Spark share one worker, and so one Java.
+
+    The engines that cost most run in `make test-all` only, but for a sample of the cases.
+    """
+    marks = [pytest.mark.full] if engine in COSTLY and not is_sample else []
+    if engine.startswith("spark"):
+        pandas = "ignore:PySpark does not yet fully support pandas:FutureWarning"
+        marks += [pytest.mark.xdist_group("spark"), pytest.mark.filterwarnings(pandas)]
+    return marks
 
 
 def assert_same_table(

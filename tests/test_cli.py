@@ -21,7 +21,7 @@ from crmkit.datasets import load_cdnow
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log as a user may have it: other names, odd ids, and a few bad rows."""
     path = tmp_path_factory.mktemp("log") / "sales.csv"
-    named = load_cdnow(sample=True).select(
+    named = load_cdnow(sample=True, backend="polars").select(
         pl.col("customer_id")
         .replace({"15562": "<script>alert(1)</script>", "00021": "=cmd()"})
         .alias("Customer ID"),
@@ -62,7 +62,7 @@ def test_a_log_becomes_tables_and_a_report(
 def test_every_table_is_written_twice_and_every_fit_kept(log: Path, tmp_path: Path) -> None:
     assert cli.main(["report", str(log), "--out", str(tmp_path), "--margin", "0.3"]) == 0
     names = {path.name for path in (tmp_path / "tables").iterdir()}
-    result = pipeline.run(load_cdnow(sample=True), as_of=date(1998, 6, 30))
+    result = pipeline.run(load_cdnow(sample=True, backend="polars"), as_of=date(1998, 6, 30))
     expected = {*result.frames(), "findings", "set_aside"} - {"customers"}
     assert names == {f"{name}.{kind}" for name in expected for kind in ("csv", "parquet")}
     for name in ("breakpoints", "purchases", "spend", "stages", "tiers"):
@@ -101,8 +101,8 @@ def test_without_a_file_it_shows_cdnow(tmp_path: Path, capsys: pytest.CaptureFix
             ),
         ),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "No column looks like the customer among "),
-        (b"\x00" * 2_000_000, "log.csv is no CSV file: its first line is no line of text."),
-        (b"x" * 2_000_000, "log.csv is no CSV file: its first line is no line of text."),
+        (b"\x00" * 2_000_000, "log.csv is not a CSV file: its first line is not text."),
+        (b"x" * 2_000_000, "log.csv is not a CSV file: its first line is not text."),
         (b'customer,date,amount\n"a,2024-01-01,5\n', ""),
         (b"customer,date,amount\na,b,c,d,e\n", "log.csv does not read as a table: "),
     ],
@@ -145,13 +145,14 @@ def test_a_huge_file_of_nothing_is_refused_at_once(
         file.truncate(2**31)  # 2 GB that take no room on the disk
     assert cli.main(["report", str(path)]) == 2
     assert capsys.readouterr().err == (
-        "crmkit: log.csv is no CSV file: its first line is no line of text.\n"
+        "crmkit: log.csv is not a CSV file: its first line is not text.\n"
     )
 
 
 def test_no_file_gets_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["report", str(tmp_path / "nothing.csv")]) == 2
-    assert capsys.readouterr().err == f"crmkit: There is no file {tmp_path / 'nothing.csv'}.\n"
+    missing = tmp_path / "nothing.csv"
+    assert capsys.readouterr().err == f"crmkit: The file {missing} does not exist.\n"
 
 
 def test_a_folder_that_cannot_be_made_gets_one_sentence(
@@ -175,7 +176,7 @@ def test_400_columns_are_no_trouble(log: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--as-of", "soon"], "argument --as-of: 'soon' is no day; write 2024-12-31"),
+        (["--as-of", "soon"], "argument --as-of: 'soon' is not a day; write 2024-12-31"),
         (["--margin", "much"], "argument --margin: invalid float value: 'much'"),
     ],
 )

@@ -158,7 +158,7 @@ def test_a_format_that_tells_no_day_is_refused(date_format: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         dates.known_format(date_format)
     assert str(caught.value) == (
-        "`date_format` must tell year, month and day in strptime codes, "
+        "`date_format` must have year, month and day in strptime codes, "
         f"got {date_format!r}.\n"
         'Write "%d/%m/%Y" for 31/12/2024, or "%Y-%m-%d %H:%M:%S" for 2024-12-31 23:59:00.'
     )

@@ -76,6 +76,10 @@ _MADE_FOR_A_LOOK: Final = ("intake.check", "pipeline.run")
 """They run many plans: one for each finding, and those of all the other functions."""
 
 
+_SAMPLE: Final = ("rfm.summarize", "clv.fit", "clv.predict", "lifecycle.rhythm")
+"""One case for each shape: reduce, fit, apply, and a window over the rows of a customer."""
+
+
 def _function_of(name: str) -> str:
     return name.partition(" ")[0]
 
@@ -133,10 +137,10 @@ def _assert_same_value(found: Any, due: Any, *, rtol: float) -> None:
 @pytest.mark.parametrize(
     ("name", "engine"),
     [
-        pytest.param(name, engine, marks=marks_of(engine))
+        pytest.param(name, engine, marks=marks_of(engine, is_sample=name in _SAMPLE))
         for name in CASES
         for engine in ENGINES
-        # What they call has been seen on Connect one by one; they take a minute there.
+        # Their steps run on Connect one by one; they take a minute there.
         if engine != "spark-connect" or name not in _MADE_FOR_A_LOOK
     ],
 )
@@ -297,6 +301,7 @@ _SMALL: Final = {
 
 
 @pytest.mark.parametrize("name", [n for n in CASES if n not in _MADE_FOR_A_LOOK])
+@pytest.mark.full
 @pytest.mark.xdist_group("spark")
 @pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
 def test_spark_never_puts_all_customers_in_one_partition(name: str) -> None:
@@ -328,6 +333,7 @@ _READ_ONCE: Final = (
     "lifecycle.rhythm",
     "rfm.holdout",
     "rfm.newcomers",
+    "rfm.purchase_days",
     "rfm.summarize",
 )
 """What is made of a ledger by a plan; the others that read one run it, as `_RUN` says."""
@@ -357,6 +363,7 @@ def test_duckdb_reads_a_ledger_once(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", _READ_ONCE)
+@pytest.mark.full
 @pytest.mark.xdist_group("spark")
 def test_spark_reads_a_ledger_once(name: str) -> None:
     found = _call_with_ledger(name, "spark", on("spark", "orders"))
@@ -366,6 +373,7 @@ def test_spark_reads_a_ledger_once(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in _MADE_FOR_A_LOOK])
+@pytest.mark.full
 def test_dask_can_plan_it_and_knows_the_types_beforehand(name: str) -> None:
     for value in _call(name, "dask").values():
         if _is_table(value):
@@ -376,6 +384,7 @@ def test_dask_can_plan_it_and_knows_the_types_beforehand(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", _READ_ONCE)
+@pytest.mark.full
 def test_dask_knows_the_types_of_arrow_beforehand(name: str) -> None:
     case, from_pandas = CASES[name], cast("Any", dd.from_pandas)  # which has no types
     found = case.call(*(from_pandas(on("pandas-arrow", table), 3) for table in case.tables))
@@ -391,17 +400,15 @@ def test_dask_never_puts_all_customers_in_one_partition(name: str) -> None:
     assert min(found.map_partitions(len).compute()) > 0
 
 
-def test_the_main_job_reads_a_ledger_once_for_each_look_at_it() -> None:
-    # The summary, the rhythm, retention and the held-out half; then cohorts, when it is run.
+def test_the_main_job_reads_a_ledger_once() -> None:
     reads: list[Any] = []
     orders = counted_source(tables()["orders"], reads)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CrmkitWarning)
         result = pipeline.run(orders, as_of=AS_OF, split=SPLIT)
-    assert len(reads) == 4
     for table in result.frames().values():
         table.collect()
-    assert len(reads) == 5
+    assert len(reads) == 1
 
 
 def test_importing_crmkit_imports_numpy_and_narwhals_only() -> None:

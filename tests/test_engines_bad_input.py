@@ -205,7 +205,7 @@ def test_an_eager_table_with_a_gap_is_refused(engine: str, gap: str) -> None:
     found = str(refusal.value).replace("is not finite, such as nan,", "is missing")
     assert found == (
         f"transactions: `{column}` is missing in {where}.\n"
-        "Mend them, or call crmkit.intake.clean, which sets them aside with the reason."
+        "Correct them, or call crmkit.intake.clean(), which sets them aside with the reason."
     )
     with pytest.raises(InvalidRowsError) as refusal:
         rfm.summarize(native, as_of=_TODAY)

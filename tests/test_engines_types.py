@@ -250,6 +250,7 @@ _ODD_SPARK: Final[Mapping[str, tuple[str, str]]] = {
 
 
 @pytest.mark.parametrize("name", list(_ODD_SPARK))
+@pytest.mark.full
 @pytest.mark.xdist_group("spark")
 def test_spark_types_give_the_same_summary(name: str) -> None:
     column, kind = _ODD_SPARK[name]
@@ -356,6 +357,7 @@ def test_columns_outside_the_contract_of_a_ledger_go_nowhere(engine: str) -> Non
     _assert_summary(ENGINES[engine].make(arrow(noted)))
 
 
+@pytest.mark.full
 @pytest.mark.xdist_group("spark")
 def test_spark_says_which_name_it_cannot_read() -> None:
     customers = spark().createDataFrame(arrow(tables()["customers"].with_columns(n=pl.lit(1))))
@@ -367,6 +369,7 @@ def test_spark_says_which_name_it_cannot_read() -> None:
     )
 
 
+@pytest.mark.full
 @pytest.mark.xdist_group("spark")
 def test_two_names_that_differ_in_a_dot_stay_two() -> None:
     rows = _ROWS.rename_columns(["a.b", "a_b", "a`b"])

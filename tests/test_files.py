@@ -52,7 +52,7 @@ def test_a_misspelt_column_gets_the_closest_name() -> None:
     with pytest.raises(MissingColumnsError) as caught:
         files.find_columns(["customer_id", "date"], given={"customer": "custmer_id"})
     assert str(caught.value) == (
-        "There is no column 'custmer_id' for the customer among 'customer_id', 'date'. "
+        "No column 'custmer_id' for the customer among 'customer_id', 'date'. "
         "Did you mean 'customer_id'?"
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,6 +26,11 @@ PUBLIC: list[tuple[str, Callable[..., Any]]] = [
     for name in room.__all__
     if inspect.isfunction(getattr(room, name))
 ]
+BANNED = re.compile(
+    r"\b(?:is|are) no\b|\bso many\b|\b(?:is|are) due\b|\btakes it that\b|\btake it that\b"
+    r"|\bwhich \S+ ha(?:s|ve) not\b|\bof late\b|\bhow lately\b"
+)
+"""Phrases of the dictionary in CONTRIBUTING.md that an analyst would not write."""
 HEAVY = [
     "duckdb",
     "jinja2",
@@ -38,10 +45,41 @@ HEAVY = [
 ]
 
 
+def _leaf(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
 @pytest.mark.parametrize("room", [crmkit, *ROOMS], ids=lambda room: str(room.__name__))
 def test_public_names_are_sorted_and_exist(room: Any) -> None:
     assert list(room.__all__) == sorted(room.__all__)
     assert all(hasattr(room, name) for name in room.__all__)
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: str(room.__name__))
+def test_a_room_shows_its_public_names_only(room: Any) -> None:
+    assert {name for name in dir(room) if not name.startswith("_")} == set(room.__all__)
+
+
+def test_no_module_hides_behind_a_function_of_its_name() -> None:
+    """What a package imports must not take the place of a module of the same name."""
+    hidden = [
+        info.name
+        for info in pkgutil.walk_packages([str(SOURCE)], "crmkit.")
+        if not inspect.ismodule(
+            getattr(importlib.import_module(info.name.rpartition(".")[0]), _leaf(info.name))
+        )
+    ]
+    assert hidden == []
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: str(room.__name__))
+def test_the_file_of_a_room_lists_its_functions_with_their_first_lines(room: Any) -> None:
+    listed = dict(re.findall(r"^    (\w+): (.*)$", room.__doc__, flags=re.MULTILINE))
+    assert set(listed) == set(room.__all__)
+    for name, line in listed.items():
+        thing = getattr(room, name)
+        if inspect.isfunction(thing) or inspect.isclass(thing):
+            assert line == (inspect.getdoc(thing) or "").partition("\n")[0], name
 
 
 @pytest.mark.parametrize(("name", "function"), PUBLIC, ids=[name for name, _ in PUBLIC])
@@ -75,6 +113,22 @@ def test_every_file_can_be_read_in_one_sitting() -> None:
     assert {name: lines for name, lines in long.items() if lines > 400} == {}
 
 
+@pytest.mark.parametrize("folder", ["src", "docs", "."])
+def test_the_text_is_plain_english(folder: str) -> None:
+    root = SOURCE.parents[1]
+    files = [
+        *(root / folder).glob("*.md" if folder == "." else "**/*.md"),
+        *(root / folder).rglob("*.py" if folder == "src" else "*.nothing"),
+    ]
+    found = {
+        f"{path.relative_to(root)}: {phrase}"
+        for path in files
+        if path.name not in {"CONTRIBUTING.md", "CHANGELOG.md", "published.md"}
+        for phrase in BANNED.findall(" ".join(path.read_text(encoding="utf-8").split()))
+    }
+    assert found == set()
+
+
 def test_there_is_no_drawer() -> None:
-    names = {module.name.rpartition(".")[2] for module in pkgutil.walk_packages([str(SOURCE)])}
+    names = {_leaf(module.name) for module in pkgutil.walk_packages([str(SOURCE)])}
     assert names.isdisjoint({"utils", "helpers", "common", "base", "core", "misc", "processing"})

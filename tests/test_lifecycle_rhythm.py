@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
@@ -44,6 +44,7 @@ COLUMNS = [
     "frequency",
     "recency",
     "T",
+    "monetary_value",
     "mean_gap_days",
     "last_gap_days",
     "purchases_recent",
@@ -73,6 +74,7 @@ def slow_rhythm(ledger: list[Row], prospects: list[str], as_of: date) -> list[di
         if days := sorted(set(bought[customer])):
             own = [row for row in seen if row[0] == customer]
             gaps = [(b - a).days for a, b in pairwise(days)]
+            later = sum(row[2] for row in own if row[1] != days[0])
             line |= {
                 "first_date": days[0],
                 "last_date": days[-1],
@@ -82,6 +84,7 @@ def slow_rhythm(ledger: list[Row], prospects: list[str], as_of: date) -> list[di
                 "frequency": len(gaps),
                 "recency": sum(gaps),
                 "T": (as_of - days[0]).days,
+                "monetary_value": later / len(gaps) if gaps else None,
                 "mean_gap_days": sum(gaps) / len(gaps) if gaps else None,
                 "last_gap_days": gaps[-1] if gaps else None,
             }
@@ -178,7 +181,7 @@ def test_a_ledger_without_money_leaves_money_out(make_frame: MakeFrame) -> None:
     ledger = make_frame({"customer_id": ["a", "a"], "date": [date(2024, 1, 1), AS_OF]})
     table = lifecycle.rhythm(ledger, as_of=AS_OF)
     assert nw.from_native(table).collect_schema().names() == [
-        name for name in COLUMNS if "amount" not in name
+        name for name in COLUMNS if "amount" not in name and name != "monetary_value"
     ]
 
 
@@ -202,7 +205,7 @@ def test_no_repeat_buyer_leaves_nothing_to_learn_from(make_frame: MakeFrame) -> 
     with pytest.raises(FitError) as caught:
         lifecycle.rules(lifecycle.rhythm(ledger, as_of=AS_OF))
     assert str(caught.value) == (
-        "rhythm: nobody has bought twice, so there is no gap to learn from.\n"
+        "rhythm: nobody has bought twice, so the typical gap is unknown.\n"
         "Give `typical_gap_days`, the days that usually pass between two purchases."
     )
 
@@ -212,7 +215,7 @@ def test_a_window_is_a_whole_number_of_days(window: Any) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         lifecycle.rhythm(frame([("a", AS_OF, 1.0)]), as_of=AS_OF, recent_days=window)
     assert str(caught.value) == (
-        f"`recent_days` must be a whole number of at least 1, got {window!r}.\n"
+        f"`recent_days` must be a whole number of 1 or more, got {window!r}.\n"
         "It is the length in days of each of the two windows that are compared."
     )
 
@@ -246,13 +249,56 @@ def test_limits_that_fall_are_refused() -> None:
     )
 
 
+_FIELDS = asdict(RULES)
+_ADVICE = "\nGive the text that to_json() wrote."
+
+
 @pytest.mark.parametrize(
-    "text", ["", "[1]", json.dumps({"new_days": 3}), RULES.to_json().replace("20.0", '"x"')]
+    ("text", "message"),
+    [
+        ("", "StageRules: this is not JSON text, got ''." + _ADVICE),
+        ("[1]", "StageRules: this text holds [1], expected the fields of a StageRules." + _ADVICE),
+        (
+            json.dumps({name: _FIELDS[name] for name in _FIELDS if name != "new_days"}),
+            "StageRules: `new_days` is missing." + _ADVICE,
+        ),
+        (
+            json.dumps(_FIELDS | {"new_days": "x"}),
+            "StageRules: `new_days` must be a finite number, got 'x'." + _ADVICE,
+        ),
+        (
+            json.dumps(_FIELDS | {"new_days": float("nan")}),
+            "StageRules: `new_days` must be a finite number, got nan." + _ADVICE,
+        ),
+        (json.dumps(_FIELDS | {"more": 1}), "StageRules: `more` is unknown." + _ADVICE),
+        (
+            json.dumps({"kind": "TierRule", "format": 1}),
+            "StageRules: this text holds a TierRule.\nRead it with TierRule.from_json().",
+        ),
+        (
+            json.dumps({"kind": "StageRules", "format": 9} | _FIELDS),
+            "StageRules: this text has format 9, this crmkit reads up to 1.\n"
+            "Update crmkit, or make the value anew with this version.",
+        ),
+    ],
 )
-def test_json_that_holds_no_rules_is_refused(text: str) -> None:
-    with pytest.raises(InvalidArgumentError, match=r"^stage rules: not readable, ") as caught:
+def test_json_that_holds_no_rules_is_refused(text: str, message: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
         StageRules.from_json(text)
-    assert str(caught.value).endswith(".\nGive the text that `to_json` wrote.")
+    assert str(caught.value) == message
+
+
+def test_rules_kept_before_the_text_named_its_kind_still_load() -> None:
+    assert StageRules.from_json(json.dumps(_FIELDS)) == RULES
+
+
+@pytest.mark.parametrize("wrong", [None, "rules", {"lost_from": 5}])
+def test_assign_asks_for_rules(wrong: Any) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        lifecycle.assign(rhythm([("ann", AS_OF, 1.0)]), rules=wrong)
+    assert str(caught.value) == (
+        f"`rules` must be a StageRules, got {wrong!r}.\nMake one with crmkit.lifecycle.rules()."
+    )
 
 
 def test_prospects_with_ids_of_another_type_are_refused() -> None:

@@ -26,7 +26,7 @@ AS_OF = date(1998, 6, 30)
 
 
 def sample() -> pl.DataFrame:
-    log: pl.DataFrame = load_cdnow(sample=True)
+    log: pl.DataFrame = load_cdnow(sample=True, backend="polars")
     return log
 
 
@@ -52,7 +52,7 @@ def test_the_forecast_is_tested_from_the_papers_half() -> None:
 
 def test_the_whole_log_gives_its_known_figures() -> None:
     # CDNOW master file; the forecast error is that of lifetimes and CLVTools.
-    result = pipeline.run(load_cdnow(), as_of=AS_OF)
+    result = pipeline.run(load_cdnow(backend="polars"), as_of=AS_OF)
     assert figure(result, "customers") == 23_570
     assert figure(result, "orders") == 69_659
     assert round(figure(result, "revenue"), 2) == 2_500_315.63

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
-from crmkit import rfm
+from crmkit import cohorts, lifecycle, rfm
 from crmkit.datasets import load_cdnow
 from crmkit.errors import InvalidArgumentError, InvalidRowsError, MissingColumnsError
 from tests.conftest import MAKERS, MakeFrame, rows
@@ -46,7 +47,7 @@ Row = tuple[str, date, float]
 def test_the_sample_gives_the_papers_repeat_buyers() -> None:
     # Fader & Hardie, Gamma-Gamma note (brucehardie.com/notes/025): 946 repeat buyers; the mean,
     # deviation, least, median and greatest of their mean repeat spend, in whole dollars.
-    customers = rfm.summarize(load_cdnow(sample=True), as_of=date(1997, 9, 30))
+    customers = rfm.summarize(load_cdnow(sample=True, backend="polars"), as_of=date(1997, 9, 30))
     spend = customers["monetary_value"].drop_nulls()
     assert customers.height == 2357
     assert spend.len() == 946
@@ -62,7 +63,7 @@ def test_the_sample_gives_the_papers_repeat_buyers() -> None:
 
 def test_customer_1516_of_the_papers_has_26_repeat_days() -> None:
     # brucehardie.com/notes/004: x = 26, t_x = 30.86 weeks, T = 31 weeks.
-    sample = load_cdnow(sample=True)
+    sample = load_cdnow(sample=True, backend="polars")
     order = sample["customer_id"].unique(maintain_order=True)
     customers = rfm.summarize(sample, as_of=date(1997, 9, 30))
     history = customers.filter(pl.col("customer_id") == order[1515]).row(0, named=True)
@@ -88,7 +89,7 @@ def test_the_holdout_half_by_repeat_days_of_the_first() -> None:
     # BTYD walkthrough: bins of 0 to 6 and of 7 or more repeat days by 30 September 1997, and
     # the mean purchase days of the 39 weeks after it.
     halves = rfm.holdout(
-        load_cdnow(sample=True), split=date(1997, 9, 30), as_of=date(1998, 6, 30)
+        load_cdnow(sample=True, backend="polars"), split=date(1997, 9, 30), as_of=date(1998, 6, 30)
     ).with_columns(bin=pl.col("frequency").clip(upper_bound=7))
     bins = halves.group_by("bin").agg(pl.len(), pl.col("frequency_holdout").mean()).sort("bin")
     assert bins["len"].to_list() == [1411, 439, 214, 100, 62, 38, 29, 64]
@@ -107,7 +108,7 @@ def test_the_holdout_half_by_repeat_days_of_the_first() -> None:
 def test_the_holdout_half_has_the_papers_days() -> None:
     # CLVTools tests (correctness_transactions): customers 1, 1000 and 1056 of the sample bought
     # 0, 3 and 3 times after 1 January 1998, which belongs to the calibration half.
-    sample = load_cdnow(sample=True)
+    sample = load_cdnow(sample=True, backend="polars")
     order = sample["customer_id"].unique(maintain_order=True)
     halves = rfm.holdout(sample, split=date(1998, 1, 1), as_of=date(1998, 6, 30))
     later = dict(halves.select("customer_id", "frequency_holdout").iter_rows())
@@ -197,6 +198,24 @@ def test_the_future_changes_nothing(ledger: list[Row]) -> None:
     )
 
 
+@given(ledger=ledgers)
+def test_purchase_days_take_the_place_of_the_ledger(ledger: list[Row]) -> None:
+    orders = frame(ledger)
+    days = rfm.purchase_days(orders, as_of=AS_OF)
+    assert days.select("customer_id", "date").is_unique().all()
+    split = AS_OF - timedelta(days=20)
+    for answer in (
+        lambda each: rfm.summarize(each, as_of=AS_OF),
+        lambda each: rfm.summarize(each, as_of=split),
+        lambda each: rfm.holdout(each, split=split, as_of=AS_OF),
+        lambda each: rfm.newcomers(each, split=split, as_of=AS_OF),
+        lambda each: lifecycle.rhythm(each, as_of=AS_OF, recent_days=10),
+        lambda each: cohorts.table(each, as_of=AS_OF, every="week"),
+        lambda each: cohorts.retention(each, as_of=AS_OF),
+    ):
+        assert_frame_equal(answer(days), answer(orders), abs_tol=1e-9)
+
+
 @given(ledger=ledgers, seed=st.randoms(use_true_random=False))
 def test_row_order_changes_nothing(ledger: list[Row], seed: Any) -> None:
     shuffled = list(ledger)
@@ -254,11 +273,43 @@ def test_lines_of_one_order_are_one_order_on_its_first_day(make_frame: MakeFrame
         "customer_id": ["a", "a", "a"],
         "order_id": [7, 7, 8],
         "date": [date(2024, 1, 2), date(2024, 1, 1), date(2024, 2, 1)],
-        "amount": [5.0, -1.0, 10.0],
+        "amount": [-1.0, 5.0, 10.0],
     }
     (found,) = rows(rfm.summarize(make_frame(lines), as_of=AS_OF))
     assert (found["orders"], found["frequency"], found["first_date"]) == (2, 1, date(2024, 1, 1))
-    assert (found["total_amount"], found["monetary_value"]) == (14.0, 10.0)
+    assert (found["total_amount"], found["monetary_value"]) == (14.0, 9.0)
+
+
+def test_a_later_refund_of_an_order_changes_money_on_its_day_only(make_frame: MakeFrame) -> None:
+    lines: dict[str, list[Any]] = {
+        "customer_id": ["a", "a", "a"],
+        "order_id": [7, 7, 8],
+        "date": [date(2024, 1, 1), date(2024, 2, 20), date(2024, 1, 10)],
+        "amount": [100.0, -200.0, 10.0],
+    }
+    orders = make_frame(lines)
+    (before,) = rows(rfm.summarize(orders, as_of=date(2024, 1, 31)))
+    (after,) = rows(rfm.summarize(orders, as_of=AS_OF))
+    (halves,) = rows(rfm.holdout(orders, split=date(2024, 1, 31), as_of=AS_OF))
+    assert {name: halves[name] for name in before} == before
+    assert (halves["frequency_holdout"], halves["amount_holdout"]) == (0, -200.0)
+    assert (before["total_amount"], after["total_amount"]) == (110.0, -90.0)
+    assert [after[name] for name in ("orders", "frequency", "recency")] == [2, 1, 9]
+
+
+@pytest.mark.parametrize("turn", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_an_order_that_sums_to_nothing_is_a_purchase(
+    make_frame: MakeFrame, turn: tuple[int, ...]
+) -> None:
+    amounts = [0.7, 0.1, -0.8]
+    lines: dict[str, list[Any]] = {
+        "customer_id": ["a"] * 3,
+        "order_id": [7] * 3,
+        "date": [date(2024, 1, 1)] * 3,
+        "amount": [amounts[i] for i in turn],
+    }
+    (found,) = rows(rfm.summarize(make_frame(lines), as_of=AS_OF))
+    assert (found["orders"], found["total_amount"]) == (1, 0.0)
 
 
 def test_a_ledger_without_amounts_has_no_money(make_frame: MakeFrame) -> None:

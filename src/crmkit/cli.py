@@ -24,7 +24,7 @@ _CDNOW: Final = {"customer": "customer_id", "date": "date", "amount": "amount"}
 
 
 class _Log(NamedTuple):
-    """A log as it was read, and which column plays which role."""
+    """A log as read, and the column of each role."""
 
     table: pl.DataFrame
     roles: dict[str, Any]
@@ -32,7 +32,7 @@ class _Log(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; give 0 if all went well, and 2 with one sentence if it cannot be done."""
+    """Run the command; return 0 if it succeeds, and 2 with one sentence if it cannot be done."""
     options = _parser().parse_args(arguments)
     try:
         _report(options)
@@ -82,7 +82,7 @@ def _report(options: argparse.Namespace) -> None:
 
 def _read(options: argparse.Namespace) -> _Log:
     if options.log is None:
-        return _Log(load_cdnow(), _CDNOW, "CDNOW, January 1997 to June 1998")
+        return _Log(load_cdnow(backend="polars"), _CDNOW, "CDNOW, January 1997 to June 1998")
     given = {role: getattr(options, role) for role in files.ROLES}
     roles = files.find_columns(files.column_names(options.log), given=given)
     if "amount" not in roles and "price" not in roles:
@@ -226,7 +226,7 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        msg = f"{text!r} is no day; write 2024-12-31"
+        msg = f"{text!r} is not a day; write 2024-12-31"
         raise argparse.ArgumentTypeError(msg) from None
 
 

@@ -1,4 +1,4 @@
-"""What crmkit raises, and the one warning it gives."""
+"""Errors that crmkit raises, and its one warning."""
 
 from __future__ import annotations
 

@@ -1,7 +1,16 @@
-"""Where each customer stands in life, from prospect to lost, by their own rhythm."""
+"""Customer life cycle: the stage of each customer, from prospect to lost, by their own rhythm.
 
-from crmkit._lifecycle.rhythm import rhythm
+Stages
+    rhythm: Summarize each customer's history together with their own purchase rhythm.
+    rules: Stage rules from the typical gap between purchases of a customer base.
+    StageRules: Limits of the life-cycle stages, as a value to keep.
+    assign: Assign each customer a life-cycle stage by their own purchase rhythm.
+    stage_summary: Summarize life-cycle stages: customers and revenue of each.
+    STAGES: Every stage, in the order of the life cycle.
+"""
+
 from crmkit._lifecycle.rules import StageRules, rules
 from crmkit._lifecycle.stages import STAGES, assign, stage_summary
+from crmkit._summary.rhythm import rhythm
 
 __all__ = ["STAGES", "StageRules", "assign", "rhythm", "rules", "stage_summary"]

@@ -1,4 +1,4 @@
-"""Hold the rows of a table to its contract, and say what is wrong in which of them.
+"""Check the rows of a table against its contract, and name the rows that break it.
 
 The values are looked at one column at a time, and only for what its type does not rule out: a
 whole number of 64 bits is finite.
@@ -6,7 +6,9 @@ whole number of 64 bits is finite.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+import operator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import narwhals as nw
@@ -18,7 +20,7 @@ _EXAMPLES_SHOWN: Final = 3
 
 
 class _Complaint(NamedTuple):
-    """What is wrong with some rows: in words, by the columns that show it, and what to do."""
+    """A broken promise: its text, the rows, the columns that show it, and what to do."""
 
     text: str
     rows: nw.Series[Any]
@@ -29,8 +31,8 @@ class _Complaint(NamedTuple):
 def require_rows(data: nw.DataFrame[Any], table: Table, *, counts: str | None = None) -> None:
     """Raise for the first promise of the contract that any row breaks.
 
-    Where `counts` names a column, each row stands for so many of a table that the user has seen
-    and this one not. Then those are counted, and values are shown in place of rows.
+    Where `counts` names a column, each row stands for that number of rows of the user's table.
+    Then those are counted, and values are shown in place of rows.
     """
     _raise_first(_broken(data, table), data, table, counts=counts)
 
@@ -43,7 +45,7 @@ def require(
     advice: str | Mapping[str, str],
     counts: str | None = None,
 ) -> None:
-    """Raise for the first complaint that any row gives cause for.
+    """Raise for the first complaint that applies to any row.
 
     The advice is one for all, or one for each complaint; `counts` is as in `require_rows`.
     """
@@ -91,7 +93,7 @@ def _invalid(
 def _keys(
     complaint: _Complaint, bad: nw.DataFrame[Any], rows: nw.Series[Any]
 ) -> tuple[tuple[Any, ...], str]:
-    """Give the first few customers, or the positions of the first few rows."""
+    """First few customers, or the positions of the first few rows."""
     names_customers = "customer_id" in bad.columns and "customer_id" not in complaint.columns
     keys = bad["customer_id"] if names_customers else rows.arg_true()
     examples = tuple(keys.head(_EXAMPLES_SHOWN).to_list())
@@ -100,7 +102,7 @@ def _keys(
 
 
 def _values(bad: nw.DataFrame[Any], columns: tuple[str, ...]) -> tuple[tuple[Any, ...], str]:
-    """Give the first few distinct values; a null has none."""
+    """First few distinct values without nulls."""
     if not columns:
         return (), ""
     distinct = bad.select(*columns).unique(maintain_order=True).head(_EXAMPLES_SHOWN)
@@ -123,6 +125,14 @@ def _broken(data: nw.DataFrame[Any], table: Table) -> Iterator[_Complaint]:
             for what, rows, first in _broken_by(column, values[column.name]):
                 text = f"`{column.name}` {what}"
                 yield _Complaint(text, rows, first + table.advice(column), (column.name,))
+    together = [name for name in table.null_together if name in present]
+    nulls = {name: _is_unknown(values[name]) for name in together}
+    for name in together:
+        others = [nulls[each] for each in together if each != name]
+        if others:
+            text, rows = f"`{name}` is null", nulls[name] & ~_all(others)
+            advice = table.advice(_column(table, name))
+            yield _Complaint(text, rows, advice, (name,))
     for rule in table.rules:
         if present.issuperset(rule.columns):
             text, rows = _against(rule, values[rule.lower], values[rule.upper])
@@ -131,15 +141,15 @@ def _broken(data: nw.DataFrame[Any], table: Table) -> Iterator[_Complaint]:
 
 
 def _broken_by(column: Column, value: nw.Series[Any]) -> Iterator[tuple[str, nw.Series[Any], str]]:
-    """Say what is wrong in which rows, and what to do before all else."""
+    """Yield each complaint about a column with its rows and special advice."""
     is_float = value.dtype.is_float()
     is_number = column.kind in ("count", "number")
-    null = value.is_null()
-    if is_float and (column.nullable or column.kind == "key"):
-        null = null | value.is_nan()
+    null = _is_unknown(value) if column.nullable or column.kind == "key" else value.is_null()
     if not column.nullable:
         yield "is null", null, ""
-    known = ~null if column.nullable and is_number else None  # NaN is above all numbers to some
+    known = (
+        ~null if column.nullable and is_number else None
+    )  # some engines sort NaN above all numbers
 
     def rows(broken: nw.Series[Any]) -> nw.Series[Any]:
         return broken if known is None else known & broken
@@ -152,6 +162,20 @@ def _broken_by(column: Column, value: nw.Series[Any]) -> Iterator[tuple[str, nw.
         yield f"is below {column.minimum:g}", rows(value < column.minimum), ""
     if column.maximum is not None:
         yield f"is above {column.maximum:g}", rows(value > column.maximum), ""
+
+
+def _is_unknown(value: nw.Series[Any]) -> nw.Series[Any]:
+    null = value.is_null()
+    return null | value.is_nan() if value.dtype.is_float() else null
+
+
+def _all(flags: Sequence[nw.Series[Any]]) -> nw.Series[Any]:
+    return functools.reduce(operator.and_, flags)
+
+
+def _column(table: Table, name: str) -> Column:
+    (column,) = (each for each in table.columns if each.name == name)
+    return column
 
 
 def _against(

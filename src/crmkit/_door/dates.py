@@ -1,4 +1,4 @@
-"""Dates that come as text: how they are written, and how each engine reads them."""
+"""Dates as text: recognize the format, and parse it on each engine."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ _ONE_DIGIT_OR_TWO: Final = ("%m", "%d", "%H", "%I", "%M", "%S")
 
 
 def known_format(date_format: str) -> str:
-    """Take a strptime format that tells year, month and day."""
+    """Require a strptime format with year, month and day."""
     codes = set(re.findall(r"%(.)", date_format))
     tells_day = codes >= {"j"} or (codes >= {"d"} and codes & set("mbB"))
     if codes <= set("YymbBdjHIMSfpz%") and codes & set("Yy") and tells_day:
         return date_format
     msg = (
-        f"`date_format` must tell year, month and day in strptime codes, got {date_format!r}.\n"
+        f"`date_format` must have year, month and day in strptime codes, got {date_format!r}.\n"
         'Write "%d/%m/%Y" for 31/12/2024, or "%Y-%m-%d %H:%M:%S" for 2024-12-31 23:59:00.'
     )
     raise InvalidArgumentError(msg)
@@ -87,10 +87,10 @@ def utc_offset(column: str) -> nw.Expr:
 
 
 def with_wall_clock(frame: AnyFrame, *, times: str, into: str) -> AnyFrame:
-    """Append the wall clock of pandas times with a zone, which narwhals cannot always tell.
+    """Append the wall clock of pandas times with a zone, which narwhals cannot always give.
 
     It has no name for zones with an underscore or a hyphen, as America/New_York; and for zoned
-    times of Arrow pandas 2 gives the clock of UTC. Where there is no zone, nothing is appended.
+    times of Arrow pandas 2 gives the clock of UTC. Without a zone, nothing is appended.
     """
     engine = frame.implementation
     if not (engine.is_pandas_like() or engine.is_dask()):
@@ -109,7 +109,7 @@ def with_wall_clock(frame: AnyFrame, *, times: str, into: str) -> AnyFrame:
 def with_parsed(
     frame: AnyFrame, *, text: str, into: str, date_format: str, strict: bool
 ) -> AnyFrame:
-    """Append the times that a text column spells in one format.
+    """Parse a text column in one format into times.
 
     Offsets that `%z` reads are left out: what stays is the wall clock of the place. Text of
     another form becomes null; with `strict`, and on engines that know no other way, it stops
@@ -128,8 +128,8 @@ def with_parsed(
     if "%Y" in date_format and not strict:  # some engines read 31/12/24 as of the year 24
         four_digits = nw.col(into).dt.year() >= _FIRST_YEAR
         parsed = parsed.with_columns(nw.when(four_digits).then(nw.col(into)).alias(into))
-    tells_time = re.search("%[HIf]|%[.]f", date_format) is not None
-    if tells_time or frame.implementation.is_pandas_like():
+    has_time = re.search("%[HIf]|%[.]f", date_format) is not None
+    if has_time or frame.implementation.is_pandas_like():
         return parsed
     return parsed.with_columns(nw.col(into).cast(nw.Date))
 
@@ -137,7 +137,7 @@ def with_parsed(
 def with_guessed(
     data: nw.DataFrame[Any], *, text: str, into: str
 ) -> tuple[nw.DataFrame[Any], tuple[str, ...]]:
-    """Append the times that a text column spells, in the one known order that reads most of it.
+    """Parse a text column in the one known order of year, month and day that reads most of it.
 
     Where day first and month first both serve, the times are null, and the two formats come
     back for the caller to choose from.
@@ -250,8 +250,10 @@ def _parse_spark(
     written = functions.col(engines.backticked(text))
     times = read(written, functions.lit(layout)).cast("timestamp_ntz")
     if strict:  # outside its ANSI mode, Spark makes null of what it cannot read
-        told = functions.concat(functions.lit(f"Not a date of the form {date_format}: "), written)
-        stop = functions.raise_error(told).cast("timestamp_ntz")
+        message = functions.concat(
+            functions.lit(f"Not a date of the form {date_format}: "), written
+        )
+        stop = functions.raise_error(message).cast("timestamp_ntz")
         times = functions.when(times.isNotNull() | written.isNull(), times).otherwise(stop)
     parsed: AnyFrame = nw.from_native(native.withColumn(into, times))
     return parsed

@@ -1,4 +1,4 @@
-"""How a log comes from a file, and how tables go to files."""
+"""Files: read a log from CSV or Parquet, write tables to both."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _LONGEST_HEADER: Final = 1_000_000
 
 
 def find_columns(names: Sequence[str], *, given: Mapping[str, str | None]) -> dict[str, str]:
-    """Find which column of a log plays which role.
+    """Find the column of a log for each role.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def _scan(path: Path) -> pl.LazyFrame:
     import polars as pl  # noqa: PLC0415 - as above
 
     if not path.is_file():
-        msg = f"There is no file {path}."
+        msg = f"The file {path} does not exist."
         raise InvalidArgumentError(msg)
     if path.stat().st_size == 0:
         msg = f"{path.name} is empty."
@@ -155,7 +155,7 @@ def _separator(path: Path) -> str:
     """Take the separator that occurs most in the header."""
     header = _first_line(path)
     if b"\0" in header or (len(header) == _LONGEST_HEADER and not header.endswith(b"\n")):
-        msg = f"{path.name} is no CSV file: its first line is no line of text."
+        msg = f"{path.name} is not a CSV file: its first line is not text."
         raise InvalidArgumentError(msg)
     text = header.decode("utf-8", errors="replace")
     return max(_SEPARATORS, key=text.count)
@@ -174,7 +174,7 @@ def _first_line(path: Path) -> bytes:
 def _no_column(column: str, *, role: str, names: Sequence[str]) -> str:
     close = get_close_matches(column, names, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    return f"There is no column {column!r} for the {_words(role)} among {_some(names)}.{hint}"
+    return f"No column {column!r} for the {_words(role)} among {_some(names)}.{hint}"
 
 
 def _no_role(role: str, *, names: Sequence[str]) -> str:

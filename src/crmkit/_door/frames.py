@@ -8,7 +8,9 @@ by value where their distinct rows are collected anyway.
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
@@ -20,6 +22,7 @@ import numpy.typing as npt
 from narwhals.typing import IntoDataFrame, IntoFrame, IntoFrameT
 
 from crmkit._door import checks, engines
+from crmkit._words.arguments import require_backend
 from crmkit.errors import InvalidArgumentError, MissingColumnsError
 from crmkit.tables import Kind, Table
 from crmkit.typing import Backend
@@ -31,6 +34,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 table_like = engines.table_like
 spread_least = engines.spread_least
+first_value = engines.first_value
 by_customer = engines.by_customer
 with_columns = engines.with_columns
 in_one_piece = engines.in_one_piece
@@ -38,11 +42,11 @@ with_readable_names = engines.with_readable_names
 require = checks.require
 
 
-# Coming in
+# Input
 
 
 def read(native: IntoFrameT, table: Table) -> Frame:
-    """Wrap a native table and hold it to its contract.
+    """Wrap a native table and check it against its contract.
 
     Everything downstream relies on the contract and checks nothing again.
     """
@@ -89,28 +93,34 @@ def open_table(
 
 
 def reopen(native: IntoFrame) -> Frame:
-    """Take a table that crmkit has made itself, and so need not check."""
+    """Wrap a table that crmkit made itself, without checks."""
     frame = engines.wrap(native)
     return frame if isinstance(frame, nw.LazyFrame) else _on_its_engine(frame)
 
 
 def is_lazy(native: IntoFrame) -> bool:
-    """Tell whether a native table is a plan rather than values."""
+    """Whether a native table is a plan rather than values."""
     return isinstance(engines.wrap(native), nw.LazyFrame)
 
 
 def has(frame: Frame, column: str) -> bool:
-    """Tell whether the table has the column."""
+    """Whether the table has the column."""
     return column in frame.collect_schema().names()
 
 
+def without_prospects(frame: Frame, table: Table) -> Frame:
+    """Leave out the rows of prospects, in which all that a customer has is null."""
+    names = [name for name in table.null_together if has(frame, name)]
+    return frame.filter(~nw.all_horizontal(*(known(n).is_null() for n in names), ignore_nulls=True))
+
+
 def known(column: str) -> nw.Expr:
-    """Take a number as a float, null where it is unknown: pandas writes NaN for null."""
+    """Cast a number to float, null where it is unknown: pandas writes NaN for null."""
     number = nw.col(column).cast(nw.Float64)
     return nw.when(~number.is_nan()).then(number)
 
 
-# Going out
+# Output
 
 
 def give(frame: Frame, *, like: IntoFrameT, order_by: Sequence[str] = ()) -> IntoFrameT:
@@ -129,27 +139,34 @@ def give(frame: Frame, *, like: IntoFrameT, order_by: Sequence[str] = ()) -> Int
     return cast("IntoFrameT", result.to_native())
 
 
+def give_in_order(frame: Frame, *, like: IntoFrameT) -> IntoFrameT:
+    """Hand a sorted result back: eager tables keep the order, with a fresh index in pandas."""
+    native: IntoFrame = give(frame, like=like)
+    return cast("IntoFrameT", nw.maybe_reset_index(nw.from_native(native)).to_native())
+
+
 def new_table(columns: Mapping[str, Sequence[Any]], *, backend: Backend) -> Any:  # noqa: ANN401 - the library decides
-    """Make a native table of a library, for functions that start from no table."""
+    """Make a native table of a library, for functions that do not start from a table."""
+    require_backend(backend)
     return nw.from_dict(dict(columns), backend=backend).to_native()
 
 
-# To one machine and back
+# Collect
 
 
 def collect(frame: Frame, *columns: str) -> dict[str, npt.NDArray[Any]]:
-    """Bring columns to this machine as numpy arrays; a null number is NaN."""
+    """Collect columns as numpy arrays; a null number is NaN."""
     data = frame.select(*columns).collect()
     return {name: data[name].to_numpy() for name in columns}
 
 
 def read_rows(native: IntoFrame, table: Table) -> list[Row]:
-    """Hold a small table to its contract, and bring it to this machine row by row."""
+    """Check a small table against its contract, and collect it row by row."""
     return rows(read(native, table))
 
 
 def rows(frame: Frame) -> list[Row]:
-    """Bring a small table here, one dictionary per row; the unknown is None, a time its day."""
+    """Collect a small table, one dictionary per row; unknown is None, a time becomes its day."""
     return [
         {name: _plain(value) for name, value in row.items()}
         for row in frame.collect().iter_rows(named=True)
@@ -163,14 +180,14 @@ def distribution(frame: Frame, column: str) -> tuple[npt.NDArray[Any], npt.NDArr
 
 
 def run_once(native: IntoFrame) -> IntoDataFrame:
-    """Turn a plan into values, so that several looks at it see the same rows in the same order."""
+    """Run a plan, so that later reads see the same rows in the same order."""
     frame = engines.wrap(native)
     eager = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
     return cast("IntoDataFrame", eager.to_native())
 
 
 def keep(native: IntoFrameT) -> IntoFrameT:
-    """Run a plan once and go on from what it gives, on the same engine."""
+    """Run a plan once and keep its result on the same engine."""
     if not is_lazy(native):
         return native
     return cast("IntoFrameT", engines.kept(reopen(native)).to_native())
@@ -204,27 +221,44 @@ def with_computed(
     value is unknown. On a lazy table it sees the distinct input rows only, held to the contract,
     and its results are joined back where the table lives. Inputs must be whole numbers without
     nulls: a sum of floats may differ in its last digit each time a plan runs, and would then find
-    no partner.
+    no partner. A row with an unknown input, such as a prospect's, has unknown results.
     """
     if not is_lazy(like):
         data = frame.collect()
         arrays = {name: data[name].to_numpy().astype(float) for name in inputs}
-        new = compute(**arrays)
+        new = where_known(compute, arrays)
         made = (
             nw.Series.from_numpy(name, values, backend=data.implementation)
             for name, values in new.items()
         )
         appended = data.drop(*new, strict=False).with_columns(*made).lazy()
     else:
-        seen = counted(frame, table, columns=inputs)
+        seen = counted(frame, table, columns=inputs).drop_nulls()
         distinct = {name: seen[name].to_numpy() for name in inputs}
-        new = compute(**{name: values.astype(float) for name, values in distinct.items()})
+        new = where_known(compute, {name: each.astype(float) for name, each in distinct.items()})
         computed = table_like({**distinct, **new}, like=frame)
         appended = frame.drop(*new, strict=False).join(computed, on=list(inputs), how="left")
     return with_columns(appended, *(nw.col(name).fill_nan(None) for name in new))
 
 
-# What a contract asks
+def where_known(
+    compute: Callable[..., Mapping[str, Floats]], arrays: Mapping[str, Floats]
+) -> Mapping[str, Floats]:
+    """Compute on the rows in which all inputs are known; the others are NaN."""
+    known = functools.reduce(operator.and_, (~np.isnan(values) for values in arrays.values()))
+    if known.all():
+        return compute(**arrays)
+    found = compute(**{name: values[known] for name, values in arrays.items()})
+    return {name: _spread(values, known) for name, values in found.items()}
+
+
+def _spread(values: Floats, known: npt.NDArray[np.bool_]) -> Floats:
+    full = np.full(known.shape, np.nan)
+    full[known] = values
+    return full
+
+
+# Contracts
 
 
 def quoted(names: Sequence[str]) -> str:
@@ -241,7 +275,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - a cell of any table
 
 
 def _require_unique_names(native: Any, table: Table) -> None:  # noqa: ANN401 - any library
-    """Refuse one name on two columns, of which narwhals would take either."""
+    """Require that no two columns have the same name."""
     names = engines.column_names(native)
     twice = sorted({str(name) for name, n in Counter(names).items() if n > 1})
     if twice:
@@ -273,7 +307,7 @@ def _require_kinds(frame: nw.DataFrame[Any] | Frame, table: Table) -> None:
 
 
 def _on_its_engine(data: nw.DataFrame[Any]) -> Frame:
-    """Take an eager table as a lazy one; PyArrow has no windows worth the name."""
+    """Make an eager table lazy; PyArrow tables go to Polars, since PyArrow lacks windows."""
     if data.implementation.is_pyarrow():
         return data.lazy("polars")
     return engines.with_plain_text(data).lazy()
@@ -282,7 +316,7 @@ def _on_its_engine(data: nw.DataFrame[Any]) -> Frame:
 def _with_plain_numbers(
     frame: nw.DataFrame[Any] | Frame, table: Table
 ) -> nw.DataFrame[Any] | Frame:
-    """Take decimals as floats, and whole counts of any width as Int64.
+    """Cast decimals to floats, and whole counts of any width to Int64.
 
     Decimals overflow in sums and know no infinity; what is counted without a sign wraps around
     where something is taken off.
@@ -301,7 +335,7 @@ def _with_plain_numbers(
 
 
 def _without_nan(frame: Frame, table: Table) -> Frame:
-    """Take NaN as unknown in a lazy table: to some engines it is above zero, to others a null."""
+    """Make NaN null in a lazy table: some engines count it as above zero, others as null."""
     schema = frame.collect_schema()
     numbers = [
         column.name

@@ -1,4 +1,4 @@
-"""Days, and how each engine tells them.
+"""Days and calendar periods on each engine.
 
 Durations are whole days everywhere. Inside, a day is a calendar day of the engine's own type;
 between days stand integer day numbers, counted from 1970-01-01.
@@ -7,7 +7,7 @@ between days stand integer day numbers, counted from 1970-01-01.
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 import narwhals as nw
 import numpy as np
@@ -25,7 +25,7 @@ _PERIODS: Final[dict[Period, tuple[int, Literal["D", "M"]]]] = {
     "quarter": (3, "M"),
     "year": (12, "M"),
 }
-"""How many days or months make each period. The first of each begins on 0001-01-01, a Monday."""
+"""Days or months of each period. The first of each begins on 0001-01-01, a Monday."""
 
 
 def as_day(value: date, *, argument: str) -> date:
@@ -77,15 +77,6 @@ def until(frame: nw.LazyFrame[Any], day: date, *, column: str = "date") -> nw.Ex
         return nw.col(column) <= nw.lit(day)
     midnight = datetime(day.year, day.month, day.day) + timedelta(days=1)  # noqa: DTZ001 - no zone
     return nw.col(column) < nw.lit(midnight)
-
-
-def as_period(value: Period, *, argument: str) -> Period:
-    """Take the name of a calendar period."""
-    if value in get_args(Period):
-        return value
-    choices = ", ".join(map(repr, get_args(Period)))
-    msg = f"`{argument}` is {value!r}, which is no calendar period.\nChoose one of {choices}."
-    raise InvalidArgumentError(msg)
 
 
 def period_of(day: date, *, every: Period) -> int:

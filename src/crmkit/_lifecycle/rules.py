@@ -1,10 +1,9 @@
-"""The numbers that decide a stage, learned from a customer base and kept."""
+"""Stage rules: the typical gap and the limits of each stage, learned from customers and kept."""
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Final
 
 import narwhals as nw
@@ -12,6 +11,8 @@ import numpy as np
 from narwhals.typing import IntoFrame
 
 from crmkit._door import frames
+from crmkit._words import kept
+from crmkit._words.arguments import is_number, shown
 from crmkit.errors import FitError, InvalidArgumentError
 from crmkit.tables import RHYTHM
 
@@ -20,7 +21,9 @@ _LEAST: Final = {"new_days": 0, "growing_ratio": 1, "growing_purchases": 1}
 
 @dataclass(frozen=True, slots=True)
 class StageRules:
-    """What `crmkit.lifecycle.assign` decides by; made by `crmkit.lifecycle.rules`.
+    """Limits of the life-cycle stages, as a value to keep.
+
+    Made by `crmkit.lifecycle.rules`, used by `crmkit.lifecycle.assign`.
 
     Attributes
     ----------
@@ -29,11 +32,11 @@ class StageRules:
     prior_gaps
         How many gaps of that length each customer is credited with before their own.
     new_days
-        A customer is new for so many days after the first purchase.
+        Days after the first purchase during which a customer is new.
     growing_ratio
-        Growth means so many times as many purchase days as in the window before, or more.
+        Least ratio of recent purchase days to those of the window before, for growth.
     growing_purchases
-        And so many purchase days in the recent window, or more.
+        Least number of purchase days in the recent window, for growth.
     at_risk_from, lapsing_from, lost_from
         The silence, in expected gaps, at which each of the three stages begins.
     """
@@ -51,9 +54,10 @@ class StageRules:
         """Refuse numbers that make no sense, alone or together."""
         for name, value in asdict(self).items():
             least = _LEAST.get(name)
-            if not math.isfinite(value) or (value <= 0 if least is None else value < least):
+            finite = is_number(value) and math.isfinite(value)
+            if not finite or (value <= 0 if least is None else value < least):
                 range_ = "above 0" if least is None else f"at least {least}"
-                msg = f"`{name}` must be {range_}, got {value!r}.\nSee crmkit.lifecycle.rules."
+                msg = f"`{name}` must be {range_}, got {shown(value)}.\nSee crmkit.lifecycle.rules."
                 raise InvalidArgumentError(msg)
         if not self.at_risk_from <= self.lapsing_from <= self.lost_from:
             msg = (
@@ -64,8 +68,8 @@ class StageRules:
             raise InvalidArgumentError(msg)
 
     def to_json(self) -> str:
-        """Write the rules as JSON, to be kept and applied again next month."""
-        return json.dumps(asdict(self))
+        """Write the rules as JSON text, to keep and apply again next month."""
+        return kept.write(type(self).__name__, asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> StageRules:
@@ -76,11 +80,8 @@ class StageRules:
         InvalidArgumentError
             If the text is not what `to_json` writes.
         """
-        try:
-            return cls(**json.loads(text))
-        except (TypeError, json.JSONDecodeError) as error:
-            msg = f"stage rules: not readable, {error}.\nGive the text that `to_json` wrote."
-            raise InvalidArgumentError(msg) from None
+        readers = {field.name: kept.number for field in fields(cls)}
+        return cls(**kept.read(text, kind=cls.__name__, fields=readers))
 
 
 def rules(
@@ -95,10 +96,10 @@ def rules(
     lapsing_from: float = 3.0,
     lost_from: float = 5.0,
 ) -> StageRules:
-    """Learn how long the typical customer waits between purchases, and set the stage limits.
+    """Stage rules from the typical gap between purchases of a customer base.
 
     Only gaps that have ended are seen. A ledger that is young against the gaps therefore shows
-    the short ones only, and the typical gap comes out too short: give `typical_gap_days` by
+    the short ones only, and the typical gap is underestimated: give `typical_gap_days` by
     hand where the ledger spans less than about five of them.
 
     Parameters
@@ -120,7 +121,7 @@ def rules(
         How many times as many purchase days as in the window before make growth, at least 1.
     growing_purchases
         Least number of purchase days in the recent window for growth: going from 1 to 2 is
-        more often luck than growth.
+        more often chance than growth.
     at_risk_from, lapsing_from, lost_from
         The silence, in expected gaps, at which each stage begins, in rising order. Of waits
         that vary at random around their mean, 14 in 100 are longer than 2 of it, 5 longer than
@@ -180,7 +181,7 @@ def _median_gap(rhythm: IntoFrame) -> float:
     gaps, n_customers = frames.distribution(repeat, "mean_gap_days")
     if not len(gaps):
         msg = (
-            "rhythm: nobody has bought twice, so there is no gap to learn from.\n"
+            "rhythm: nobody has bought twice, so the typical gap is unknown.\n"
             "Give `typical_gap_days`, the days that usually pass between two purchases."
         )
         raise FitError(msg)

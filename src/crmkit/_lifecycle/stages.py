@@ -1,4 +1,4 @@
-"""Which stage each customer is in, and how many are in each."""
+"""Life-cycle stages: the stage of each customer, and the customers of each stage."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from narwhals.typing import IntoFrameT
 from crmkit._door import frames
 from crmkit._lifecycle.rules import StageRules
 from crmkit._words import wording
+from crmkit._words.arguments import require_fitted
 from crmkit.tables import RHYTHM, STAGED
 
 STAGES: Final = (
@@ -22,15 +23,15 @@ STAGES: Final = (
     "lost",
     "returned",
 )
-"""Every stage, in the order of a life."""
+"""Every stage, in the order of the life cycle."""
 
 
 def assign(rhythm: IntoFrameT, *, rules: StageRules) -> IntoFrameT:
-    """Say where each customer stands in life, by their own rhythm.
+    """Assign each customer a life-cycle stage by their own purchase rhythm.
 
     A weekly buyer who has been silent for 60 days is lost, a yearly one is active. Silence is
-    measured in gaps that were to be expected of this customer, which takes past gaps as a guide
-    to the next: a change of season or of need shows only after it.
+    measured in the gaps expected of this customer. That assumes that past gaps are a guide to
+    the next: a change of season or of need shows only after it.
 
     Parameters
     ----------
@@ -110,6 +111,7 @@ def assign(rhythm: IntoFrameT, *, rules: StageRules) -> IntoFrameT:
     >>> print(staged["stage_reason"][0])
     silent for 60 days, 6.3 times the expected gap of 10 days
     """
+    require_fitted(rules, StageRules, argument="rules", made_by="crmkit.lifecycle.rules")
     frame = _with_expected_gap(frames.read(rhythm, RHYTHM), rules)
     has_money = all(frames.has(frame, name) for name in ("amount_recent", "amount_before"))
     stage = nw.lit("active")
@@ -120,7 +122,7 @@ def assign(rhythm: IntoFrameT, *, rules: StageRules) -> IntoFrameT:
 
 
 def stage_summary(staged: IntoFrameT) -> IntoFrameT:
-    """Count the customers of each stage, and their money.
+    """Summarize life-cycle stages: customers and revenue of each.
 
     Parameters
     ----------
@@ -130,16 +132,16 @@ def stage_summary(staged: IntoFrameT) -> IntoFrameT:
 
     Returns
     -------
-    One row per stage in the order of a life, empty stages included (a lazy table is not
+    One row per stage in the order of the life cycle, empty stages included (a lazy table is not
     sorted). A stage of your own making keeps a row at the end:
 
     ==================  =====  =========================================================
     ``stage``           text   the stage
-    ``stage_order``     int    its place in life, from 1; 9 for a stage of your own
+    ``stage_order``     int    its place in the life cycle, from 1; 9 for a stage of your own
     ``n_customers``     int    customers in it
-    ``customer_share``  float  their share of all; null where there are none at all
+    ``customer_share``  float  their share of all; null where the table is empty
     ``total_amount``    float  their money, less returns
-    ``amount_share``    float  its share of all; null where there is none at all
+    ``amount_share``    float  its share of all; null where the total is 0
     ==================  =====  =========================================================
 
     Raises
@@ -226,7 +228,7 @@ def _conditions(rules: StageRules, *, has_money: bool) -> dict[str, nw.Expr]:
 
 
 def _reason() -> nw.Expr:
-    """Tell why a customer is in the stage."""
+    """Word the reason for the stage."""
     silence, gap = nw.col("days_since_last"), nw.col("expected_gap_days")
     silent = nw.concat_str(
         nw.lit("silent for "),
@@ -239,7 +241,7 @@ def _reason() -> nw.Expr:
     growing = nw.concat_str(
         nw.lit("bought on "),
         wording.days(nw.col("purchases_recent")),
-        nw.lit(" of late, on "),
+        nw.lit(" recently, on "),
         wording.whole(nw.col("purchases_before")),
         nw.lit(" in the window before"),
     )

@@ -115,23 +115,6 @@ def key_figures(
     return _as_table(figures, like=customers)
 
 
-def action_summary(customers: IntoFrameT) -> IntoFrameT:
-    """Count the customers of each action, and what is at stake with them."""
-    grouped = (
-        frames.reopen(customers)
-        .group_by("action")
-        .agg(
-            nw.len().alias("n_customers"),
-            nw.col("clv").sum(),
-            nw.col("value_at_risk").sum(),
-        )
-        .with_columns(nw.col("n_customers").cast(nw.Int64))
-    )
-    return frames.give(
-        grouped.sort("value_at_risk", "action", descending=[True, False]), like=customers
-    )
-
-
 def parameters(fits: Sequence[Fit], *, like: IntoFrameT) -> IntoFrameT:
     """List the parameters of fitted models with their standard errors."""
     lines = [

@@ -1,14 +1,17 @@
-"""The cut points between scores, as a value to keep."""
+"""Cut points of the RFM scores, as a value to keep."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, Literal, Self, TypeAlias
+from numbers import Integral
+from typing import Any, Final, Literal, Self, TypeAlias
 
+from crmkit._words import kept
+from crmkit._words.arguments import require_number, require_numbers
+from crmkit._words.formats import counted
 from crmkit.errors import InvalidArgumentError
 
 Measure: TypeAlias = Literal["days_since_last", "orders", "total_amount"]
@@ -22,18 +25,23 @@ SCORES: Final[Mapping[Measure, str]] = {
 MOST_SCORES: Final = 9
 """A score is one digit of the code."""
 
+_FEWEST_SCORES: Final = 2
+_ADVICE: Final = "Make them with crmkit.rfm.breakpoints()."
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Breakpoints:
-    """Cut points between scores, to keep and to apply to next month's customers.
+    """Cut points of the RFM scores, as a value to keep.
+
+    Score next month's customers by the same cut points, and a 5 means what it means today.
 
     A value at a cut or above it belongs to the class above: one score higher for orders and
     amount, one score lower for days. An infinite cut stands before a score that no customer
     reached.
 
-    Where the cuts are nested, the fields that end in `_within` hold one set for each r_score,
-    and one for each r_score and f_score, in that order. They make the scores, and the other
-    fields show how all customers together would be cut.
+    With nested cuts, the fields that end in `_within` hold one set for each r_score, and one
+    for each r_score and f_score, in that order. The scores come from these; the other fields
+    then show how all customers together would be cut.
 
     Attributes
     ----------
@@ -53,88 +61,91 @@ class Breakpoints:
     total_amount_within: tuple[Cuts, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what does not lie between n scores."""
+        """Require n - 1 cuts in order for each measure and cell."""
         require_n(self.n)
-        self._require_cells("orders_within", self.orders_within, n_cells=self.n)
-        self._require_cells("total_amount_within", self.total_amount_within, n_cells=self.n**2)
-        amount = () if self.total_amount is None else (self.total_amount,)
-        cells = (*self.orders_within, *self.total_amount_within)
-        for cuts in (self.days_since_last, self.orders, *amount, *cells):
-            self._require_cuts(cuts)
+        self._require_cells("orders_within", n_cells=self.n)
+        self._require_cells("total_amount_within", n_cells=self.n**2)
+        self._require_cuts("days_since_last", self.days_since_last)
+        self._require_cuts("orders", self.orders)
+        if self.total_amount is not None:
+            self._require_cuts("total_amount", self.total_amount)
 
     def __repr__(self) -> str:
-        """Show the cuts as one reads them."""
+        """Show the cuts without needless decimals."""
         fields = [f"n={self.n}"]
         for name in SCORES:
             cuts = getattr(self, name)
-            fields.append(f"{name}={cuts if cuts is None else shown(cuts)}")
+            fields.append(f"{name}={cuts if cuts is None else numbers(cuts)}")
         nested = ["nested"] if self.orders_within else []
         return f"Breakpoints({', '.join(fields + nested)})"
 
     def to_json(self) -> str:
-        """Write the cuts as text; an infinite cut is null."""
-        return json.dumps(
-            {
-                "n": self.n,
-                "days_since_last": _written(self.days_since_last),
-                "orders": _written(self.orders),
-                "total_amount": self.total_amount and _written(self.total_amount),
-                "orders_within": [_written(cuts) for cuts in self.orders_within],
-                "total_amount_within": [_written(cuts) for cuts in self.total_amount_within],
-            }
-        )
+        """Write the cut points as JSON text; an infinite cut is null."""
+        fields = {
+            "n": int(self.n),
+            "days_since_last": _written(self.days_since_last),
+            "orders": _written(self.orders),
+            "total_amount": None if self.total_amount is None else _written(self.total_amount),
+            "orders_within": [_written(cuts) for cuts in self.orders_within],
+            "total_amount_within": [_written(cuts) for cuts in self.total_amount_within],
+        }
+        return kept.write("Breakpoints", fields)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote."""
-        try:
-            kept = json.loads(text)
-            n, amount = kept["n"], kept["total_amount"]
-            days, orders = _read(kept["days_since_last"]), _read(kept["orders"])
-            total_amount = None if amount is None else _read(amount)
-            orders_within = tuple(map(_read, kept["orders_within"]))
-            total_amount_within = tuple(map(_read, kept["total_amount_within"]))
-        except (ValueError, KeyError, TypeError):
-            msg = "Breakpoints: this text holds no cut points.\nKeep them with to_json()."
-            raise InvalidArgumentError(msg) from None
-        return cls(n, days, orders, total_amount, orders_within, total_amount_within)
+        """Read the cut points that `to_json` wrote."""
+        cuts = kept.list_of(_read_cut)
+        fields: dict[str, kept.Reader[Any]] = {
+            "n": kept.whole,
+            "days_since_last": cuts,
+            "orders": cuts,
+            "total_amount": kept.optional(cuts),
+            "orders_within": kept.list_of(cuts),
+            "total_amount_within": kept.list_of(cuts),
+        }
+        return cls(**kept.read(text, kind="Breakpoints", fields=fields))
 
-    def _require_cuts(self, cuts: Cuts) -> None:
-        never_fall = all(low <= high for low, high in pairwise(cuts))
-        if len(cuts) != self.n - 1 or not never_fall:
+    def _require_cuts(self, name: str, cuts: Cuts) -> None:
+        values = require_numbers(cuts, argument=name, example="(30, 90, 180, 365)")
+        in_order = all(low <= high for low, high in pairwise(values))
+        if len(values) != self.n - 1 or not in_order or not all(v > -math.inf for v in values):
             msg = (
-                f"Breakpoints: between {self.n} scores lie {self.n - 1} cuts that never fall, "
-                f"got {shown(cuts)}.\nMake them with crmkit.rfm.breakpoints()."
+                f"Breakpoints: {self.n} scores need {counted(self.n - 1, 'cut')} in rising order "
+                f"for `{name}`, got {numbers(values)}.\n{_ADVICE}"
             )
             raise InvalidArgumentError(msg)
 
-    def _require_cells(self, name: str, cells: tuple[Cuts, ...], *, n_cells: int) -> None:
+    def _require_cells(self, name: str, *, n_cells: int) -> None:
+        cells = tuple(getattr(self, name))
         if len(cells) not in (0, n_cells):
             msg = (
                 f"Breakpoints: `{name}` must have the cuts of {n_cells} cells, "
-                f"got {len(cells)}.\nMake them with crmkit.rfm.breakpoints()."
+                f"got {len(cells)}.\n{_ADVICE}"
             )
             raise InvalidArgumentError(msg)
+        for cuts in cells:
+            self._require_cuts(name, cuts)
 
 
 def require_n(n: int) -> None:
-    """Refuse a number of scores that no code can show."""
-    if not isinstance(n, int) or not 2 <= n <= MOST_SCORES:  # noqa: PLR2004 - fewer tell nothing
-        msg = (
-            f"`n` must be a whole number from 2 to {MOST_SCORES}, got {n!r}.\n"
-            "Scores run from 1 to n, and each is one digit of the code."
-        )
-        raise InvalidArgumentError(msg)
+    """Require a number of scores that a code of single digits can show."""
+    require_number(
+        n,
+        argument="n",
+        must=f"be a whole number from {_FEWEST_SCORES} to {MOST_SCORES}",
+        fits=lambda value: isinstance(value, Integral) and _FEWEST_SCORES <= value <= MOST_SCORES,
+        advice="Scores run from 1 to n, and each is one digit of the code.",
+    )
 
 
-def shown(values: Sequence[float]) -> str:
+def numbers(values: Sequence[float]) -> str:
     """Write numbers in brackets, whole ones without a point."""
     return f"({', '.join(f'{value:.10g}' for value in values)})"
 
 
 def _written(cuts: Cuts) -> list[float | None]:
-    return [None if cut == math.inf else cut for cut in cuts]
+    return [None if cut == math.inf else float(cut) for cut in cuts]
 
 
-def _read(cuts: list[float | None]) -> Cuts:
-    return tuple(math.inf if cut is None else float(cut) for cut in cuts)
+def _read_cut(value: Any, place: str) -> float:  # noqa: ANN401 - anything that JSON can hold
+    return math.inf if value is None else kept.number(value, place)

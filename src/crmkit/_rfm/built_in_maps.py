@@ -12,13 +12,18 @@ Range: TypeAlias = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class SegmentRule:
-    """One row of a map: a segment, and the lowest and highest score it takes per measure."""
+    """One row of a map: a segment, and its lowest and highest score of each measure."""
 
     segment: str
     ranges: tuple[Range, ...]
 
+    @property
+    def is_code(self) -> bool:
+        """Whether the rule covers a single code of three scores."""
+        return len(self.ranges) == len("rfm") and all(low == high for low, high in self.ranges)
+
     def codes(self, *, n: int) -> list[str]:
-        """List the codes of scores from 1 to `n` that the rule holds for."""
+        """List the codes of scores from 1 to `n` that the rule covers."""
         scores = [range(low, min(high, n) + 1) for low, high in self.ranges]
         return ["".join(map(str, code)) for code in product(*scores)]
 
@@ -29,7 +34,7 @@ def code_rule(code: str, segment: str) -> SegmentRule:
 
 
 def _rule(segment: str, ranges: str) -> SegmentRule:
-    """Read ranges as they are printed: "1-2 5-5"."""
+    """Read ranges such as "1-2 5-5"."""
     bounds = (pair.split("-") for pair in ranges.split())
     return SegmentRule(segment, tuple((int(low), int(high)) for low, high in bounds))
 

@@ -1,10 +1,10 @@
-"""Find the cut points between scores."""
+"""Find the cut points of the RFM scores."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import ItemsView, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, TypeAlias, get_args
@@ -14,8 +14,9 @@ import numpy as np
 from narwhals.typing import IntoFrame
 
 from crmkit._door import frames
-from crmkit._rfm.breakpoints import SCORES, Breakpoints, Cuts, Measure, require_n, shown
+from crmkit._rfm.breakpoints import SCORES, Breakpoints, Cuts, Measure, numbers, require_n
 from crmkit._rfm.scores import f_cell, with_r_and_f
+from crmkit._words.arguments import require_choice, require_numbers, shown
 from crmkit.errors import CrmkitWarning, FitError, InvalidArgumentError, InvalidRowsError
 from crmkit.models.numerics import class_breaks
 from crmkit.tables import MEASURES
@@ -32,24 +33,26 @@ def breakpoints(
     cuts: Mapping[Measure, Sequence[float]] | None = None,
     nested: bool = False,
 ) -> Breakpoints:
-    """Find where the scores 1 to n begin, to keep and to apply month after month.
+    """Cut points of the RFM scores from 1 to n, to keep and reuse.
 
-    Quantile scores are relative: there are always best customers, even where all are poor.
-    Cuts that are kept, or given by you, make this month's 5 mean what last month's 5 meant.
+    Scores by quantiles are relative: some customers are always the best, even where all are
+    poor. With cut points that are kept, or that you give, a 5 of this month means what a 5 of
+    last month meant.
 
     Parameters
     ----------
     customers
         One row per customer, as made by `crmkit.rfm.summarize`. Only the distinct values of
-        each measure and their counts come to this machine.
+        each measure and their counts are collected.
     n
         The best score, from 2 to 9.
     method
-        How to cut a measure, for all or by its name (`quantile` where not named).
-        `quantile`: classes of about equal size. `natural`: classes that differ least within
-        themselves (Fisher-Jenks). `r_package`: as the R package rfm cuts, see Notes.
+        How to cut: one method for all measures, or a mapping from measure to method
+        (`quantile` for measures that it leaves out). `quantile`: classes of about equal size.
+        `natural`: classes with the least variance within them (Fisher-Jenks natural breaks).
+        `r_package`: the rule of the R package rfm, see Notes.
     ties
-        Which percent rank equal values share: the middle of the ranks that they take up
+        The percent rank that equal values share: the middle of the ranks that they take up
         (`average`), the lowest (`min`) or the highest (`max`), counted from the worst.
     cuts
         Cuts of your own by measure, such as ``{"orders": (2, 3, 5, 10)}``: the lowest value of
@@ -57,8 +60,8 @@ def breakpoints(
         5 and 30 days score 4.
     nested
         Cut orders within each r_score, and amounts within each r_score and f_score, so that
-        the codes are of about equal size. An f_score then compares customers of one r_score
-        only. A cell without customers takes the cuts of all customers.
+        all codes hold about the same number of customers. An f_score then compares customers of
+        one r_score only. A cell without customers takes the cuts of all customers.
 
     Returns
     -------
@@ -70,24 +73,24 @@ def breakpoints(
     MissingColumnsError, InvalidRowsError
         If `customers` breaks its contract.
     InvalidArgumentError
-        If `n`, `method`, `ties` or `cuts` is none of the above.
+        If `n`, `method`, `ties` or `cuts` is outside its range.
     FitError
-        If there are no customers, or fewer distinct values than natural classes.
+        If the table is empty, or has fewer distinct values than natural classes.
 
     Warns
     -----
     CrmkitWarning
-        If a measure cut by quantiles has one value that more than 1/n of the customers share.
+        If more than 1/n of the customers share one value of a measure that is cut by quantiles.
 
     Notes
     -----
     ``score = ceil(n * rank / customers)``, with ranks from the worst customer up. Equal values
-    have equal scores, never decided by the order of rows, and multiplying all amounts by a
-    constant changes no score. Where many customers share one value the groups are uneven.
+    get equal scores, whatever the order of rows, and multiplying all amounts by a constant
+    changes no score. Where many customers share one value the groups are uneven.
 
-    `r_package` cuts at ``quantile + 1``, by linear interpolation. The added 1 is a quirk of that
-    package, right for whole numbers only: amounts below 1 all score 1, and scores change with
-    the currency. Choose it to reproduce that package's tables.
+    `r_package` cuts at ``quantile + 1``, with quantiles by linear interpolation. The added 1 is
+    a quirk of that package and only right for whole numbers: amounts below 1 all score 1, and
+    scores change with the currency. Choose it to reproduce that package's tables.
 
     References
     ----------
@@ -111,8 +114,8 @@ def breakpoints(
     >>> Breakpoints.from_json(kept.to_json()) == kept
     True
     """
-    rules = _rules(n=n, method=method, ties=ties, cuts=cuts or {})
-    frame = frames.read(customers, MEASURES)
+    rules = _rules(n=n, method=method, ties=ties, cuts={} if cuts is None else cuts)
+    frame = frames.without_prospects(frames.read(customers, MEASURES), MEASURES)
     learned: dict[Measure, Cuts] = {}
     for measure, rule in rules.items():
         if rule.fixed is not None:
@@ -161,7 +164,7 @@ class _Rule:
     def complaint(
         self, values: frames.Floats, counts: class_breaks.Integers, cuts: Cuts
     ) -> str | None:
-        """Say if one value is too common for scores that hold equally many customers."""
+        """Describe a value that is too common for scores of about equal size, if one is."""
         most = int(np.argmax(counts))
         share = counts[most] / counts.sum()
         if self.method == "natural" or counts[most] == 1 or share <= 1 / self.n:
@@ -171,7 +174,7 @@ class _Rule:
         return (
             f"customer summary: `{self.measure}` is {values[most]:.10g} for {share:.1%} of the "
             f"customers, while each of {self.n} scores is meant for {1 / self.n:.1%}.\n"
-            f"Equal values get equal scores: all of these get {SCORES[self.measure]} {given}, "
+            f"Equal values get equal scores: all of them get {SCORES[self.measure]} {given}, "
             "and other scores hold fewer customers or none."
         )
 
@@ -187,41 +190,45 @@ def _rules(
     methods: dict[Measure, Method] = (
         dict(method) if isinstance(method, Mapping) else dict.fromkeys(SCORES, method)
     )
-    _require_one_of("method", methods.values(), get_args(Method))
-    _require_one_of("method", methods, tuple(SCORES))
-    _require_one_of("cuts", cuts, tuple(SCORES))
-    _require_one_of("ties", [ties], get_args(class_breaks.Ties))
-    fixed = {measure: _fixed(measure, values, n=n) for measure, values in cuts.items()}
+    for measure, each in methods.items():
+        require_choice(measure, SCORES, argument="method")
+        require_choice(each, get_args(Method), argument="method")
+    require_choice(ties, get_args(class_breaks.Ties), argument="ties")
+    fixed = {measure: _fixed(measure, values, n=n) for measure, values in _by_measure(cuts)}
     return {
         measure: _Rule(measure, n, methods.get(measure, "quantile"), ties, fixed.get(measure))
         for measure in SCORES
     }
 
 
-def _require_one_of(argument: str, given: Iterable[str], allowed: Sequence[str]) -> None:
-    unknown = [name for name in dict.fromkeys(given) if name not in allowed]
-    if unknown:
+def _by_measure(
+    cuts: Mapping[Measure, Sequence[float]],
+) -> ItemsView[Measure, Sequence[float]]:
+    if not isinstance(cuts, Mapping):
         msg = (
-            f"`{argument}` knows no {', '.join(map(repr, unknown))}.\n"
-            f"Choose among {', '.join(map(repr, allowed))}."
+            f"`cuts` must give the cuts of each measure, got {shown(cuts)}.\n"
+            'Write {"orders": (2, 3, 5, 10)}.'
         )
         raise InvalidArgumentError(msg)
+    for measure in cuts:
+        require_choice(measure, SCORES, argument="cuts")
+    return cuts.items()
 
 
 def _fixed(measure: str, values: Sequence[float], *, n: int) -> Cuts:
-    cuts = tuple(float(value) for value in values)
+    cuts = require_numbers(values, argument=f"cuts[{measure!r}]", example="(2, 3, 5, 10)")
     rise = all(low < high for low, high in pairwise(cuts))
     if len(cuts) != n - 1 or not rise or not all(map(math.isfinite, cuts)):
         msg = (
-            f"`cuts` of `{measure}` must be {n - 1} rising numbers for {n} scores, "
-            f"got {shown(cuts)}.\n"
+            f"`cuts[{measure!r}]` must be {n - 1} finite numbers in rising order for {n} scores, "
+            f"got {numbers(cuts)}.\n"
             "Give the lowest value of each class but the first."
         )
         raise InvalidArgumentError(msg)
     return cuts
 
 
-# What all customers, and those of each cell, are like
+# Distributions of all customers and of each cell
 
 
 def _distribution(frame: frames.Frame, measure: str) -> tuple[frames.Floats, class_breaks.Integers]:
@@ -237,7 +244,7 @@ def _distribution(frame: frames.Frame, measure: str) -> tuple[frames.Floats, cla
     if not values.size:
         msg = (
             "customer summary: no customers to find cut points from.\n"
-            "Look whether all transactions are after `as_of`."
+            "Check whether all transactions are after `as_of`."
         )
         raise FitError(msg)
     return values, counts
@@ -255,7 +262,7 @@ def _nested(frame: frames.Frame, rules: Mapping[Measure, _Rule], found: Breakpoi
 
 
 def _within(frame: frames.Frame, rule: _Rule, otherwise: Cuts, n_cells: int) -> tuple[Cuts, ...]:
-    """Cut a measure in each cell; one that nobody is in is cut as all customers are."""
+    """Cut a measure in each cell; an empty cell takes the cuts of all customers."""
     counted = (
         frame.group_by("cell", rule.measure)
         .agg(nw.len().alias("n_rows"))

@@ -1,4 +1,4 @@
-"""Segment maps as tables: to print, to edit, and to check for gaps."""
+"""Segment maps as tables: print, edit, and check for gaps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from narwhals.typing import EagerAllowed, IntoFrame
 from crmkit._door import frames
 from crmkit._rfm.breakpoints import MOST_SCORES, require_n
 from crmkit._rfm.built_in_maps import KNOWN_MAPS, SegmentRule, code_rule
-from crmkit.errors import InvalidArgumentError, InvalidRowsError
+from crmkit._words.arguments import require_backend, require_choice
+from crmkit.errors import InvalidRowsError
 from crmkit.tables import SEGMENT_CODES, SEGMENT_RANGES
 from crmkit.typing import Backend
 
@@ -20,54 +21,53 @@ MapName: TypeAlias = Literal["codes_125", "rf_25", "r_vignette", "r_putler"]
 Rules: TypeAlias = Sequence[SegmentRule]
 
 OTHERS: Final = "Others"
-"""The segment of customers whose code no row covers."""
+"""The segment of customers whose code is in none of the rows."""
 
 
-def segment_map(name: MapName, *, backend: Backend = "polars") -> Any:  # noqa: ANN401 - native to `backend`
-    """Give a built-in segment map as a table, to print, or to edit and pass on.
+def segment_map(name: MapName, *, backend: Backend = "pandas") -> Any:  # noqa: ANN401 - native to `backend`
+    """Built-in map of RFM scores to segments, as a table to edit.
 
-    All are made for scores from 1 to 5. A segment's name is a habit of the trade, not a finding
+    The maps are for scores from 1 to 5. The name of a segment is a convention, not a finding
     about a customer: look at its codes before you act on the word.
 
     Parameters
     ----------
     name
         `codes_125` names each of the 125 codes once. `rf_25` names the 25 cells of r_score and
-        f_score, and does not look at amounts. `r_vignette` and `r_putler` come with the R
-        package rfm and are here to reproduce its tables: the first leaves 10 codes without a
-        segment, the second 36, and three segments of the second can never occur
-        (see `check_map`).
+        f_score, and ignores amounts. `r_vignette` and `r_putler` come with the R package rfm
+        and are here to reproduce its tables: the first leaves 10 codes without a segment, the
+        second 36, and three segments of the second can never occur (see `check_map`).
     backend
-        The kind of table to make.
+        The library of the table: "pandas", "polars" or "pyarrow".
 
     Returns
     -------
     `codes_125`: one row per code, with ``rfm_code`` and ``segment``, both text. The others: one
-    row per rule, with ``segment`` and the lowest and highest scores that it takes: ``r_min,
-    r_max, f_min, f_max`` and, except in `rf_25`, ``m_min, m_max``. The first rule that holds
-    decides.
+    row per rule, with ``segment`` and its lowest and highest scores: ``r_min, r_max, f_min,
+    f_max`` and, except in `rf_25`, ``m_min, m_max``. The first rule that fits decides.
 
     Raises
     ------
     InvalidArgumentError
-        If there is no such map.
+        If `name` or `backend` is not among the choices.
 
     References
     ----------
     https://github.com/rsquaredacademy/rfm (version 0.3.0) for `r_vignette` and `r_putler`. The
-    other two have no single origin; many public analyses pass them on.
+    other two have no single origin; many public analyses use them.
 
     Examples
     --------
-    >>> print(segment_map("rf_25", backend="pandas").head(3).to_string(index=False))
+    >>> print(segment_map("rf_25").head(3).to_string(index=False))
         segment  r_min  r_max  f_min  f_max
     hibernating      1      2      1      2
         at_risk      1      2      3      4
       cant_lose      1      2      5      5
     """
-    rules = _known(name)
+    rules = _known(name, argument="name")
+    require_backend(backend)
     columns: dict[str, list[Any]] = {"segment": [rule.segment for rule in rules]}
-    if name == "codes_125":
+    if all(rule.is_code for rule in rules):
         columns = {"rfm_code": [rule.codes(n=5)[0] for rule in rules], **columns}
     else:
         for i, measure in enumerate("rfm"[: len(rules[0].ranges)]):
@@ -77,7 +77,7 @@ def segment_map(name: MapName, *, backend: Backend = "polars") -> Any:  # noqa: 
 
 
 def check_map(segments: MapName | IntoFrame, *, n: int = 5) -> Any:  # noqa: ANN401 - native to the map's library
-    """List the gaps and overlaps of a segment map, before customers fall into them.
+    """List the gaps and overlaps of a segment map.
 
     Parameters
     ----------
@@ -88,13 +88,13 @@ def check_map(segments: MapName | IntoFrame, *, n: int = 5) -> Any:  # noqa: ANN
 
     Returns
     -------
-    One row per finding, so none for a map that names each code once. In Polars for a built-in
-    map, else as the map came:
+    One row per finding, so none for a map that names each code once. A pandas table for a
+    built-in map, else a table of the map's library:
 
     ============  ====  ===============================================================
     ``problem``   text  "not covered", "covered twice" or "cannot occur"
-    ``rfm_code``  text  the code, of two digits where the map does not look at amounts;
-                        null for a segment that cannot occur
+    ``rfm_code``  text  the code, of two digits where the map ignores amounts; null for a
+                        segment that cannot occur
     ``segment``   text  the segment that customers with the code get, or that nobody gets
     ``detail``    text  why
     ============  ====  ===============================================================
@@ -106,8 +106,8 @@ def check_map(segments: MapName | IntoFrame, *, n: int = 5) -> Any:  # noqa: ANN
 
     Notes
     -----
-    Among rules, an overlap may be meant: the last rule can be for all the rest. In a map of
-    codes it is a slip, and `segment` refuses it.
+    Among rules, an overlap may be intended: the last rule can be for all the rest. In a map of
+    codes it is a mistake, and `segment` refuses it.
 
     Examples
     --------
@@ -130,16 +130,16 @@ def check_map(segments: MapName | IntoFrame, *, n: int = 5) -> Any:  # noqa: ANN
         typed = plan.with_columns(nw.col(name).cast(nw.String) for name in names)
         return frames.give(typed, like=segments)
     backend = _backend(segments)
-    # Told that a column is text, pandas 2 writes None as text too.
+    # In a column of type text, pandas 2 turns None into text too.
     untyped = findings and backend in ("pandas", nw.Implementation.PANDAS)
     schema = None if untyped else dict.fromkeys(names, nw.String())
     return nw.from_dict(columns, schema=schema, backend=backend).to_native()
 
 
 def read_rules(segments: MapName | IntoFrame, *, each_code_once: bool = False) -> Rules:
-    """Take a map by name or as a table, as rules in its order."""
+    """Read a map, given by name or as a table, as rules in its order."""
     if isinstance(segments, str):
-        return _known(segments)
+        return _known(segments, argument="segments")
     names = frames.open_table(segments, SEGMENT_RANGES).collect_schema().names()
     if "rfm_code" in names:
         rows = frames.read(segments, SEGMENT_CODES).select(*SEGMENT_CODES.column_names).collect()
@@ -155,7 +155,7 @@ def read_rules(segments: MapName | IntoFrame, *, each_code_once: bool = False) -
 
 
 def matches(rules: Rules, *, n: int) -> Mapping[str, list[str]]:
-    """List for each possible code the segments of all rows that hold for it, in order."""
+    """List the segments of all rows that cover each possible code, in order."""
     n_scores = len(rules[0].ranges) if rules else 3
     found: dict[str, list[str]] = {
         code: [] for code in SegmentRule(OTHERS, ((1, n),) * n_scores).codes(n=n)
@@ -170,35 +170,30 @@ def _findings(rules: Rules, *, n: int) -> Iterator[tuple[str, str | None, str, s
     found = matches(rules, n=n)
     for code, segments in found.items():
         if not segments:
-            yield "not covered", code, OTHERS, "no row holds for it"
+            yield "not covered", code, OTHERS, "no row covers it"
     for code, (first, *further) in ((code, names) for code, names in found.items() if names):
         if further:
             yield "covered twice", code, first, f"also in {', '.join(further)}, further down"
     occur = {segments[0] for segments in found.values() if segments}
     for rule in {rule.segment: rule for rule in rules if rule.segment not in occur}.values():
         codes = rule.codes(n=n)
-        why = "rows before it take all its codes" if codes else f"no code of scores 1 to {n}"
+        why = "earlier rows cover all its codes" if codes else f"no code of scores 1 to {n}"
         yield "cannot occur", None, rule.segment, why
 
 
 def _backend(segments: str | IntoFrame) -> EagerAllowed:
     if isinstance(segments, str):
-        return "polars"
+        return "pandas"
     return cast("EagerAllowed", frames.open_table(segments, SEGMENT_RANGES).implementation)
 
 
-def _known(name: str) -> Rules:
-    if name not in KNOWN_MAPS:
-        msg = (
-            f"There is no segment map {name!r}.\n"
-            f"Choose among {', '.join(map(repr, KNOWN_MAPS))}, or give a table."
-        )
-        raise InvalidArgumentError(msg)
+def _known(name: str, *, argument: str) -> Rules:
+    require_choice(name, KNOWN_MAPS, argument=argument)
     return KNOWN_MAPS[name]
 
 
 def _code_rule(row: int, code: object, segment: str) -> SegmentRule:
-    digits = str(code)  # a file's reader may have taken 535 for a number
+    digits = str(code)  # a file reader may have made 535 a number
     if len(digits) != 3 or not set(digits) <= set("123456789"):  # noqa: PLR2004 - r, f and m
         msg = (
             f"segment map: `rfm_code` {digits!r} is not three digits from 1 to 9 (row {row}).\n"
@@ -214,7 +209,7 @@ def _require_each_code_once(rules: Rules) -> None:
     if twice:
         n_rows = sum(code in twice for code in codes)
         msg = (
-            f"segment map: `rfm_code` stands more than once in {n_rows:,} of {len(codes):,} rows "
+            f"segment map: `rfm_code` is repeated in {n_rows:,} of {len(codes):,} rows "
             f"(rfm_code {', '.join(map(repr, twice[:3]))}).\n"
             "Keep one segment for each code; crmkit.rfm.check_map() lists all overlaps."
         )

@@ -1,4 +1,4 @@
-"""Scores from 1 to n for how lately, how often and for how much customers buy."""
+"""RFM scores from 1 to n: recency, frequency and monetary value."""
 
 from __future__ import annotations
 
@@ -10,50 +10,51 @@ from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames
 from crmkit._rfm.breakpoints import SCORES, Breakpoints, Cuts
-from crmkit.errors import InvalidArgumentError, MissingColumnsError
+from crmkit._words.arguments import require_fitted
+from crmkit.errors import MissingColumnsError
 from crmkit.tables import MEASURES
 
-_SAME_AMOUNT: Final = 1e-12  # the same amounts summed in another order differ by less
+_SAME_AMOUNT: Final = 1e-12  # the same amounts summed in another sequence differ by less
 
 
 def score(customers: IntoFrameT, *, breakpoints: Breakpoints) -> IntoFrameT:
-    """Score customers by kept cut points: how lately, how often and for how much they bought.
+    """Score customers by recency, frequency and monetary value.
 
-    The cuts may come from these customers or from last month's; a score means the same as long
-    as the cuts are the same.
+    The cut points may come from these customers or from last month's; scores by the same cut
+    points can be compared.
 
     Parameters
     ----------
     customers
         One row per customer, as made by `crmkit.rfm.summarize`.
     breakpoints
-        The cuts, as made by `crmkit.rfm.breakpoints`.
+        The cut points, as made by `crmkit.rfm.breakpoints`.
 
     Returns
     -------
     The same rows in the same order, with:
 
-    ============  ====  =============================================================
-    ``r_score``   int   how lately: 1 to n, n for the fewest days since the last order
-    ``f_score``   int   how often: 1 to n, n for the most orders
-    ``m_score``   int   how much: 1 to n, n for the highest total amount
+    ============  ====  ==============================================================
+    ``r_score``   int   recency: 1 to n, n for the fewest days since the last order
+    ``f_score``   int   frequency: 1 to n, n for the most orders
+    ``m_score``   int   monetary value: 1 to n, n for the highest total amount
     ``rfm_code``  text  the three scores side by side, such as "535"
     ``rfm_sum``   int   the three scores added up, 3 to 3n
-    ============  ====  =============================================================
+    ============  ====  ==============================================================
 
-    Where the cut points know no amounts, `m_score`, `rfm_code` and `rfm_sum` are left out.
+    Without cut points for amounts, `m_score`, `rfm_code` and `rfm_sum` are left out.
 
     Raises
     ------
     MissingColumnsError, InvalidRowsError
-        If `customers` breaks its contract, or has no amounts where the cut points know them.
+        If `customers` breaks its contract, or lacks the amounts that the cut points score.
     InvalidArgumentError
-        If `breakpoints` are no cut points.
+        If `breakpoints` is of another type.
 
     Notes
     -----
-    Totals that agree to twelve digits are the same amount: sums of the same orders in another
-    order can differ in the sixteenth.
+    Totals that agree to twelve digits count as the same amount: sums of the same orders in
+    another sequence can differ in the sixteenth.
 
     Examples
     --------
@@ -74,20 +75,16 @@ def score(customers: IntoFrameT, *, breakpoints: Breakpoints) -> IntoFrameT:
             ben        2        2        2      222        6
             cid        1        1        1      111        3
     """
-    if not isinstance(breakpoints, Breakpoints):
-        msg = (
-            f"`breakpoints` must be cut points, got {type(breakpoints).__name__}.\n"
-            "Make them with crmkit.rfm.breakpoints(), or read kept ones with "
-            "rfm.Breakpoints.from_json()."
-        )
-        raise InvalidArgumentError(msg)
+    require_fitted(
+        breakpoints, Breakpoints, argument="breakpoints", made_by="crmkit.rfm.breakpoints"
+    )
     frame = frames.read(customers, MEASURES)
     scored = with_r_and_f(frame, breakpoints)
     if breakpoints.total_amount is None:
         return frames.give(scored, like=customers)
     if not frames.has(frame, "total_amount"):
         msg = (
-            "customer summary: no column `total_amount`, which these cut points score.\n"
+            "customer summary: no column `total_amount`, and the cut points score it.\n"
             "Summarize transactions with amounts, or find cut points without them."
         )
         raise MissingColumnsError(msg)
@@ -96,7 +93,7 @@ def score(customers: IntoFrameT, *, breakpoints: Breakpoints) -> IntoFrameT:
     return frames.give(
         frames.with_columns(
             scored,
-            rfm_code=nw.concat_str([value.cast(nw.String) for value in scores]),
+            rfm_code=_code(100 * scores[0] + 10 * scores[1] + scores[2]),
             rfm_sum=scores[0] + scores[1] + scores[2],
         ),
         like=customers,
@@ -104,7 +101,7 @@ def score(customers: IntoFrameT, *, breakpoints: Breakpoints) -> IntoFrameT:
 
 
 def with_r_and_f(frame: frames.Frame, breakpoints: Breakpoints) -> frames.Frame:
-    """Score how lately and how often, the second within the first where cuts are nested."""
+    """Append r_score and f_score; nested cuts score frequency within each r_score."""
     days = _cuts_passed("days_since_last", breakpoints.days_since_last)
     with_r = frames.with_columns(frame, r_score=nw.lit(breakpoints.n).cast(nw.Int64) - days)
     if breakpoints.orders_within:
@@ -115,7 +112,7 @@ def with_r_and_f(frame: frames.Frame, breakpoints: Breakpoints) -> frames.Frame:
 
 
 def f_cell(n: int) -> nw.Expr:
-    """Tell the cell of r_score and f_score, numbered from 0."""
+    """Give each cell of r_score and f_score a number from 0 on."""
     return (nw.col("r_score") - 1) * n + nw.col("f_score") - 1
 
 
@@ -126,18 +123,26 @@ def _m_score(breakpoints: Breakpoints, cuts: Cuts) -> nw.Expr:
     return 1 + _cuts_passed("total_amount", cuts)
 
 
+def _code(digits: nw.Expr) -> nw.Expr:
+    """Write the scores side by side; pandas has floats where prospects have no scores."""
+    text = digits.fill_null(0).cast(nw.Int64).cast(nw.String)
+    return nw.when(~digits.is_null()).then(text)
+
+
 def _cuts_passed(measure: str, cuts: Cuts) -> nw.Expr:
-    return _count(_passed(measure, cuts))
+    # A comparison with NaN is false rather than unknown.
+    return nw.when(~frames.known(measure).is_null()).then(_count(_passed(measure, cuts)))
 
 
 def _cuts_passed_within(measure: str, cells: tuple[Cuts, ...], cell: nw.Expr) -> nw.Expr:
-    return _count(
+    passed_within = _count(
         [
             (cell == number) & passed
             for number, cuts in enumerate(cells)
             for passed in _passed(measure, cuts)
         ]
     )
+    return nw.when(~frames.known(measure).is_null()).then(passed_within)
 
 
 def _passed(measure: str, cuts: Cuts) -> list[nw.Expr]:
@@ -147,7 +152,7 @@ def _passed(measure: str, cuts: Cuts) -> list[nw.Expr]:
 
 
 def _count(conditions: list[nw.Expr]) -> nw.Expr:
-    """Count the conditions that hold, as a shallow sum: engines limit how deep one may be."""
+    """Count the conditions that hold, in a shallow sum: engines limit the depth of expressions."""
     terms = [condition.cast(nw.Int64) for condition in conditions] or [nw.lit(0).cast(nw.Int64)]
     while len(terms) > 1:
         pairs = zip(terms[::2], terms[1::2], strict=False)

@@ -1,4 +1,4 @@
-"""Segments: customers whose scores call for the same treatment."""
+"""RFM segments of customers, and a summary of each."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from crmkit.tables import SCORED, SEGMENTED
 
 
 def segment(scored: IntoFrameT, *, segments: MapName | IntoFrame = "codes_125") -> IntoFrameT:
-    """Name each customer's segment by a map from scores to segments.
+    """Assign each customer to an RFM segment.
 
-    A built-in map is made for scores from 1 to 5; with another number of scores, or for a
-    business where the names do not fit, edit one and pass it on.
+    A segment map turns scores into segments. The built-in maps are for scores from 1 to 5. For
+    another number of scores, or other names, edit a map and pass the table.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def segment(scored: IntoFrameT, *, segments: MapName | IntoFrame = "codes_125") 
         The name of a built-in map (see `crmkit.rfm.segment_map`), or a table of your own on any
         engine: either ``rfm_code, segment``, one row per code, or ``segment, r_min, r_max,
         f_min, f_max`` and, where amounts matter, ``m_min, m_max``, where the first row that
-        holds decides. `crmkit.rfm.check_map` lists the gaps of a map.
+        fits decides. `crmkit.rfm.check_map` lists the gaps of a map.
 
     Returns
     -------
@@ -43,10 +43,10 @@ def segment(scored: IntoFrameT, *, segments: MapName | IntoFrame = "codes_125") 
     Raises
     ------
     MissingColumnsError, InvalidRowsError
-        If `scored` or the map breaks its contract, if the map looks at amounts and customers
-        have no m_score, or if a map of codes has a code twice.
+        If `scored` or the map breaks its contract, if the map uses amounts and customers have
+        no m_score, or if a map of codes has a code twice.
     InvalidArgumentError
-        If there is no map of that name.
+        If `segments` is not the name of a built-in map.
 
     Examples
     --------
@@ -70,21 +70,21 @@ def segment(scored: IntoFrameT, *, segments: MapName | IntoFrame = "codes_125") 
     n_scores = len(rules[0].ranges) if rules else len("rf")
     if n_scores == len("rfm") and not frames.has(frame, "m_score"):
         msg = (
-            "scored customers: no column `m_score`, which this segment map looks at.\n"
+            "scored customers: no column `m_score`, and this segment map uses it.\n"
             'Score customers by amount too, or use a map without amounts, such as "rf_25".'
         )
         raise MissingColumnsError(msg)
     code = nw.col("r_score") * 10 + nw.col("f_score")
     if n_scores == len("rfm"):
         code = code * 10 + nw.col("m_score")
-    name = nw.lit(OTHERS)
+    name: nw.Expr = nw.when(~code.is_null()).then(nw.lit(OTHERS))
     for found, codes in _codes_by_segment(rules).items():
         name = nw.when(code.is_in(codes)).then(nw.lit(found)).otherwise(name)
     return frames.give(frames.with_columns(frame, segment=name), like=scored)
 
 
 def segment_summary(segmented: IntoFrameT) -> IntoFrameT:
-    """Compare the segments: how many customers, how much money, how lately and how often.
+    """Summarize RFM segments: customers, orders and revenue of each.
 
     Parameters
     ----------
@@ -97,18 +97,18 @@ def segment_summary(segmented: IntoFrameT) -> IntoFrameT:
 
     ========================  =====  ======================================================
     ``segment``               text   the segment's name
-    ``n_customers``           int    its customers
-    ``customer_share``        float  its share of all customers
+    ``n_customers``           int    customers in the segment
+    ``customer_share``        float  share of all customers
     ``orders``                int    their orders
     ``mean_days_since_last``  float  days since the last order, mean over customers
     ``mean_orders``           float  orders per customer
-    ``total_amount``          float  their money
-    ``amount_share``          float  its share of all money; null where that is not above 0
-    ``mean_amount``           float  money per customer
-    ``average_order_value``   float  money per order
+    ``total_amount``          float  their total amount
+    ``amount_share``          float  share of the total of all; null where that is not above 0
+    ``mean_amount``           float  amount per customer
+    ``average_order_value``   float  amount per order
     ========================  =====  ======================================================
 
-    Without a `total_amount`, its last four columns are left out and the segment with most
+    Without a `total_amount`, the last four columns are left out and the segment with most
     customers comes first.
 
     Raises
@@ -118,8 +118,8 @@ def segment_summary(segmented: IntoFrameT) -> IntoFrameT:
 
     Notes
     -----
-    Where returns exceed purchases in a segment, its share of the money is below zero and
-    another's may be above one.
+    Where returns exceed purchases in a segment, its share of the money is below 0 and another
+    segment's may be above 1.
 
     Examples
     --------

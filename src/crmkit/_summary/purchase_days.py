@@ -1,4 +1,4 @@
-"""Purchase days: what a ledger says once the lines of one day are put together.
+"""Purchase days: a ledger collapsed to one row per customer and day.
 
 Every answer that looks at timing starts here, so that all of them mean the same by a purchase.
 """
@@ -7,32 +7,108 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import Any, Final
 
 import narwhals as nw
+from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames, time
+from crmkit.tables import LEDGER
 
-_NEVER: Final = date(9999, 12, 31)
+_ROUNDING: Final = 1e-9
+"""The part of the money added up that may be rounding."""
+
+
+def purchase_days(orders: IntoFrameT, *, as_of: date) -> IntoFrameT:
+    """Collapse a ledger to one row per customer and day.
+
+    Every function that takes `orders` takes this table in its place and gives the same answer
+    for any day up to `as_of`. Make it once where several follow: it is most of their work.
+
+    Parameters
+    ----------
+    orders
+        One row per order, order line or return, as made by `crmkit.transactions`.
+    as_of
+        Last day; rows after it are not seen.
+
+    Returns
+    -------
+    One row per customer and day with a purchase or a return, in no particular order: sorting
+    would cost more than all the rest.
+
+    ===============  =====  ==============================================================
+    ``customer_id``  as in  who
+    ``date``         date   the day
+    ``n_orders``     int    orders of the day; 0 where there were returns only
+    ``amount``       float  money of the day, less returns
+    ===============  =====  ==============================================================
+
+    Without an `amount` in the ledger, the last column is left out.
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError, InvalidArgumentError
+        If `orders` breaks its contract, or `as_of` is not a date.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> orders = pd.DataFrame(
+    ...     {
+    ...         "customer_id": ["ann", "ben", "ann"],
+    ...         "date": pd.to_datetime(["2024-01-05 09:00", "2024-02-01", "2024-01-05 17:30"]),
+    ...         "amount": [20.0, 15.0, 30.0],
+    ...     }
+    ... )
+    >>> days = purchase_days(orders, as_of=date(2024, 3, 31)).sort_values("customer_id")
+    >>> print(days.to_string(index=False))
+    customer_id       date  n_orders  amount
+            ann 2024-01-05         2    50.0
+            ben 2024-02-01         1    15.0
+    """
+    as_of = time.as_day(as_of, argument="as_of")
+    ledger = frames.read(orders, LEDGER)
+    by_day = frames.by_customer(ledger, partial(_named, as_of=as_of))
+    return frames.give(by_day, like=orders)
+
+
+def _named(ledger: nw.LazyFrame[Any], *, as_of: date) -> nw.LazyFrame[Any]:
+    by_day = days(ledger, as_of=as_of)
+    money = ["amount"] if frames.has(by_day, "amount") else []
+    return by_day.select(
+        "customer_id",
+        nw.col("day").alias("date"),
+        nw.col("n_orders").cast(nw.Int64),
+        *money,
+    )
 
 
 def days(ledger: nw.LazyFrame[Any], *, as_of: date) -> nw.LazyFrame[Any]:
-    """Collapse a ledger to one row per customer and day, up to `as_of`.
+    """Collapse a ledger to `customer_id`, `day`, `n_orders` and `amount`, up to `as_of`.
 
     `n_orders` is 0 on a day with returns only: money moved, but nobody came to buy. `amount`
-    is what the day's purchases and returns come to; it is left out where the ledger has none.
+    is the sum of the day's purchases and returns; it is left out where the ledger has none.
     Orders are counted rather than summed, since DuckDB sums whole numbers in 128 bits.
     """
     rows = ledger.filter(time.until(ledger, as_of))
     rows = rows.with_columns(day=time.calendar_day(rows, "date"))
+    amount = [nw.col("amount").sum()] if frames.has(rows, "amount") else []
+    if frames.has(rows, "n_orders"):
+        return rows.select("customer_id", "day", "n_orders", *(["amount"] if amount else []))
     if frames.has(rows, "order_id"):
         rows = _orders(rows)
-    amount = [nw.col("amount").sum()] if frames.has(rows, "amount") else []
     return (
         rows.with_columns(n_orders=nw.when(_is_purchase(rows)).then(nw.lit(1)))
         .group_by("customer_id", "day")
         .agg(nw.col("n_orders").count(), *amount)
     )
+
+
+def of_customers(ledger: nw.LazyFrame[Any], *, as_of: date) -> nw.LazyFrame[Any]:
+    """Collapse a ledger to one row per customer who ever bought, as `histories` does."""
+    return histories(days(ledger, as_of=as_of))
 
 
 def histories(days: nw.LazyFrame[Any], *, more: Sequence[nw.Expr] = ()) -> nw.LazyFrame[Any]:
@@ -52,7 +128,9 @@ def histories(days: nw.LazyFrame[Any], *, more: Sequence[nw.Expr] = ()) -> nw.La
         *more,
     ]
     if frames.has(days, "amount"):
-        days, first_amount = _with_first_amount(days)
+        days, first_amount = frames.first_value(
+            days, "customer_id", value="amount", by="bought_day"
+        )
         totals += [nw.col("amount").sum(), first_amount.alias("first_amount")]
     customers = days.group_by("customer_id").agg(*totals).filter(nw.col("n_orders") > 0)
     counts = ("n_days", "n_orders")  # some engines count without a sign
@@ -60,35 +138,33 @@ def histories(days: nw.LazyFrame[Any], *, more: Sequence[nw.Expr] = ()) -> nw.La
 
 
 def _orders(rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    """Put the lines of one order together, on the day of its first line."""
-    amount = [nw.col("amount").sum()] if frames.has(rows, "amount") else []
-    flag = [nw.col("is_purchase").max()] if frames.has(rows, "is_purchase") else []
-    return rows.group_by("customer_id", "order_id").agg(nw.col("day").min(), *amount, *flag)
+    """Put the lines that an order has on one day together.
+
+    Whether an order is a purchase is decided by the lines of its first day, and money belongs to
+    its own day: so a later refund under the same number changes no count, no timing and no
+    month that is over.
+    """
+    key, sums = ("customer_id", "order_id"), []
+    if frames.has(rows, "amount"):
+        rows = rows.with_columns(gross=nw.col("amount").abs())
+        sums += [nw.col("amount").sum(), nw.col("gross").sum()]
+    if frames.has(rows, "is_purchase"):
+        sums.append(nw.col("is_purchase").max())
+    lines = rows.group_by(*key, "day").agg(*sums)
+    if frames.has(lines, "amount"):
+        # .70 + .10 - .80 is an order of 0.00, though its float may be below zero.
+        is_nothing = nw.col("amount").abs() <= _ROUNDING * nw.col("gross")
+        lines = lines.with_columns(
+            amount=nw.when(is_nothing).then(nw.lit(0.0)).otherwise(nw.col("amount"))
+        )
+    first = frames.spread_least(lines, key, of="day", into="first_day")
+    return first.with_columns(begins=nw.col("day") == nw.col("first_day"))
 
 
 def _is_purchase(rows: nw.LazyFrame[Any]) -> nw.Expr:
+    is_purchase = nw.lit(value=True)
     if frames.has(rows, "is_purchase"):
-        return nw.col("is_purchase")
-    if frames.has(rows, "amount"):
-        return nw.col("amount") >= 0
-    return nw.lit(value=True)
-
-
-def _with_first_amount(days: nw.LazyFrame[Any]) -> tuple[nw.LazyFrame[Any], nw.Expr]:
-    """Prepare the sum that picks each customer's amount of the first purchase day.
-
-    pandas takes the first by sorting all rows, which costs twice what a window does there;
-    elsewhere the window costs half as much again. Spark can take the first only as the least pair
-    of day and amount.
-    """
-    engine = days.implementation
-    if engine.is_pandas_like():
-        spread = frames.spread_least(days, "customer_id", of="bought_day", into="first_bought")
-        on_first = nw.when(nw.col("bought_day") == nw.col("first_bought")).then(nw.col("amount"))
-        return spread.with_columns(on_first=on_first), nw.col("on_first").sum()
-    turn = nw.when(nw.col("n_orders") > 0).then(nw.col("day")).otherwise(nw.lit(_NEVER))
-    days = days.with_columns(turn=turn)
-    if engine.is_spark_like():
-        pair = nw.struct("turn", "amount")
-        return days.with_columns(pair=pair), nw.col("pair").min().struct.field("amount")
-    return days, nw.col("amount").first(order_by="turn")
+        is_purchase = nw.col("is_purchase")
+    elif frames.has(rows, "amount"):
+        is_purchase = nw.col("amount") >= 0
+    return nw.col("begins") & is_purchase if frames.has(rows, "begins") else is_purchase

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from decimal import Decimal
 from difflib import get_close_matches
 from numbers import Real
-from typing import Final
+from typing import Final, get_args
 
 from crmkit.errors import InvalidArgumentError
+from crmkit.typing import Backend
 
 _LONGEST_SHOWN: Final = 60
 
@@ -59,6 +62,32 @@ def require_list(values: object, *, argument: str, example: str | None = None) -
         written = example or f"[{shown(values)}]"
         msg = f"`{argument}` must be a list, got {shown(values)}.\nWrite {written}."
         raise InvalidArgumentError(msg)
+
+
+def require_numbers(values: object, *, argument: str, example: str) -> tuple[float, ...]:
+    """Require a list of numbers, in an order that they keep; give them as floats."""
+    unordered = (str, bytes, Mapping, AbstractSet)
+    if isinstance(values, unordered) or not isinstance(values, Iterable):
+        msg = f"`{argument}` must be a list of numbers, got {shown(values)}.\nWrite {example}."
+        raise InvalidArgumentError(msg)
+    numbers = tuple(values)
+    for value in numbers:
+        if not (is_number(value) or isinstance(value, Decimal)):
+            msg = f"`{argument}` must hold numbers only, got {shown(value)}.\nWrite {example}."
+            raise InvalidArgumentError(msg)
+    return tuple(map(float, numbers))
+
+
+def require_column_name(value: object, *, argument: str) -> None:
+    """Require the name of a column."""
+    if not isinstance(value, str):
+        msg = f"`{argument}` must be a column's name as text, got {shown(value)}.\nName a column."
+        raise InvalidArgumentError(msg)
+
+
+def require_backend(backend: object) -> None:
+    """Require a library that can make a table."""
+    require_choice(backend, get_args(Backend), argument="backend")
 
 
 def require_choice(value: object, choices: Collection[str], *, argument: str) -> None:

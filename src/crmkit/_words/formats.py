@@ -1,4 +1,4 @@
-"""Numbers and names as people read them."""
+"""Numbers, money, percentages and names as text for messages, plots and reports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 _MINUS: Final = "\N{MINUS SIGN}"
 _UNKNOWN: Final = "\N{EN DASH}"
 _THOUSAND: Final = 1000
-_TENTH: Final = 0.0995  # what rounds to 10 % or more is written without decimals
+_TENTH: Final = 0.0995  # shares that round to 10 % or more have no decimals
 
 
 def whole(value: float | None) -> str:
@@ -28,7 +28,7 @@ def decimal(value: float | None, *, digits: int = 2) -> str:
 
 
 def money(value: float | None, *, currency: str = "", digits: int | None = None) -> str:
-    """Write an amount, with cents where it is below a thousand.
+    """Write an amount of money, with cents below a thousand.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def money(value: float | None, *, currency: str = "", digits: int | None = None)
 
 
 def percent(value: float | None, *, digits: int | None = None) -> str:
-    """Write a share, with one decimal where it is below a tenth.
+    """Write a share in percent, with one decimal below 10 %.
 
     Examples
     --------
@@ -59,12 +59,12 @@ def percent(value: float | None, *, digits: int | None = None) -> str:
 
 
 def counted(n: float, thing: str, *, plural: str | None = None) -> str:
-    """Write a number of things, such as "1 customer" or "98 customers"."""
+    """Write a number with its noun, such as "1 customer" or "98 customers"."""
     return f"{whole(n)} {thing if n == 1 else plural or thing + 's'}"
 
 
 def name(value: object, *, longest: int = 40) -> str:
-    r"""Write a name from the data on one line, cut where it is too long for a picture.
+    r"""Write a name from the data on one line, cut to a maximum length.
 
     Examples
     --------

@@ -50,6 +50,21 @@ def read(
         raise InvalidArgumentError(msg) from None
 
 
+def refuse_fields(kind: str, complaint: str) -> NoReturn:
+    """Refuse a text whose fields are each right and do not go together."""
+    msg = f"{kind}: {complaint}\n{_ADVICE}"
+    raise InvalidArgumentError(msg)
+
+
+def nan_as_null(value: Any) -> Any:  # noqa: ANN401 - anything that JSON can hold
+    """Write null for numbers that are not finite, which JSON cannot hold; see `number_or_nan`."""
+    if isinstance(value, Mapping):
+        return {name: nan_as_null(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [nan_as_null(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _opened(text: str, kind: str) -> dict[str, Any]:
     try:
         kept = json.loads(text)
@@ -80,6 +95,13 @@ def number(value: Any, place: str) -> float:  # noqa: ANN401 - anything that JSO
     if not (is_number(value) and math.isfinite(value)):
         _refuse(place, "a finite number", value)
     return float(value)
+
+
+def number_or_nan(value: Any, place: str) -> float:  # noqa: ANN401 - as above
+    """Read a number; null, or one that is not finite, as NaN."""
+    if value is None or (is_number(value) and not math.isfinite(value)):
+        return math.nan
+    return number(value, place)
 
 
 def positive(value: Any, place: str) -> float:  # noqa: ANN401 - as above

@@ -1,11 +1,11 @@
-"""The horizons, rates and levels that every look ahead takes, and what they cannot be."""
+"""Horizons, margins, discount rates and levels: ranges and conversions."""
 
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, get_args
 
-from crmkit._words.arguments import require_number
+from crmkit._words.arguments import require_choice, require_number
 from crmkit.typing import Period
 
 _WHOLE: Final = 1.0
@@ -19,8 +19,13 @@ _PERIODS_A_YEAR: Final[dict[Period, float]] = {
 }
 
 
+def require_period(period: object, *, argument: str = "every") -> None:
+    """Require the name of a calendar period."""
+    require_choice(period, get_args(Period), argument=argument)
+
+
 def require_horizon(horizon_days: float) -> None:
-    """Refuse a horizon that holds no day, or never ends."""
+    """Require a horizon in days, above 0 and finite."""
     require_number(
         horizon_days,
         argument="horizon_days",
@@ -31,7 +36,7 @@ def require_horizon(horizon_days: float) -> None:
 
 
 def require_margin(margin: float) -> None:
-    """Refuse a margin that is no share, such as one in percent."""
+    """Require a margin as a fraction, not in percent."""
     require_number(
         margin,
         argument="margin",
@@ -42,7 +47,7 @@ def require_margin(margin: float) -> None:
 
 
 def require_discount_rate(annual_discount_rate: float) -> None:
-    """Refuse a rate that is no fraction, such as one in percent."""
+    """Require a discount rate as a fraction a year, not in percent."""
     require_number(
         annual_discount_rate,
         argument="annual_discount_rate",
@@ -53,13 +58,13 @@ def require_discount_rate(annual_discount_rate: float) -> None:
 
 
 def rate_per_period(annual_discount_rate: float, *, every: Period) -> float:
-    """Turn a rate a year into one a period; compounded over a year they are the same."""
+    """Convert an annual rate to the rate per period that compounds to it."""
     require_discount_rate(annual_discount_rate)
     return math.expm1(math.log1p(annual_discount_rate) / _PERIODS_A_YEAR[every])
 
 
 def require_level(level: float, *, argument: str = "level") -> None:
-    """Refuse a probability that an interval cannot have, such as one in percent."""
+    """Require the level of an interval as a fraction, not in percent."""
     require_number(
         level,
         argument=argument,

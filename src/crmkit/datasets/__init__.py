@@ -1,21 +1,26 @@
-"""Small real data with its origin, to try things on."""
+"""Small real data with its origin, to try things on.
+
+Data
+    load_cdnow: Load the purchases of CDNOW, an online shop for music, as a ledger.
+"""
 
 from __future__ import annotations
 
 import csv
 import gzip
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any
 
 import narwhals as nw
 import numpy as np
 
+from crmkit._words.arguments import require_backend
+from crmkit.typing import Backend
+
 __all__ = ["load_cdnow"]
 
 
-def load_cdnow(
-    *, sample: bool = False, backend: Literal["pandas", "polars", "pyarrow"] = "polars"
-) -> Any:  # noqa: ANN401 - the native type depends on `backend`
+def load_cdnow(*, sample: bool = False, backend: Backend = "pandas") -> Any:  # noqa: ANN401 - native to `backend`
     """Load the purchases of CDNOW, an online shop for music, as a ledger.
 
     Everybody in it bought for the first time in the first quarter of 1997; the log follows them
@@ -27,7 +32,7 @@ def load_cdnow(
         Whether to load the one-tenth sample that the papers fit their models on (2,357
         customers, 6,919 purchases) instead of the full log (23,570 customers, 69,659 purchases).
     backend
-        The library of the table: "polars", "pandas" or "pyarrow".
+        The library of the table: "pandas", "polars" or "pyarrow".
 
     Returns
     -------
@@ -40,6 +45,11 @@ def load_cdnow(
     ``amount``       float  US dollars; 80 purchases came to 0
     ===============  =====  ==========================================
 
+    Raises
+    ------
+    InvalidArgumentError
+        If `backend` is not one of the three.
+
     References
     ----------
     Fader, P. S. & Hardie, B. G. S. (2001). Forecasting repeat sales at CDNOW: a case study.
@@ -48,13 +58,14 @@ def load_cdnow(
 
     Examples
     --------
-    >>> orders = load_cdnow(backend="pandas")
+    >>> orders = load_cdnow()
     >>> print(orders.head(3).to_string(index=False))
     customer_id       date  quantity  amount
           00001 1997-01-01         1   11.77
           00002 1997-01-12         1   12.00
           00002 1997-01-12         5   77.00
     """
+    require_backend(backend)
     source = files(__name__) / ("cdnow_sample.csv.gz" if sample else "cdnow.csv.gz")
     with source.open("rb") as packed, gzip.open(packed, "rt", encoding="utf-8") as text:
         customer_id, date, quantity, amount = zip(*list(csv.reader(text))[1:], strict=True)

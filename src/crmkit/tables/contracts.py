@@ -1,4 +1,4 @@
-"""What a contract is made of: columns, rules, tables."""
+"""Table contracts: columns, rules and tables."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ class Table:
     """A table's contract: what one row is, who makes it, its columns and rules.
 
     `is_summed_up` says that whatever reads it makes other rows of it, so that columns outside
-    the contract go nowhere.
+    the contract go nowhere. The columns `null_together` are all null in a row, or none is: a
+    prospect, who has not bought, has a row of nulls among the customers.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Table:
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...] = ()
     is_summed_up: bool = False
+    null_together: tuple[str, ...] = ()
 
     def advice(self, column: Column) -> str:
         """Say how to get a column that is missing or wrong."""
@@ -83,4 +85,5 @@ class Table:
             self,
             columns=tuple(kept[name] for name in names),
             rules=tuple(rule for rule in self.rules if set(rule.columns) <= set(names)),
+            null_together=tuple(name for name in self.null_together if name in names),
         )

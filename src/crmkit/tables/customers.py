@@ -15,30 +15,44 @@ _NOT_RFM: Final = (
     "leaves the first purchase out."
 )
 
+_HISTORY: Final = ("days_since_last", "frequency", "recency", "T")
+
 SUMMARY: Final = Table(
     name="customer summary",
-    row="one customer",
+    row="one customer, or one prospect with nulls",
     made_by="crmkit.rfm.summarize",
     columns=(
         Column("customer_id", "key", "who"),
-        Column("first_date", "date", "day of the first purchase", required=False),
-        Column("last_date", "date", "day of the last purchase", required=False),
-        Column("orders", "count", "orders, the first one counted", minimum=1, required=False),
-        Column("total_amount", "number", "money of all orders less returns", required=False),
-        Column("days_since_last", "count", "days from the last purchase to as_of", minimum=0),
-        Column("frequency", "count", "x: purchase days after the first", minimum=0),
+        Column("first_date", "date", "day of the first purchase", nullable=True, required=False),
+        Column("last_date", "date", "day of the last purchase", nullable=True, required=False),
+        Column(
+            "orders", "count", "orders, the first one counted", 1, nullable=True, required=False
+        ),
+        Column(
+            "total_amount",
+            "number",
+            "money of all orders less returns",
+            nullable=True,
+            required=False,
+        ),
+        Column(
+            "days_since_last", "count", "days from the last purchase to as_of", 0, nullable=True
+        ),
+        Column("frequency", "count", "x: purchase days after the first", 0, nullable=True),
         Column(
             "recency",
             "count",
             "t_x: days from the first purchase to the last",
-            minimum=0,
+            0,
+            nullable=True,
             if_fractional=_IN_DAYS,
         ),
         Column(
             "T",
             "count",
             "days from the first purchase to as_of",
-            minimum=0,
+            0,
+            nullable=True,
             if_fractional=_IN_DAYS,
         ),
         Column(
@@ -65,6 +79,7 @@ SUMMARY: Final = Table(
             advice=_NOT_RFM,
         ),
     ),
+    null_together=_HISTORY,
 )
 
 HOLDOUT: Final = Table(
@@ -80,31 +95,12 @@ HOLDOUT: Final = Table(
     rules=SUMMARY.rules,
 )
 
-# A prospect's row holds nulls, so whole numbers are declared as numbers here.
 RHYTHM: Final = Table(
     name="rhythm",
     row="one customer or prospect",
     made_by="crmkit.lifecycle.rhythm",
     columns=(
-        Column("customer_id", "key", "who"),
-        Column("first_date", "date", "day of the first purchase", nullable=True, required=False),
-        Column("last_date", "date", "day of the last purchase", nullable=True, required=False),
-        Column(
-            "orders", "number", "orders, the first one counted", 1, nullable=True, required=False
-        ),
-        Column(
-            "total_amount",
-            "number",
-            "money of all orders less returns",
-            nullable=True,
-            required=False,
-        ),
-        Column(
-            "days_since_last", "number", "days from the last purchase to as_of", 0, nullable=True
-        ),
-        Column("frequency", "number", "purchase days after the first", 0, nullable=True),
-        Column("recency", "number", "days from the first purchase to the last", 0, nullable=True),
-        Column("T", "number", "days from the first purchase to as_of", 0, nullable=True),
+        *SUMMARY.columns,
         Column(
             "mean_gap_days",
             "number",
@@ -119,9 +115,7 @@ RHYTHM: Final = Table(
             0,
             nullable=True,
         ),
-        Column(
-            "purchases_recent", "number", "purchase days in the recent window", 0, nullable=True
-        ),
+        Column("purchases_recent", "count", "purchase days in the recent window", 0, nullable=True),
         Column(
             "purchases_before",
             "number",
@@ -145,13 +139,16 @@ RHYTHM: Final = Table(
         ),
     ),
     rules=(_ALL_SEEN,),
+    null_together=_HISTORY,
 )
 
 _SCORED_CUSTOMER: Final = (
     Column("customer_id", "key", "who"),
-    Column("days_since_last", "count", "days from the last purchase to as_of", minimum=0),
-    Column("orders", "count", "orders, the first one counted", minimum=1),
-    Column("total_amount", "number", "money of all orders less returns", required=False),
+    Column("days_since_last", "count", "days from the last purchase to as_of", 0, nullable=True),
+    Column("orders", "count", "orders, the first one counted", 1, nullable=True),
+    Column(
+        "total_amount", "number", "money of all orders less returns", nullable=True, required=False
+    ),
 )
 
 MEASURES: Final = Table(
@@ -159,6 +156,7 @@ MEASURES: Final = Table(
     row="one customer",
     made_by="crmkit.rfm.summarize",
     columns=_SCORED_CUSTOMER,
+    null_together=("days_since_last", "orders"),
 )
 
 SCORED: Final = Table(
@@ -167,17 +165,24 @@ SCORED: Final = Table(
     made_by="crmkit.rfm.score",
     columns=(
         Column("customer_id", "key", "who"),
-        Column("r_score", "count", "how lately they bought; n is best", 1, 9),
-        Column("f_score", "count", "how often they bought; n is best", 1, 9),
-        Column("m_score", "count", "how much they spent; n is best", 1, 9, required=False),
+        Column("r_score", "count", "score of recency; n is best", 1, 9, nullable=True),
+        Column("f_score", "count", "score of frequency; n is best", 1, 9, nullable=True),
+        Column(
+            "m_score", "count", "score of money; n is best", 1, 9, nullable=True, required=False
+        ),
     ),
+    null_together=("r_score", "f_score"),
 )
 
 SEGMENTED: Final = Table(
     name="segmented customers",
     row="one customer",
     made_by="crmkit.rfm.segment",
-    columns=(*_SCORED_CUSTOMER, Column("segment", "text", "the segment's name")),
+    columns=(
+        *_SCORED_CUSTOMER,
+        Column("segment", "text", "the segment's name; null for a prospect", nullable=True),
+    ),
+    null_together=("days_since_last", "orders"),
 )
 
 STAGED: Final = Table(
@@ -191,6 +196,39 @@ STAGED: Final = Table(
             "total_amount",
             "number",
             "money of all orders less returns; null for a prospect",
+            nullable=True,
+            required=False,
+        ),
+    ),
+)
+
+RECOMMENDED: Final = Table(
+    name="customers with actions",
+    row="one customer or prospect",
+    made_by="crmkit.actions.recommend",
+    columns=(
+        Column("customer_id", "key", "who"),
+        Column("action", "text", "what to do", nullable=True),
+        Column("action_reason", "text", "why", nullable=True, required=False),
+        Column(
+            "value_at_risk",
+            "number",
+            "expected value that silence puts in doubt; null where it is unknown",
+            nullable=True,
+            made_by="crmkit.pipeline.run",
+        ),
+        Column("clv", "number", "expected value", nullable=True, required=False, made_by=_PREDICT),
+        Column("churn_risk", "number", "risk of being gone", 0, 1, nullable=True, required=False),
+        Column("risk_reason", "text", "why", nullable=True, required=False),
+        Column("stage", "text", "life-cycle stage", nullable=True, required=False),
+        Column("tier", "text", "tier by value", nullable=True, required=False),
+        Column("segment", "text", "segment by behaviour", nullable=True, required=False),
+        Column("last_date", "date", "day of the last purchase", nullable=True, required=False),
+        Column("orders", "number", "orders", nullable=True, required=False),
+        Column(
+            "total_amount",
+            "number",
+            "money of all orders less returns",
             nullable=True,
             required=False,
         ),

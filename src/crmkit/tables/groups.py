@@ -149,7 +149,7 @@ SURVIVORS: Final = Table(
         Column(
             "survivors",
             "count",
-            "customers still there after so many periods",
+            "customers still active after this number of periods",
             minimum=0,
             if_fractional="Give how many customers are there, not which share of them.",
         ),

@@ -27,6 +27,14 @@ LEDGER: Final = Table(
             "zero or more are, and rows below zero change money but never timing",
             required=False,
         ),
+        Column(
+            "n_orders",
+            "count",
+            "orders of the customer on the day; only in a table of crmkit.rfm.purchase_days, "
+            "which has one row per customer and day",
+            minimum=0,
+            required=False,
+        ),
     ),
 )
 

@@ -33,7 +33,7 @@ _WINDOWS: Final = (
 ACTION_SUMMARY: Final = _table(
     "action summary",
     "one recommended action",
-    "crmkit.pipeline.run",
+    "crmkit.actions.summary",
     _column("action", "text", "what to do"),
     _N_CUSTOMERS,
     _column("value_at_risk", "number", "expected value that silence puts in doubt"),
@@ -41,7 +41,7 @@ ACTION_SUMMARY: Final = _table(
 CALL_LIST: Final = _table(
     "call list",
     "one customer",
-    "crmkit.pipeline.run",
+    "crmkit.actions.call_list",
     Column("customer_id", "key", "who"),
     _column("clv", "number", "expected value"),
     _column("value_at_risk", "number", "the part of it that silence puts in doubt"),
@@ -95,7 +95,7 @@ SCORES: Final = _table(
     "scored customers",
     "one customer",
     "crmkit.rfm.score",
-    _column("r_score", "number", "how lately they bought"),
+    _column("r_score", "number", "score of recency"),
     _column("f_score", "number", "how often they bought"),
 )
 RETENTION_RATES: Final = _table(
@@ -113,7 +113,7 @@ POOLED_RATES: Final = _table(
 )
 CALIBRATION: Final = _table(
     "calibration",
-    "customers with so many repeat days by the split",
+    "customers with the same number of repeat days by the split",
     "crmkit.clv.calibration",
     Column("frequency", "count", "repeat days by the split", minimum=0),
     Column("actual_purchases", "number", "their mean purchase days after it"),

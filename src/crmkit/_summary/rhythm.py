@@ -1,4 +1,4 @@
-"""One row per customer or prospect: how long their gaps are, and how they buy of late."""
+"""The summary with each customer's own rhythm: gaps between purchases, and recent activity."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from narwhals.typing import IntoFrameT
 from crmkit._door import frames, time
 from crmkit._summary import purchase_days
 from crmkit._summary.summarize import per_customer
+from crmkit._words.arguments import require_whole
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import LEDGER, PROSPECTS
 
@@ -22,17 +23,19 @@ _COUNTS: Final = ("purchases_recent", "purchases_before")
 def rhythm(
     orders: IntoFrameT, *, as_of: date, recent_days: int = 91, prospects: IntoFrameT | None = None
 ) -> IntoFrameT:
-    """Measure each customer's own pace of buying, as of a given day.
+    """Summarize each customer's history together with their own purchase rhythm.
 
-    The table that life-cycle stages start from. It takes the gaps between past purchases as a
-    guide to the next one, which fails for goods bought once in a lifetime and for customers
-    whose need has changed. Several purchases on one day are one purchase day; a return changes
-    money, never timing; rows after `as_of` are not seen.
+    All columns of `crmkit.rfm.summarize`, and the gaps between purchases that life-cycle stages
+    need, so that models, scores, stages and risk follow on one table without a merge. Stages
+    assume that past gaps are a guide to the next, which fails for goods bought once in a
+    lifetime and for customers whose need has changed. Several purchases on one day are one
+    purchase day; a return changes money, never timing; rows after `as_of` are not seen.
 
     Parameters
     ----------
     orders
-        One row per order, order line or return, as made by `crmkit.transactions`.
+        One row per order, order line or return, as made by `crmkit.transactions`, or the table
+        of `crmkit.rfm.purchase_days`.
     as_of
         The day that the table describes; purchases of that day are seen.
     recent_days
@@ -47,18 +50,10 @@ def rhythm(
     Returns
     -------
     One row per customer with a purchase by `as_of` and per prospect, sorted by `customer_id` (a
-    lazy table is not sorted). All but `customer_id` are null for a prospect:
+    lazy table is not sorted). The columns of `crmkit.rfm.summarize`, then those below. All but
+    `customer_id` are null for a prospect:
 
     ====================  =====  =========================================================
-    ``customer_id``       as in  who
-    ``first_date``        date   day of the first purchase
-    ``last_date``         date   day of the last purchase
-    ``orders``            int    orders, the first one counted
-    ``total_amount``      float  money of all orders less returns
-    ``days_since_last``   int    days from the last purchase to `as_of`
-    ``frequency``         int    purchase days after the first: how many gaps have ended
-    ``recency``           int    days from the first purchase to the last: their sum
-    ``T``                 int    days from the first purchase to `as_of`
     ``mean_gap_days``     float  ``recency / frequency``; null where nobody came back
     ``last_gap_days``     float  the gap that the last purchase ended; null likewise
     ``purchases_recent``  int    purchase days in the recent window
@@ -68,15 +63,15 @@ def rhythm(
     ``amount_before``     float  money in the window before it; null likewise
     ====================  =====  =========================================================
 
-    Without an `amount` in the ledger the three columns of money are left out. With prospects
-    in the table, pandas shows whole numbers as floats, since its integers hold no nulls.
+    Without an `amount` in the ledger the columns of money are left out. With prospects in the
+    table, pandas shows whole numbers as floats, since its integers hold no nulls.
 
     Raises
     ------
     MissingColumnsError, InvalidRowsError
         If `orders` or `prospects` breaks its contract.
     InvalidArgumentError
-        If `as_of` is no date, `recent_days` is not a whole number of at least 1, or
+        If `as_of` is not a date, `recent_days` is not a whole number of at least 1, or
         `prospects` cannot be matched with `orders`.
 
     Examples
@@ -96,7 +91,12 @@ def rhythm(
             ben               59            NaN            NaN                 0               NaN
     """
     as_of = time.as_day(as_of, argument="as_of")
-    _require_window(recent_days)
+    require_whole(
+        recent_days,
+        argument="recent_days",
+        least=1,
+        advice="It is the length in days of each of the two windows that are compared.",
+    )
     ledger = frames.read(orders, LEDGER)
     customers = frames.by_customer(ledger, partial(_measured, as_of=as_of, window=recent_days))
     if prospects is not None:
@@ -108,25 +108,17 @@ def _measured(ledger: nw.LazyFrame[Any], *, as_of: date, window: int) -> nw.Lazy
     days = purchase_days.days(ledger, as_of=as_of)
     marked, money = _marked(days, today=time.number_of(as_of), window=window)
     more = [nw.col("last_gap_days").min(), *(nw.col(name).sum() for name in (*_COUNTS, *money))]
-    names = ("last_gap_days", *_COUNTS, *money)
-    histories = purchase_days.histories(marked, more=more)
-    customers = per_customer(histories, as_of=as_of, also=names)
+    also = ("last_gap_days", *_COUNTS, *money)
+    customers = per_customer(purchase_days.histories(marked, more=more), as_of=as_of, also=also)
     both_windows = nw.col("T") >= 2 * window
     gaps_ended = nw.col("frequency") > 0
     amounts = [
         nw.col("amount_recent"),
         nw.when(both_windows).then(nw.col("amount_before")).alias("amount_before"),
     ]
+    summary = [name for name in customers.collect_schema().names() if name not in also]
     return customers.select(
-        "customer_id",
-        "first_date",
-        "last_date",
-        "orders",
-        *(["total_amount"] if money else []),
-        "days_since_last",
-        "frequency",
-        "recency",
-        "T",
+        *summary,
         nw.when(gaps_ended).then(nw.col("recency") / nw.col("frequency")).alias("mean_gap_days"),
         nw.col("last_gap_days").cast(nw.Float64),
         nw.col("purchases_recent").cast(nw.Int64),
@@ -142,8 +134,7 @@ def _marked(
 ) -> tuple[nw.LazyFrame[Any], tuple[str, ...]]:
     """Mark each day with the gap to the last purchase and with its part in the two windows.
 
-    Comes with the names of the columns of money. `amount` is called `total_amount`, so that
-    the histories leave out the amount of the first day, which costs a window of its own.
+    Comes with the names of the columns of money.
     """
     ago, bought = nw.col("days_ago"), nw.col("n_orders") > 0
     recent = ago < window
@@ -155,14 +146,15 @@ def _marked(
         money = {
             f"amount_{name}": nw.when(when).then(nw.col("amount")).otherwise(zero)
             for name, when in inside.items()
-        } | {"total_amount": nw.col("amount")}
+        }
     numbered = days.with_columns(
         days_ago=(nw.lit(today) - time.day_number(days, "day")).cast(nw.Int64)
     ).with_columns(bought_ago=nw.when(bought).then(ago))
     spread = frames.spread_least(numbered, "customer_id", of="bought_ago", into="last_ago")
     since_last = nw.col("bought_ago") - nw.col("last_ago")
     gap = nw.when(since_last > 0).then(since_last)
-    columns = ["customer_id", "day", "n_orders", "last_gap_days", *flags, *money]
+    amount = ["amount"] if money else []
+    columns = ["customer_id", "day", "n_orders", *amount, "last_gap_days", *flags, *money]
     return spread.with_columns(last_gap_days=gap, **flags, **money).select(*columns), tuple(money)
 
 
@@ -176,26 +168,16 @@ def _with_prospects(
 
 
 def _one_row_each(people: nw.LazyFrame[Any], *, names: Sequence[str]) -> nw.LazyFrame[Any]:
-    """Put the rows of one person together: at most one, that of a customer, tells anything."""
-    told = (nw.col(name).max() for name in names if name != "customer_id")
-    return people.group_by("customer_id").agg(*told).select(*names)
-
-
-def _require_window(recent_days: int) -> None:
-    if isinstance(recent_days, bool) or not isinstance(recent_days, int) or recent_days < 1:
-        msg = (
-            f"`recent_days` must be a whole number of at least 1, got {recent_days!r}.\n"
-            "It is the length in days of each of the two windows that are compared."
-        )
-        raise InvalidArgumentError(msg)
+    """Put the rows of one person together: at most one, that of a customer, holds values."""
+    values = (nw.col(name).max() for name in names if name != "customer_id")
+    return people.group_by("customer_id").agg(*values).select(*names)
 
 
 def _require_same_keys(customers: nw.LazyFrame[Any], prospects: nw.LazyFrame[Any]) -> None:
-    engines = [frame.implementation for frame in (customers, prospects)]
-    if engines[0] != engines[1]:
-        ours, theirs = (engine.value for engine in engines)
+    ours, theirs = (frame.implementation for frame in (customers, prospects))
+    if ours != theirs:
         msg = (
-            f"prospects: on {theirs}, where the transactions are on {ours}.\n"
+            f"prospects: on {theirs.value}, where the transactions are on {ours.value}.\n"
             "Give both as tables of one engine."
         )
         raise InvalidArgumentError(msg)

@@ -1,0 +1,3 @@
+"""Recommended actions, behind `crmkit.actions`."""
+
+from __future__ import annotations

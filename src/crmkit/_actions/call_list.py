@@ -1,0 +1,113 @@
+"""The customers to contact first, and what is at stake with each action."""
+
+from __future__ import annotations
+
+import narwhals as nw
+from narwhals.typing import IntoFrameT
+
+from crmkit._door import frames
+from crmkit._words.arguments import require_whole
+from crmkit.tables import RECOMMENDED
+
+
+def call_list(customers: IntoFrameT, *, most: int = 100) -> IntoFrameT:
+    """List the customers to contact first: those with most value at risk.
+
+    Value at risk ranks customers; it does not say that a call helps. Hold back a control group
+    to find out.
+
+    Parameters
+    ----------
+    customers
+        One row per customer with `customer_id`, `value_at_risk` and `action`, as in the
+        customers of `crmkit.pipeline.run`.
+    most
+        Length of the list.
+
+    Returns
+    -------
+    The first `most` customers whose value at risk is known, highest first and of equals the
+    lower `customer_id`, with these columns where the table has them: ``customer_id, action,
+    action_reason, value_at_risk, clv, churn_risk, risk_reason, stage, tier, segment, last_date,
+    orders, total_amount``.
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If `customers` breaks its contract.
+    InvalidArgumentError
+        If `most` is not a whole number of 1 or more.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> customers = pd.DataFrame(
+    ...     {
+    ...         "customer_id": ["ann", "ben", "cid"],
+    ...         "action": ["call now", "send a reminder", "call now"],
+    ...         "value_at_risk": [20.0, 5.0, 80.0],
+    ...     }
+    ... )
+    >>> print(call_list(customers, most=2).to_string(index=False))
+    customer_id   action  value_at_risk
+            cid call now           80.0
+            ann call now           20.0
+    """
+    require_whole(most, argument="most", least=1, advice="Write 100.")
+    frame = frames.read(customers, RECOMMENDED)
+    known = frame.filter(~frames.known("value_at_risk").is_null())
+    present = [name for name in RECOMMENDED.column_names if frames.has(known, name)]
+    ranked = known.select(*present).sort("value_at_risk", "customer_id", descending=[True, False])
+    return frames.give_in_order(ranked.head(most), like=customers)
+
+
+def summary(customers: IntoFrameT) -> IntoFrameT:
+    """Summarize recommended actions: customers, value and value at risk of each.
+
+    Parameters
+    ----------
+    customers
+        One row per customer with `customer_id`, `action`, `clv` and `value_at_risk`, as in the
+        customers of `crmkit.pipeline.run`.
+
+    Returns
+    -------
+    One row per action, the highest value at risk first:
+
+    =================  =====  ========================================================
+    ``action``         text   what to do
+    ``n_customers``    int    customers with this action
+    ``clv``            float  sum of their expected value
+    ``value_at_risk``  float  sum of their value at risk
+    =================  =====  ========================================================
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If `customers` breaks its contract.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> customers = pd.DataFrame(
+    ...     {
+    ...         "customer_id": ["ann", "ben", "cid"],
+    ...         "action": ["call now", "send a reminder", "call now"],
+    ...         "clv": [60.0, 30.0, 90.0],
+    ...         "value_at_risk": [20.0, 5.0, 80.0],
+    ...     }
+    ... )
+    >>> print(summary(customers).to_string(index=False))
+             action  n_customers   clv  value_at_risk
+           call now            2 150.0          100.0
+    send a reminder            1  30.0            5.0
+    """
+    contract = RECOMMENDED.only("customer_id", "action", "clv", "value_at_risk")
+    grouped = (
+        frames.read(customers, contract)
+        .group_by("action")
+        .agg(nw.len().alias("n_customers"), nw.col("clv").sum(), nw.col("value_at_risk").sum())
+        .with_columns(nw.col("n_customers").cast(nw.Int64))
+        .sort("value_at_risk", "action", descending=[True, False])
+    )
+    return frames.give_in_order(grouped, like=customers)
