@@ -407,6 +407,12 @@ CASES: Final[Mapping[str, Case]] = {
         ("orders",),
         ("cohort", "from_day"),
     ),
+    "clv.validate": Case(
+        lambda orders: clv.validate(orders, split=SPLIT, as_of=AS_OF),
+        ("orders",),
+        ("method",),
+        _FIT,
+    ),
     "cohorts.pooled": Case(cohorts.pooled, ("rates",), ("from_day",)),
     "actions.call_list": Case(actions.call_list, ("recommended",)),
     "actions.summary": Case(actions.summary, ("recommended",), ("action",)),

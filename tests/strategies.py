@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from crmkit.models import BGBB, BGCNBDK, BGNBD, MBGCNBDK, MBGNBD, Floats, GammaGamma, ParetoNBD
+from crmkit.models import BGBB, BGNBD, Floats, GammaGamma, ParetoNBD
 from crmkit.models.numerics.arrays import Codes
-from crmkit.models.purchases.dropout_after_purchase import DropoutAfterPurchase
 
 History = tuple[Floats, Floats, Floats]
 
@@ -26,16 +25,6 @@ def bg_nbd_models(draw: st.DrawFn) -> BGNBD:
     """A BG/NBD model, from hardly to wildly varied customers."""
     r, a, b = (10 ** draw(st.floats(-2, 2)) for _ in range(3))
     return BGNBD(r=r, alpha=10 ** draw(st.floats(-1, 4)), a=a, b=b)
-
-
-@st.composite
-def dropout_models(draw: st.DrawFn) -> DropoutAfterPurchase:
-    """A model in which one leaves right after a purchase, of any kind."""
-    r, a, b = (10 ** draw(st.floats(-2, 2)) for _ in range(3))
-    alpha, k = 10 ** draw(st.floats(-1, 4)), draw(st.integers(1, 6))
-    if k == 1:
-        return draw(st.sampled_from([BGNBD, MBGNBD]))(r=r, alpha=alpha, a=a, b=b)
-    return draw(st.sampled_from([BGCNBDK, MBGCNBDK]))(r=r, alpha=alpha, a=a, b=b, k=k)
 
 
 @st.composite

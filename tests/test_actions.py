@@ -1,4 +1,4 @@
-"""One action for each customer, by stage and tier."""
+"""Recommended actions by stage and tier."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def test_every_stage_and_tier_has_an_action_of_its_own_stage() -> None:
     advised = actions.recommend(everybody)
     assert advised["action"].null_count() == 0
     assert advised["action_reason"].null_count() == 0
-    fallback = pl.DataFrame(actions.plan()).row(-1, named=True)["reason"]
+    fallback = actions.plan(backend="polars").row(-1, named=True)["reason"]
     assert fallback not in advised["action_reason"].to_list()
 
 
 def test_every_rule_of_the_plan_can_be_met() -> None:
-    plan = pl.DataFrame(actions.plan())
+    plan = actions.plan(backend="polars")
     everybody = pl.DataFrame(
         [(s, t) for s in (*lifecycle.STAGES, "other") for t in TIERS],
         schema={"stage": pl.String, "tier": pl.String},
@@ -109,8 +109,39 @@ def test_customers_without_a_stage_are_refused() -> None:
         actions.recommend(pl.DataFrame({"tier": ["gold"]}))
     assert str(caught.value) == (
         "staged and tiered customers: no column `stage` among `tier`.\n"
+        "Add `stage` with crmkit.lifecycle.assign()."
+    )
+
+
+def test_customers_without_a_tier_are_refused() -> None:
+    with pytest.raises(MissingColumnsError) as caught:
+        actions.recommend(pl.DataFrame({"stage": ["new"]}))
+    assert str(caught.value) == (
+        "staged and tiered customers: no column `tier` among `stage`.\n"
         "Build this table with crmkit.tiers.assign()."
     )
+
+
+def test_a_misspelt_backend_is_refused() -> None:
+    backend: Any = "pyarow"
+    with pytest.raises(InvalidArgumentError) as caught:
+        actions.plan(backend=backend)
+    assert str(caught.value) == (
+        "`backend` must be one of 'pandas', 'polars', 'pyarrow', got 'pyarow'.\n"
+        "Did you mean 'pyarrow'?"
+    )
+
+
+def test_the_plan_is_a_pandas_table_and_the_default_of_recommend() -> None:
+    plan = actions.plan()
+    assert isinstance(plan, pd.DataFrame)
+    by_default = actions.recommend(pl.DataFrame(CUSTOMERS))
+    assert by_default.equals(actions.recommend(pl.DataFrame(CUSTOMERS), plan=plan))
+
+
+def test_dir_lists_public_names_only() -> None:
+    public = [name for name in dir(actions) if name.isidentifier() and not name.startswith("_")]
+    assert public == actions.__all__
 
 
 def test_a_plan_with_a_hole_is_refused() -> None:
@@ -127,9 +158,9 @@ def test_a_plan_with_a_hole_is_refused() -> None:
 
 
 def test_an_empty_plan_is_refused() -> None:
-    plan = pl.DataFrame(actions.plan()).head(0)
+    plan = actions.plan().head(0)
     with pytest.raises(InvalidArgumentError) as caught:
         actions.recommend(pl.DataFrame(CUSTOMERS), plan=plan)
     assert str(caught.value) == (
-        "action plan: no rows.\nStart from crmkit.actions.plan() and edit it."
+        "action plan: the table is empty.\nStart from crmkit.actions.plan() and edit it."
     )

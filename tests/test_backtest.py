@@ -36,7 +36,7 @@ SPLIT, AS_OF = date(1997, 9, 30), date(1998, 6, 30)
 @pytest.fixture(scope="module")
 def cdnow() -> pl.DataFrame:
     """The whole log."""
-    log: pl.DataFrame = load_cdnow()
+    log: pl.DataFrame = load_cdnow(backend="polars")
     return log
 
 
@@ -252,13 +252,16 @@ def test_forecasting_nothing_wins_by_mae_and_not_by_log_score(
 
 
 def test_intervals_of_the_true_model_hold_nine_in_ten() -> None:
-    model = clv.fit(rfm.summarize(load_cdnow(sample=True), as_of=AS_OF), model="pareto_nbd")
+    model = clv.fit(
+        rfm.summarize(load_cdnow(sample=True, backend="polars"), as_of=AS_OF), model="pareto_nbd"
+    )
     orders = clv.simulate(
         purchases=model,
         n_customers=4000,
         start=date(2020, 1, 1),
         acquisition_days=180,
         as_of=date(2021, 12, 31),
+        backend="polars",
         seed=1,
     )
     halves = rfm.holdout(orders, split=date(2020, 12, 31), as_of=date(2021, 12, 31))
@@ -358,7 +361,11 @@ def test_trees_that_saw_no_purchase_forecast_none() -> None:
 
 
 def small() -> dict[str, list[Any]]:
-    log = load_cdnow(sample=True).filter(pl.col("customer_id") < "04000").drop("quantity")
+    log = (
+        load_cdnow(sample=True, backend="polars")
+        .filter(pl.col("customer_id") < "04000")
+        .drop("quantity")
+    )
     columns: dict[str, list[Any]] = log.to_dict(as_series=False)
     return columns
 
@@ -405,6 +412,16 @@ def test_what_cannot_be_ranked_is_null() -> None:
         *("amount_error", "top_tenth_share", "top_tenth_found"),
     )
     assert [row[name] for name in unknown] == [None] * 7
+
+
+def test_a_validation_is_backtest_and_calibration_at_once() -> None:
+    orders = load_cdnow(sample=True, backend="polars")
+    split, as_of = date(1997, 9, 30), date(1998, 6, 30)
+    tested = clv.validate(orders, split=split, as_of=as_of, model="pareto_nbd")
+    ranked = clv.backtest(orders, splits=[split], as_of=as_of, models=["pareto_nbd"])
+    assert_frame_equal(tested.backtest, ranked.drop("seconds"))
+    groups = clv.calibration(orders, split=split, as_of=as_of, model="pareto_nbd")
+    assert_frame_equal(tested.calibration, groups)
 
 
 # Refusals
@@ -469,5 +486,5 @@ def test_trees_need_days_to_learn_from() -> None:
     ):
         clv.backtest(orders, splits=[date(2024, 1, 2)], as_of=date(2024, 1, 9), boosted_trees=True)
     assert str(caught.value) == (
-        "boosted trees: a history of under 3 days holds no earlier split.\nSplit later."
+        "boosted trees: a history under 3 days is too short to train on.\nSplit later."
     )

@@ -271,5 +271,5 @@ def test_a_lifetime_hardly_discounted_is_refused() -> None:
         BDW(2.0, 1.2, 1.5).discounted_lifetime(np.zeros(1), discount_rate_per_period=0.0)
     assert str(caught.value) == (
         "The discount rate must be at least 4e-05 a period, got 0: this model's lifetime is a "
-        "sum, and hardly discounted it has no end.\nGive a higher discount rate."
+        "sum, too long with a lower rate.\nUse a higher discount rate."
     )

@@ -464,13 +464,15 @@ def test_histories_that_cannot_be_are_refused(history: tuple[float, float, float
     with pytest.raises(InvalidArgumentError) as caught:
         BGBB.fit(x, t_x, n)
     assert str(caught.value) == (
-        "opportunities: no possible history in 1 of 2 customers (row 1).\n"
+        "opportunities: impossible history in 1 of 2 customers (row 1).\n"
         "Give whole numbers with 0 <= x <= t_x <= n, and t_x of 0 where x is 0."
     )
 
 
 def test_purchases_without_end_are_refused() -> None:
-    with pytest.raises(InvalidArgumentError, match=r"^Undiscounted, the mean lifetime has no end"):
+    with pytest.raises(
+        InvalidArgumentError, match=r"^Without discounting, the mean lifetime is infinite"
+    ):
         BTYD.discounted_purchases(
             *one(2, 4, 6), opportunities=math.inf, discount_rate_per_opportunity=0.0
         )

@@ -10,14 +10,11 @@ from pathlib import Path
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 
-from crmkit.errors import FitError, InvalidArgumentError
-from crmkit.models import BGNBD, Floats
+from crmkit.models import BGNBD
 from tests.published import all_printed, printed
-from tests.strategies import History, bg_nbd_models, histories
+from tests.strategies import History
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -306,119 +303,3 @@ def test_log_likelihood_is_the_average_over_a_population(x: int, t_x: float, T: 
     left = p * (1 - p) ** (x - 1) * rate**x * np.exp(-rate * t_x) if x else 0.0
     (log_likelihood,) = PAPER.log_likelihood(*one(x, t_x, T))
     assert np.exp(log_likelihood) == pytest.approx(np.mean(stayed + left), rel=1e-3)
-
-
-# Properties
-
-
-@given(model=bg_nbd_models(), history=histories())
-def test_probability_alive_is_a_probability(model: BGNBD, history: History) -> None:
-    (p,) = model.probability_alive(*history)
-    assert 0 <= p <= 1
-
-
-@given(model=bg_nbd_models(), history=histories(), silence=st.floats(0, 1000))
-def test_silence_never_raises_the_odds_of_being_alive(
-    model: BGNBD, history: History, silence: float
-) -> None:
-    x, t_x, T = history
-    (before,), (after,) = (model.probability_alive(x, t_x, T + more) for more in (0, silence))
-    assert after <= before * (1 + 1e-12)
-
-
-@given(model=bg_nbd_models(), history=histories(), horizons=st.tuples(*[st.floats(0, 1000)] * 2))
-def test_a_longer_horizon_never_holds_fewer_purchases(
-    model: BGNBD, history: History, horizons: tuple[float, float]
-) -> None:
-    near, far = (model.expected_purchases(*history, horizon_days=h)[0] for h in sorted(horizons))
-    assert near <= far * (1 + 1e-11)
-
-
-@given(model=bg_nbd_models(), history=histories())
-def test_no_time_holds_no_purchase(model: BGNBD, history: History) -> None:
-    assert model.expected_purchases(*history, horizon_days=0.0) == 0
-    assert model.expected_purchases_new(np.zeros(1)) == 0
-
-
-@given(model=bg_nbd_models(), history=histories(), horizon=st.floats(1e-9, 1e6))
-def test_nobody_is_expected_to_buy_more_than_if_surely_staying(
-    model: BGNBD, history: History, horizon: float
-) -> None:
-    x, _, T = history
-    (found,) = model.expected_purchases(*history, horizon_days=horizon)
-    assert 0 <= found <= ((model.r + x) / (model.alpha + T) * horizon)[0] * (1 + 1e-11)
-
-
-@given(model=bg_nbd_models(), history=histories(), clock=st.sampled_from([7.0, 30.4375, 365.25]))
-def test_the_clock_does_not_matter(model: BGNBD, history: History, clock: float) -> None:
-    x, t_x, T = history
-    recast = replace(model, alpha=model.alpha * clock)
-    np.testing.assert_allclose(
-        recast.expected_purchases(x, t_x * clock, T * clock, horizon_days=10 * clock),
-        model.expected_purchases(x, t_x, T, horizon_days=10),
-        rtol=1e-9,
-    )
-    np.testing.assert_allclose(
-        recast.log_likelihood(x, t_x * clock, T * clock) + x * math.log(clock),
-        model.log_likelihood(x, t_x, T),
-        rtol=1e-9,
-        atol=1e-9,
-    )
-
-
-@given(model=bg_nbd_models(), history=histories(max_size=20))
-def test_one_customer_alone_is_predicted_as_among_others(model: BGNBD, history: History) -> None:
-    together = model.expected_purchases(*history, horizon_days=365)
-    alone = [
-        model.expected_purchases(*one(*row), horizon_days=365)[0]
-        for row in zip(*history, strict=True)
-    ]
-    np.testing.assert_allclose(together, alone, rtol=1e-12)
-
-
-def test_a_weighted_fit_is_a_fit_on_repeated_rows(cdnow: History) -> None:
-    rows, n = np.unique(np.stack(cdnow), axis=1, return_counts=True)
-    weighted = BGNBD.fit(*rows, weights=n.astype(np.float64))
-    repeated = BGNBD.fit(*cdnow)
-    np.testing.assert_allclose(astuple(weighted.model), astuple(repeated.model), rtol=1e-7)
-    assert weighted.log_likelihood == pytest.approx(repeated.log_likelihood, rel=1e-12)
-    assert weighted.n_customers == repeated.n_customers == 2357
-
-
-# Shape
-
-
-def test_no_customers_give_no_predictions() -> None:
-    none: Floats = np.zeros(0)
-    assert PAPER.log_likelihood(none, none, none).shape == (0,)
-    assert PAPER.probability_alive(none, none, none).shape == (0,)
-    assert PAPER.expected_purchases(none, none, none, horizon_days=30).shape == (0,)
-    assert PAPER.expected_purchases_new(none).shape == (0,)
-
-
-def test_a_fitted_model_prints_as_its_parameters() -> None:
-    assert str(PAPER) == "BGNBD(r=0.243, alpha=4.414, a=0.793, b=2.426)"
-
-
-# Refusals
-
-
-@pytest.mark.parametrize("name", ["r", "alpha", "a", "b"])
-@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
-def test_parameters_must_be_positive_and_finite(name: str, value: float) -> None:
-    model = {"r": 1.0, "alpha": 1.0, "a": 1.0, "b": 1.0, name: value}
-    with pytest.raises(InvalidArgumentError) as caught:
-        BGNBD(**model)
-    shown = ", ".join(f"{key}={number}" for key, number in model.items())
-    assert str(caught.value) == (
-        f"BG/NBD parameters must be positive and finite, got BGNBD({shown})."
-    )
-
-
-def test_without_a_repeat_purchase_nothing_can_be_told() -> None:
-    with pytest.raises(FitError) as caught:
-        BGNBD.fit(np.zeros(200), np.zeros(200), np.full(200, 90.0))
-    assert str(caught.value) == (
-        "customer summary: no repeat purchase in 200 of 200 customers.\n"
-        "Observe them for longer before you fit."
-    )

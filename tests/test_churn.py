@@ -1,4 +1,4 @@
-"""Churn risk: against published figures and real customers, and what must always hold."""
+"""Churn risk: published values, real customers, and properties."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_rule_of_thumb_gives_the_printed_value() -> None:
 def test_the_higher_the_risk_the_fewer_cdnow_customers_came_back() -> None:
     # Rated on 30 September 1997 and followed for 39 weeks. P(alive) is the BG/NBD model's, by
     # Fader, Hardie & Lee (2005), with the parameters that they print, in weeks.
-    orders, split = load_cdnow(), date(1997, 9, 30)
+    orders, split = load_cdnow(backend="polars"), date(1997, 9, 30)
     table = lifecycle.rhythm(orders, as_of=split)
     staged = lifecycle.assign(table, rules=lifecycle.rules(table))
     x, t_x, T = pl.col("frequency"), pl.col("recency") / 7, pl.col("T") / 7
@@ -174,11 +174,11 @@ def test_every_engine_rates_and_explains_alike(make_frame: MakeFrame) -> None:
     found = {row["customer_id"]: (row["risk_level"], row["risk_reason"]) for row in rows(rated)}
     assert found == {
         "late": ("medium", "overdue: silent for 4.0 expected gaps"),
-        "fading": ("high", "model: 18% likely still a customer"),
-        "fine": ("low", "model: 93% likely still a customer"),
+        "fading": ("high", "model: 18% likely still active"),
+        "fine": ("low", "model: 93% likely still active"),
         "on time": ("low", "on time: within the expected gap"),
-        "prospect": (None, "unknown: no purchases to judge by"),
-        "unmodelled": (None, "unknown: no purchases to judge by"),
+        "prospect": (None, "unknown: not enough purchase history"),
+        "unmodelled": (None, "unknown: not enough purchase history"),
     }
 
 
@@ -221,7 +221,7 @@ def test_customers_without_a_stage_are_refused(make_frame: MakeFrame) -> None:
         churn.risk(unstaged)
     assert str(caught.value) == (
         "risk signals: no column `overdue_ratio` among `customer_id`, `p_alive`.\n"
-        "Build this table with crmkit.clv.predict() and crmkit.lifecycle.assign()."
+        "Add `overdue_ratio` with crmkit.lifecycle.assign()."
     )
 
 
@@ -234,15 +234,19 @@ def test_a_probability_outside_0_and_1_is_refused(
         churn.risk(customers)
     assert str(caught.value) == (
         f"risk signals: `p_alive` is {complaint} in 1 of 6 rows (customer_id 'fine').\n"
-        "Build this table with crmkit.clv.predict() and crmkit.lifecycle.assign()."
+        "Add `p_alive` with crmkit.clv.predict()."
     )
 
 
-@pytest.mark.parametrize("limits", [(0.8, 0.5), (0.0, 0.5), (0.5, 1.1), (float("nan"), 0.5)])
-def test_limits_out_of_order_are_refused(limits: tuple[float, float]) -> None:
+@pytest.mark.parametrize(
+    "limits",
+    [(0.8, 0.5), (0.0, 0.5), (0.5, 1.1), (float("nan"), 0.5), ("low", 0.5), (0.5, None)],
+)
+def test_limits_out_of_order_are_refused(limits: tuple[Any, Any]) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         churn.risk(pl.DataFrame(SIGNALS), medium_from=limits[0], high_from=limits[1])
     assert str(caught.value) == (
-        "`medium_from` and `high_from` must be in rising order above 0 and up to 1, got "
-        f"{limits[0]!r} and {limits[1]!r}.\nThey are the risks at which a level begins."
+        "`medium_from` and `high_from` must be in rising order, above 0 and at most 1, got "
+        f"{limits[0]!r} and {limits[1]!r}.\n"
+        "They are the risks at which a level begins: write 0.5 and 0.8."
     )

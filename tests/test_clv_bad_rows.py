@@ -28,7 +28,7 @@ NOT_RFM = (
     "`recency` is days from the first purchase to the last, not days since the last; "
     "`frequency` leaves the first purchase out.\n"
 )
-DAYS = "Days are due: multiply weeks by 7.\n"
+DAYS = "Durations are in days: multiply weeks by 7.\n"
 SPANS = "`frequency` is 0 and `recency` above 0, yet one purchase day spans no time,"
 ANOTHER_DAY = "`frequency` exceeds `recency`, yet each repeat purchase is on another day,"
 
@@ -88,7 +88,7 @@ BAD: list[tuple[dict[str, list[Any]], str, str, str, str]] = [
 LOOKS: dict[str, Callable[..., Any]] = {
     "predict": lambda table, fit, _: clv.predict(table, purchases=fit, horizon_days=30),
     "bounds": lambda table, fit, spend: clv.predict(
-        table, purchases=fit, spend=spend, horizon_days=30, interval=0.9
+        table, purchases=fit, spend=spend, horizon_days=30, level=0.9
     ),
     "total": lambda table, fit, _: clv.predict_total(table, purchases=fit, horizon_days=30),
     "alive": lambda table, fit, _: clv.probability_alive(table, purchases=fit),
@@ -109,7 +109,7 @@ LOOKS: dict[str, Callable[..., Any]] = {
 @pytest.fixture(scope="module")
 def fits() -> tuple[clv.Fit, clv.Fit]:
     """The sample's customers, whose fits score the tables here."""
-    customers = rfm.summarize(load_cdnow(sample=True), as_of=date(1997, 9, 30))
+    customers = rfm.summarize(load_cdnow(sample=True, backend="polars"), as_of=date(1997, 9, 30))
     return clv.fit(customers, model="bg_nbd"), clv.fit(customers, model="gamma_gamma")
 
 

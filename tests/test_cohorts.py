@@ -521,10 +521,10 @@ def test_no_interval_reaches_beyond_everybody(make_frame: MakeFrame) -> None:
     assert row["upper"] == 1.0
 
 
-def test_a_wider_confidence_gives_a_wider_interval() -> None:
+def test_a_higher_level_gives_a_wider_interval() -> None:
     orders = frame_of(as_rows(LEDGER))
     narrow, wide = (
-        cohorts.calendar_retention(orders, as_of=AS_OF, confidence=level).drop_nulls("lower")
+        cohorts.calendar_retention(orders, as_of=AS_OF, level=level).drop_nulls("lower")
         for level in (0.5, 0.99)
     )
     assert (wide["lower"] <= narrow["lower"]).all()
@@ -677,19 +677,23 @@ def message(call: Any, **arguments: Any) -> str:
 
 
 def test_an_unknown_period_is_refused() -> None:
-    expected = (
-        "`every` is 'fortnight', which is no calendar period.\n"
-        "Choose one of 'day', 'week', 'month', 'quarter', 'year'."
-    )
-    assert message(cohorts.table, as_of=AS_OF, every="fortnight") == expected
-    assert message(cohorts.calendar_retention, as_of=AS_OF, every="fortnight") == expected
-    assert message(cohorts.retention, as_of=AS_OF, every="fortnight", windows=WINDOWS) == expected
+    for every, advice in (("fortnight", ""), ("mnth", "\nDid you mean 'month'?"), (7, "")):
+        expected = (
+            "`every` must be one of 'day', 'week', 'month', 'quarter', 'year', "
+            f"got {every!r}.{advice}"
+        )
+        assert message(cohorts.table, as_of=AS_OF, every=every) == expected
+        assert message(cohorts.calendar_retention, as_of=AS_OF, every=every) == expected
+        assert message(cohorts.retention, as_of=AS_OF, every=every, windows=WINDOWS) == expected
 
 
 def test_an_unknown_measure_is_refused() -> None:
     assert message(cohorts.table, as_of=AS_OF, measure="margin") == (
-        "`measure` is 'margin', which cannot be measured.\n"
-        "Choose one of 'customers', 'orders', 'amount'."
+        "`measure` must be one of 'customers', 'orders', 'amount', got 'margin'."
+    )
+    assert message(cohorts.table, as_of=AS_OF, measure="amounts") == (
+        "`measure` must be one of 'customers', 'orders', 'amount', got 'amounts'.\n"
+        "Did you mean 'amount'?"
     )
 
 
@@ -707,24 +711,35 @@ def test_the_day_must_be_a_date() -> None:
     assert message(cohorts.retention, as_of="2024-03-31", windows=WINDOWS) == expected
 
 
-@pytest.mark.parametrize("confidence", [0, 1, 95, float("nan")])
-def test_confidence_lies_between_0_and_1(confidence: float) -> None:
-    assert message(cohorts.calendar_retention, as_of=AS_OF, confidence=confidence) == (
-        f"`confidence` must lie between 0 and 1, got {confidence!r}.\n"
-        "Write 0.95 for an interval that covers the rate in 19 of 20 cases."
-    )
+@pytest.mark.parametrize("level", [0, 1, 95, float("nan"), "95 %", None])
+def test_the_level_lies_between_0_and_1(level: Any) -> None:
+    expected = f"`level` must lie between 0 and 1, got {level!r}.\nWrite 0.9 for 90 %."
+    rates = cohorts.calendar_retention(pl.DataFrame(LEDGER), as_of=AS_OF)
+    assert message(cohorts.calendar_retention, as_of=AS_OF, level=level) == expected
+    assert message(cohorts.retention, as_of=AS_OF, level=level) == expected
+    assert message(cohorts.pooled, orders=rates, level=level) == expected
 
 
 @pytest.mark.parametrize(
     ("windows", "complaint"),
     [
         ((), "`windows` is empty."),
-        (((1, 31),), "`windows` holds (1, 31), which is no window."),
+        (((1, 31),), "`windows` must hold Window values, got (1, 31)."),
     ],
 )
-def test_what_is_no_window_is_refused(windows: Any, complaint: str) -> None:
+def test_values_that_are_not_windows_are_refused(windows: Any, complaint: str) -> None:
     assert message(cohorts.retention, as_of=AS_OF, windows=windows) == (
         f"{complaint}\nMake them with cohorts.n_day(), cohorts.rolling() or cohorts.bracket()."
+    )
+
+
+@pytest.mark.parametrize(
+    ("windows", "shown"),
+    [(None, "None"), ("x", "'x'"), (30, "30"), (Window(1, 31), "Window(from_day=1, to_day=31)")],
+)
+def test_windows_must_be_a_list(windows: Any, shown: str) -> None:
+    assert message(cohorts.retention, as_of=AS_OF, windows=windows) == (
+        f"`windows` must be a list, got {shown}.\nWrite cohorts.bracket((1, 31), (31, 61))."
     )
 
 
@@ -734,15 +749,49 @@ def test_a_window_given_twice_is_refused() -> None:
     )
 
 
-@pytest.mark.parametrize("make", [cohorts.n_day, cohorts.rolling, Window])
-@pytest.mark.parametrize("day", [0, -7])
-def test_the_day_of_the_first_purchase_is_no_return(make: Any, day: int) -> None:
+@pytest.mark.parametrize(
+    ("make", "argument"),
+    [
+        (cohorts.n_day, "days"),
+        (cohorts.rolling, "days"),
+        (Window, "from_day"),
+        (lambda day: Window(1, day), "to_day"),
+        (lambda day: cohorts.bracket((day, 31)), "from_day"),
+    ],
+)
+@pytest.mark.parametrize("day", [0, -7, 1.5])
+def test_a_window_begins_after_the_day_of_the_first_purchase(
+    make: Any, argument: str, day: float
+) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         make(day)
     assert str(caught.value) == (
-        f"A window cannot begin on day {day}.\n"
-        "Day 0 is the first purchase itself, made by everybody; begin on day 1 or later."
+        f"`{argument}` must be a whole number of 1 or more, got {day}.\n"
+        "Day 0 is the day of the first purchase; begin on day 1 or later."
     )
+
+
+@pytest.mark.parametrize("make", [cohorts.n_day, cohorts.rolling, Window])
+def test_a_day_that_is_not_a_number_is_refused(make: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"must be a whole number of 1 or more, got '7'"):
+        make("7")
+
+
+@pytest.mark.parametrize(
+    ("pair", "complaint"),
+    [
+        (30, "be a list of numbers, got 30"),
+        ("30", "be a list of numbers, got '30'"),
+        ((1, "31"), "hold numbers only, got '31'"),
+        ((1, None), "hold numbers only, got None"),
+        ((1, 31, 61), "be pairs of days, got (1, 31, 61)"),
+        ((1,), "be pairs of days, got (1,)"),
+    ],
+)
+def test_a_bracket_that_is_not_a_pair_of_days_is_refused(pair: Any, complaint: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        cohorts.bracket(pair)
+    assert str(caught.value) == f"`ranges` must {complaint}.\nWrite (1, 31), (31, 61)."
 
 
 @pytest.mark.parametrize("bracket", [(31, 1), (7, 7)])
@@ -751,7 +800,7 @@ def test_a_bracket_without_a_day_is_refused(bracket: tuple[int, int]) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         cohorts.bracket(bracket)
     assert str(caught.value) == (
-        f"A window from day {start} up to, not including, day {end} holds no day.\n"
+        f"A window from day {start} up to, not including, day {end} is empty.\n"
         "Give the earlier day first."
     )
 
@@ -761,8 +810,8 @@ def test_overlapping_brackets_are_refused(second: tuple[int, int]) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         cohorts.bracket((1, 31), second)
     assert str(caught.value) == (
-        f"The brackets overlap: one begins on day {second[0]} before the last ends on day 31.\n"
-        "Give them in order, each from where the last one ends, as in (1, 31), (31, 61)."
+        f"`ranges` overlap: one begins on day {second[0]}, before the previous one ends on day 31."
+        "\nGive them in order, each from the end of the previous one: (1, 31), (31, 61)."
     )
 
 

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from crmkit import clv
-from crmkit._clv.fitting.covariates import LINKS
+from crmkit._clv.fitting.covariates import links_of
 from crmkit.errors import (
     FitError,
     InvalidArgumentError,
@@ -31,7 +31,7 @@ from crmkit.models import (
     LognormalSpend,
     ParetoNBD,
 )
-from crmkit.models.inference.covariates import Objective, SideInformation
+from crmkit.models.inference.covariates import Objective, PenalizedSearch
 from crmkit.models.numerics.arrays import Codes
 from crmkit.tables import SUMMARY
 from tests.conftest import EAGER, MAKERS, MakeFrame, rows
@@ -211,7 +211,7 @@ def test_the_likelihood_is_that_of_each_kind_by_its_own_model(name: str) -> None
 @pytest.mark.parametrize("name", [*TRUTH, *SPENDING])
 def test_slopes_and_bends_are_those_of_small_steps(name: str) -> None:
     dice = np.random.default_rng(5)
-    links = LINKS[name]
+    links = links_of(name)
     n_links, known = len(links), dice.normal(size=(12, 2)).round(1)
     moves = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])[:n_links]
     T = np.linspace(100.0, 600.0, 12)
@@ -219,7 +219,7 @@ def test_slopes_and_bends_are_those_of_small_steps(name: str) -> None:
     columns = (x, 0.6 * T, T) if name in TRUTH else (x, dice.uniform(5, 90, 12))
     model = (TRUTH | SPENDING)[name]
     names = tuple(asdict(model))
-    side = SideInformation(
+    side = PenalizedSearch(
         names=("one", "other", "both"),
         links=tuple(links.values()),
         moves=moves,
@@ -249,7 +249,7 @@ def test_slopes_and_bends_are_those_of_small_steps(name: str) -> None:
 
 
 def objective_of(
-    side: SideInformation, likelihood: Any, names: tuple[str, ...], columns: tuple[Floats, ...]
+    side: PenalizedSearch, likelihood: Any, names: tuple[str, ...], columns: tuple[Floats, ...]
 ) -> Callable[[Floats], tuple[float, Floats, Floats]]:
     """What is maximized, as the search gets it."""
     return Objective(side, likelihood, names, *columns, side.rows, np.ones(len(columns[0])))
@@ -359,8 +359,8 @@ def test_a_firm_prior_holds_a_parameter_and_the_likelihood_is_without_it(
     fitted = clv.fit(table, model=name, prior=firm)
     assert fitted.estimates["r"] == pytest.approx(2.0, rel=1e-3)
     history = (table[each].to_numpy().astype(float) for each in ("frequency", "recency", "T"))
-    told = float(fitted.model.log_likelihood(*history).sum())
-    assert fitted.log_likelihood == pytest.approx(told, rel=1e-9)
+    total = float(fitted.model.log_likelihood(*history).sum())
+    assert fitted.log_likelihood == pytest.approx(total, rel=1e-9)
 
 
 def test_a_prior_is_of_the_customer_for_whom_all_covariates_are_0(customers: pl.DataFrame) -> None:
@@ -422,8 +422,9 @@ FACES: dict[str, Callable[[Any, clv.Fit], Any]] = {
 def alone(fit: clv.Fit, model: Any) -> clv.Fit:
     """A fit of one kind of customer, without covariates."""
     n = len(asdict(model))
-    told = replace(fit.likelihood, model=model, names=fit.likelihood.names[:n], coefficients=())
-    return replace(fit, likelihood=told, covariates=())
+    found: Any = fit.likelihood
+    likelihood = replace(found, model=model, names=found.names[:n], coefficients=())
+    return replace(fit, likelihood=likelihood, covariates=())
 
 
 @pytest.mark.parametrize("column", FACES)
@@ -518,24 +519,23 @@ def test_no_customers_get_the_columns(make_eager: MakeFrame, purchases: clv.Fit)
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("covariates", "message"),
     [
         (
             {"spend": ["age"]},
             (
-                "`covariates` are for 'spend', which bg_nbd has not.\n"
-                "Choose among 'purchases', 'dropout', 'both'."
+                "`covariates` has 'spend'; the processes of bg_nbd are 'purchases', 'dropout', "
+                "'both'."
             ),
         ),
-        ("age", "`covariates` names columns in a list, got 'age'.\nWrite ['age']."),
-        (5, "`covariates` names columns in a list, got 5.\nWrite ['age']."),
-        ([["age"]], "`covariates` names columns in a list, got [['age']].\nWrite ['age']."),
-        ({"both": None}, "`covariates` names columns in a list, got None.\nWrite ['age']."),
+        ("age", "`covariates` must be a list, got 'age'.\nWrite ['age']."),
+        (5, "`covariates` must be a list, got 5.\nWrite ['age']."),
+        ([["age"]], "`covariates` must hold names of columns, got ['age'].\nWrite ['age']."),
+        ({"both": None}, "`covariates` must be a list, got None.\nWrite ['age']."),
         (
             ["T"],
             (
-                "`covariates` has `T`, made of the purchases that the model explains: it would "
-                "explain them by themselves.\n"
+                "`covariates` has `T`, which follows from the purchases that the model explains.\n"
                 "Name columns that were known when the customer came."
             ),
         ),
@@ -556,28 +556,28 @@ def test_no_customers_get_the_columns(make_eager: MakeFrame, purchases: clv.Fit)
         (
             {"purchases": ["age", "months"]},
             (
-                "customer summary: covariates `purchases: age`, `purchases: months` tell the same "
-                "twice: one follows from the others.\nLeave one of them out."
+                "customer summary: covariates `purchases: age`, `purchases: months` are "
+                "collinear: one follows from the others.\nLeave one of them out."
             ),
         ),
         (
             ["street"],
             (
-                "customer summary: covariate `street` has 200 levels, and 50 is the most.\n"
-                "Put the rare ones together."
+                "customer summary: covariate `street` has 200 levels, at most 50 are possible.\n"
+                "Merge the rare ones into one level."
             ),
         ),
         (
             ["when"],
             (
-                "customer summary: covariate `when` has type Date.\n"
-                "Make it a number, text, or true and false."
+                "customer summary: covariate `when` has type Date; expected a number, text, or "
+                "true and false.\nConvert it first."
             ),
         ),
     ],
 )
-def test_covariates_that_tell_nothing_are_refused(
-    asked: Any, message: str, customers: pl.DataFrame
+def test_covariates_without_information_are_refused(
+    covariates: Any, message: str, customers: pl.DataFrame
 ) -> None:
     table = customers.head(200).with_columns(
         all_same=pl.lit(7),
@@ -587,7 +587,7 @@ def test_covariates_that_tell_nothing_are_refused(
         when=pl.date(2024, 1, 1),
     )
     with pytest.raises(InvalidArgumentError) as caught:
-        clv.fit(table, model="bg_nbd", covariates=asked)
+        clv.fit(table, model="bg_nbd", covariates=covariates)
     assert str(caught.value) == message
 
 
@@ -599,8 +599,7 @@ def test_what_a_summary_holds_is_no_covariate(
     with pytest.raises(InvalidArgumentError) as caught:
         clv.fit(customers.with_columns(pl.lit(1).alias(column)), model=model, covariates=[column])
     assert str(caught.value) == (
-        f"`covariates` has `{column}`, made of the purchases that the model explains: it would "
-        "explain them by themselves.\n"
+        f"`covariates` has `{column}`, which follows from the purchases that the model explains.\n"
         "Name columns that were known when the customer came."
     )
 
@@ -611,20 +610,20 @@ def test_advice_is_on_the_covariate_concerned(customers: pl.DataFrame, purchases
         clv.predict(customers.head(5).with_columns(ages), purchases=purchases, horizon_days=30)
     assert str(caught.value) == (
         "customer summary: covariate `age` is null in 1 of 5 rows (customer_id 2).\n"
-        "Give what was known in the fit."
+        "Give values as in the fit."
     )
 
 
 @pytest.mark.parametrize("engine", ["polars", "polars-lazy"])
-@pytest.mark.parametrize("interval", [None, 0.9])
+@pytest.mark.parametrize("level", [None, 0.9])
 @pytest.mark.parametrize("age", [-(10**6), 10**6, 10**15])
 def test_a_covariate_beyond_all_that_was_seen_is_named(
-    engine: str, interval: float | None, age: int, customers: pl.DataFrame, purchases: clv.Fit
+    engine: str, level: float | None, age: int, customers: pl.DataFrame, purchases: clv.Fit
 ) -> None:
     ages = pl.when(pl.col("customer_id") == 2).then(pl.lit(age)).otherwise(pl.col("age"))
     table = MAKERS[engine](customers.head(5).with_columns(age=ages).to_dict(as_series=False))
     with pytest.raises(InvalidRowsError) as caught:
-        clv.predict(table, purchases=purchases, horizon_days=30, interval=interval)
+        clv.predict(table, purchases=purchases, horizon_days=30, level=level)
     assert str(caught.value) == (
         "customer summary: covariate `age` is far beyond what the fit has seen in 1 of 5 rows "
         f"(age {float(age)!r}).\n"
@@ -642,7 +641,7 @@ def test_a_missing_column_is_named(customers: pl.DataFrame) -> None:
         )
     assert str(caught.value) == (
         "customer summary: no column `city` among `customer_id`, `days_since_last`, `frequency`, "
-        "`recency`, `T`.\nJoin what is known of customers to their summary first."
+        "`recency`, `T`.\nJoin the covariates to the customers' summary first."
     )
 
 
@@ -654,7 +653,7 @@ def test_an_unknown_covariate_is_refused(
     content = customers.head(5).to_dict(as_series=False)
     content[column][2] = None
     table = MAKERS[engine](content)
-    advice = "Fill it, with text such as 'unknown' where it is text, or leave it out."
+    advice = "Fill it in, text with a level such as 'unknown', or leave the covariate out."
     said = f"customer summary: covariate `{column}` is null in 1 of 5 rows (customer_id 2)."
     with pytest.raises(InvalidRowsError) as caught:
         clv.fit(table, model="bg_nbd", covariates=["age", "channel"])
@@ -690,7 +689,7 @@ def test_an_endless_number_is_refused(customers: pl.DataFrame, purchases: clv.Fi
 
 
 @pytest.mark.parametrize("engine", MAKERS)
-def test_a_level_that_the_fit_has_not_seen_is_refused(
+def test_a_level_unknown_to_the_fit_is_refused(
     engine: str, customers: pl.DataFrame, purchases: clv.Fit
 ) -> None:
     content = customers.head(5).to_dict(as_series=False)
@@ -700,7 +699,7 @@ def test_a_level_that_the_fit_has_not_seen_is_refused(
         clv.predict(MAKERS[engine](content), purchases=purchases, horizon_days=30)
     assert str(caught.value) == (
         "customer summary: covariate `channel` has a level that the fit has not seen in 2 of 5 "
-        f"{count}.\nGive what was known in the fit. `channel` was 'app', 'shop', 'web'."
+        f"{count}.\nGive levels as in the fit: `channel` was 'app', 'shop', 'web'."
     )
 
 
@@ -710,8 +709,8 @@ def test_a_covariate_of_another_type_is_refused(
     with pytest.raises(InvalidArgumentError) as caught:
         clv.predict(customers.with_columns(channel=pl.lit(1)), purchases=purchases, horizon_days=30)
     assert str(caught.value) == (
-        "customer summary: covariate `channel` has type Int32, and was text in the fit.\n"
-        "Give it the type that it had there."
+        "customer summary: covariate `channel` has type Int32; expected text, as in the fit.\n"
+        "Convert it to the type that it had there."
     )
 
 
@@ -722,8 +721,8 @@ def test_a_lazy_table_is_not_joined_on_fractions(
     with pytest.raises(InvalidArgumentError) as caught:
         clv.predict(plan, purchases=purchases, horizon_days=30)
     assert str(caught.value) == (
-        "customer summary: covariates `age` are no whole numbers, and a lazy table is joined on "
-        "them.\nRun the table first, or make them whole and fit anew."
+        "customer summary: covariates `age` are not whole numbers, which a lazy table needs "
+        "for its joins.\nRun the table first, or round them and fit anew."
     )
 
 
@@ -733,8 +732,8 @@ def test_a_lazy_table_is_not_joined_on_fractions(
         (
             {"penalty": 1.0},
             (
-                "`penalty` is for the coefficients of covariates, and there are none.\n"
-                "Name `covariates`, or give a `prior` to hold the parameters."
+                "`penalty` is for the coefficients of covariates, but `covariates` is empty.\n"
+                "Name `covariates`, or give a `prior` of the parameters."
             ),
         ),
         (
@@ -744,17 +743,17 @@ def test_a_lazy_table_is_not_joined_on_fractions(
         (
             {"prior": {"r": 2.0}},
             (
-                "`prior` has 2.0 for r.\n"
+                "`prior` of r must be a LogNormal, got 2.0.\n"
                 "Write LogNormal(median=30, log_deviation=1): a parameter is above 0."
             ),
         ),
         (
             {"prior": {"q": clv.LogNormal(1.0, 1.0)}},
-            "`prior` has 'q', which bg_nbd has not.\nIts parameters are 'r', 'alpha', 'a', 'b'.",
+            "`prior` has 'q'; the parameters of bg_nbd are 'r', 'alpha', 'a', 'b'.",
         ),
     ],
 )
-def test_what_holds_nothing_is_refused(
+def test_penalties_and_priors_without_effect_are_refused(
     options: dict[str, Any], message: str, customers: pl.DataFrame
 ) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
@@ -766,9 +765,8 @@ def test_a_model_without_covariates_says_so(customers: pl.DataFrame) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         clv.fit(customers, model="nbd", covariates=["age"])
     assert str(caught.value) == (
-        "nbd takes no covariates.\nChoose one of 'bg_nbd', 'mbg_nbd', 'pareto_nbd', "
-        "'ggompertz_nbd', "
-        "'gamma_gamma', 'lognormal_spend'."
+        "nbd takes no covariates.\nChoose one of 'bg_nbd', 'ggompertz_nbd', 'mbg_nbd', "
+        "'pareto_nbd', 'gamma_gamma', 'lognormal_spend'."
     )
 
 
@@ -783,11 +781,11 @@ def test_a_covariate_far_from_zero_asks_for_another_start(customers: pl.DataFram
     [
         (
             lambda table, fit: clv.tracking(table, purchases=fit, as_of=DAY),
-            "`purchases` has covariates, and a ledger knows none.",
+            "`purchases` has covariates, which a ledger does not hold.",
         ),
     ],
 )
-def test_what_knows_no_covariates_says_so(
+def test_a_ledger_holds_no_covariates(
     use: Callable[[Any, clv.Fit], Any],
     message: str,
     customers: pl.DataFrame,

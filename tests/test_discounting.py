@@ -21,27 +21,29 @@ CDNOW = BGNBD(r=0.243, alpha=30.9, a=0.793, b=2.426)
 
 
 @pytest.mark.parametrize("rate", [0.1, 15.0])
-@pytest.mark.parametrize("bend_days", [0.01, 30.0, 1e4])
+@pytest.mark.parametrize("resolution_days", [0.01, 30.0, 1e4])
 @pytest.mark.parametrize("horizon", [1.0, 365.25, 3652.5])
-def test_a_purchase_a_day_is_an_annuity(rate: float, bend_days: float, horizon: float) -> None:
+def test_a_purchase_a_day_is_an_annuity(
+    rate: float, resolution_days: float, horizon: float
+) -> None:
     delta = math.log1p(rate) / DAYS_PER_YEAR
     (found,) = discounted(
         lambda days: np.array([days]),
         horizon_days=horizon,
         annual_discount_rate=rate,
-        bend_days=bend_days,
+        resolution_days=resolution_days,
     )
     assert found == pytest.approx(-math.expm1(-delta * horizon) / delta, rel=1e-10)
 
 
 @pytest.mark.parametrize("rate", [1e-6, 0.1, 15.0])
-@pytest.mark.parametrize("bend_days", [0.01, 30.0, math.inf])
-def test_a_purchase_a_day_for_ever_is_a_perpetuity(rate: float, bend_days: float) -> None:
+@pytest.mark.parametrize("resolution_days", [0.01, 30.0, math.inf])
+def test_a_purchase_a_day_for_ever_is_a_perpetuity(rate: float, resolution_days: float) -> None:
     (found,) = discounted(
         lambda days: np.array([days]),
         horizon_days=math.inf,
         annual_discount_rate=rate,
-        bend_days=bend_days,
+        resolution_days=resolution_days,
     )
     assert found == pytest.approx(DAYS_PER_YEAR / math.log1p(rate), rel=1e-10)
 
@@ -176,6 +178,6 @@ def test_undiscounted_purchases_for_ever_have_no_sum() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         CDNOW.discounted_purchases(*history, horizon_days=math.inf, annual_discount_rate=0.0)
     assert str(caught.value) == (
-        "annual_discount_rate must be above 0 over an endless horizon, got 0.\n"
-        "Undiscounted purchases for ever need not have a finite sum."
+        "annual_discount_rate must be above 0 with an infinite horizon, got 0.\n"
+        "The undiscounted sum need not be finite."
     )

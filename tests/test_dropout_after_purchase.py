@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
 
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
 from scipy import integrate
 
 from crmkit.models import BGCNBDK, BGNBD, MBGCNBDK, MBGNBD, Floats
 from crmkit.models.purchases.dropout_after_purchase import DropoutAfterPurchase
-from crmkit.models.purchases.dropout_likelihood import DropoutLikelihood
-from tests.strategies import History, dropout_models, histories, summarized
+from tests.strategies import summarized
 
 MODELS: list[DropoutAfterPurchase] = [
     BGNBD(r=0.8, alpha=10.0, a=0.8, b=2.4),
@@ -48,7 +44,7 @@ def lived(model: DropoutAfterPurchase, *, seed: int) -> Lives:
     for _ in range(N_LIVES):
         rate, p = dice.gamma(model.r, 1 / model.alpha), dice.beta(model.a, model.b)
         gone = math.inf
-        if model.may_leave_at_first and dice.random() < p:
+        if model.dropout_after_first and dice.random() < p:
             gone = 0.0
         ages: list[float] = []
         age = dice.exponential(1 / rate, model.arrivals_per_purchase).sum()
@@ -176,32 +172,13 @@ def test_the_chance_to_be_alive_later_is_exact(model: DropoutAfterPurchase) -> N
             stays = mpmath.hyp2f1(
                 model.r + x,
                 model.a,
-                model.a + model.b + x + model.may_leave_at_first,
+                model.a + model.b + x + model.dropout_after_first,
                 -days / (model.alpha + T),
             )
             history = np.array([float(x)]), np.array([float(T if x else 0)]), np.array([float(T)])
             (now,) = model.probability_alive(*history)
             (later,) = model.probability_alive_later(*history, days=days)
             assert later == pytest.approx(float(stays) * now, rel=1e-9)
-
-
-@pytest.mark.parametrize("k", [1, 2, 5])
-@pytest.mark.parametrize("may_leave_at_first", [False, True])
-def test_gradient_and_hessian_are_the_derivatives(k: int, *, may_leave_at_first: bool) -> None:
-    model = MBGCNBDK(r=0.8, alpha=30.0, a=0.8, b=2.4, k=k)
-    T = np.linspace(1, 700, 200)
-    history = summarized(*model.simulate(T, rng=np.random.default_rng(5)), T)
-    likelihood = DropoutLikelihood(
-        *history, np.tile([1.0, 2.0], 100), may_leave_at_first=may_leave_at_first, k=k
-    )
-    at, step = np.log([0.6, 12.0, 0.3, 4.0]), 1e-5
-    _, gradient, hessian = likelihood(at)
-    above, below = ([likelihood(at + way) for way in sign * np.eye(4)] for sign in (step, -step))
-    pairs = list(zip(above, below, strict=True))
-    slopes = [(up[0] - down[0]) / (2 * step) for up, down in pairs]
-    np.testing.assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-5)
-    bends = [(up[1] - down[1]) / (2 * step) for up, down in pairs]
-    np.testing.assert_allclose(hessian, bends, rtol=1e-6, atol=1e-5)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=str)
@@ -212,127 +189,3 @@ def test_a_fit_reaches_at_least_the_likelihood_of_the_truth(model: DropoutAfterP
     assert found.converged
     assert found.log_likelihood == pytest.approx(found.model.log_likelihood(*history).sum())
     assert found.log_likelihood >= model.log_likelihood(*history).sum()
-
-
-# Properties
-
-
-@given(model=dropout_models(), history=histories(), days=st.floats(0, 4000))
-def test_probabilities_of_being_alive_are_probabilities(
-    model: DropoutAfterPurchase, history: History, days: float
-) -> None:
-    (now,) = model.probability_alive(*history)
-    (later,) = model.probability_alive_later(*history, days=days)
-    assert 0 <= later <= now * (1 + 1e-12)
-    assert now <= 1
-    (soon,) = model.probability_alive_later(*history, days=0.0)
-    assert soon == pytest.approx(now, rel=1e-14)
-
-
-@given(model=dropout_models(), history=histories(), silence=st.floats(0, 1000))
-def test_silence_never_raises_the_odds_of_being_alive(
-    model: DropoutAfterPurchase, history: History, silence: float
-) -> None:
-    x, t_x, T = history
-    (before,), (after,) = (model.probability_alive(x, t_x, T + more) for more in (0, silence))
-    assert after <= before * (1 + 1e-10)
-
-
-@given(model=dropout_models(), history=histories(), horizons=st.tuples(*[st.floats(0, 4000)] * 2))
-def test_a_longer_horizon_never_holds_fewer_purchases(
-    model: DropoutAfterPurchase, history: History, horizons: tuple[float, float]
-) -> None:
-    near, far = (model.expected_purchases(*history, horizon_days=h)[0] for h in sorted(horizons))
-    assert 0 <= near <= far * (1 + 1e-10)
-
-
-@given(model=dropout_models(), history=histories())
-def test_no_time_holds_no_purchase(model: DropoutAfterPurchase, history: History) -> None:
-    assert model.expected_purchases(*history, horizon_days=0.0) == 0
-    assert model.expected_purchases_new(np.zeros(1)) == 0
-    (chances,) = model.purchase_distribution(*history, horizon_days=0.0, most=3)
-    np.testing.assert_allclose(chances, [1, 0, 0, 0], rtol=1e-14)
-
-
-@given(model=dropout_models(), days=st.floats(1e-6, 4000))
-def test_a_new_customer_is_one_seen_for_no_time(model: DropoutAfterPurchase, days: float) -> None:
-    (new,) = model.expected_purchases_new(np.array([days]))
-    assert new == pytest.approx(model.expected_purchases(*NEW, horizon_days=days)[0], rel=1e-11)
-
-
-@given(model=dropout_models(), history=histories(), horizon=st.floats(1e-6, 4000))
-def test_the_distribution_holds_probabilities_below_the_mean(
-    model: DropoutAfterPurchase, history: History, horizon: float
-) -> None:
-    (chances,) = model.purchase_distribution(*history, horizon_days=horizon, most=30)
-    (expected,) = model.expected_purchases(*history, horizon_days=horizon)
-    assert (chances >= 0).all()
-    assert chances.sum() <= 1 + 1e-11
-    assert chances @ np.arange(31.0) <= expected * (1 + 1e-9)
-
-
-@given(model=dropout_models(), history=histories(), clock=st.sampled_from([7.0, 365.25]))
-def test_the_clock_does_not_matter(
-    model: DropoutAfterPurchase, history: History, clock: float
-) -> None:
-    x, t_x, T = history
-    recast, recast_history = replace(model, alpha=model.alpha * clock), (x, t_x * clock, T * clock)
-    np.testing.assert_allclose(
-        recast.expected_purchases(*recast_history, horizon_days=10 * clock),
-        model.expected_purchases(*history, horizon_days=10),
-        rtol=1e-9,
-    )
-    assume(not ((x > 0) & (t_x == 0)).any())
-    np.testing.assert_allclose(
-        recast.log_likelihood(*recast_history) + x * math.log(clock),
-        model.log_likelihood(*history),
-        rtol=1e-9,
-        atol=1e-9,
-    )
-
-
-@given(model=dropout_models(), history=histories(max_size=12))
-def test_one_customer_alone_is_predicted_as_among_others(
-    model: DropoutAfterPurchase, history: History
-) -> None:
-    def forecast(*history: Floats) -> Floats:
-        return np.column_stack(
-            [
-                model.expected_purchases(*history, horizon_days=90),
-                model.probability_alive_later(*history, days=90),
-                model.purchase_distribution(*history, horizon_days=90, most=2),
-            ]
-        )
-
-    alone = [
-        forecast(*(column[i : i + 1] for column in history))[0] for i in range(len(history[0]))
-    ]
-    np.testing.assert_allclose(forecast(*history), alone, rtol=1e-10, atol=1e-15)
-
-
-@given(model=dropout_models(), seed=st.integers(0, 1000))
-def test_simulated_ages_are_sorted_and_within_the_time_observed(
-    model: DropoutAfterPurchase, seed: int
-) -> None:
-    T = np.array([0.0, 20.0, 365.0, 1.0])
-    customer, age = model.simulate(T, rng=np.random.default_rng(seed))
-    assert customer.dtype == np.int64
-    assert (np.lexsort((age, customer)) == np.arange(len(age))).all()
-    assert ((age > 0) & (age <= T[customer])).all()
-
-
-# Shape
-
-
-@pytest.mark.parametrize("model", MODELS, ids=str)
-def test_no_customers_give_no_predictions(model: DropoutAfterPurchase) -> None:
-    nobody = NOBODY, NOBODY, NOBODY
-    assert model.log_likelihood(*nobody).shape == (0,)
-    assert model.probability_alive_later(*nobody, days=30).shape == (0,)
-    assert model.expected_purchases(*nobody, horizon_days=30).shape == (0,)
-    assert model.expected_purchases_new(NOBODY).shape == (0,)
-    assert model.purchase_distribution(*nobody, horizon_days=30, most=4).shape == (0, 5)
-    worth = model.discounted_purchases(*nobody, horizon_days=30, annual_discount_rate=0.1)
-    assert worth.shape == (0,)
-    customer, age = model.simulate(NOBODY, rng=np.random.default_rng(0))
-    assert (customer.shape, age.shape) == ((0,), (0,))

@@ -1,4 +1,4 @@
-"""Cost-benefit statements: one from practice that does not add up, and what must hold."""
+"""Cost-benefit analysis: a statement from practice that does not add up, and properties."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_the_printed_statement_contradicts_itself_three_times(make_frame: MakeFr
     assert [row["finding"] for row in findings] == [
         "declared total_cost differs from the sum of its items by 4441801",
         "declared total_revenue differs from the sum of its items by -721000",
-        "declared ratio 1.18 differs from declared totals (1.036451)",
+        "declared ratio 1.18 differs from the declared totals (1.036451)",
     ]
     assert [row["about"] for row in findings] == ["total_cost", "total_revenue", "ratio"]
     assert {row["severity"] for row in findings} == {"error"}
@@ -185,12 +185,12 @@ def test_a_ratio_is_compared_at_the_decimals_it_is_given_with(ratio: Any, *, agr
         assert findings[0]["finding"].endswith("differs from the sums of the items (3.351974)")
 
 
-def test_a_rounding_of_the_sum_is_no_difference() -> None:
+def test_rounding_of_the_sum_does_not_count_as_a_difference() -> None:
     items = pl.DataFrame({"item": ["a", "b"], "kind": ["cost", "cost"], "amount": [0.1, 0.2]})
     assert not rows(economics.cost_benefit(items, declared={"total_cost": 0.3}).findings)
 
 
-def test_what_cancels_is_no_cost() -> None:
+def test_costs_that_cancel_are_0() -> None:
     items = pl.DataFrame(
         {"item": ["a", "b", "c"], "kind": ["cost"] * 3, "amount": [0.1, 0.2, -0.3]}
     )
@@ -226,7 +226,7 @@ def test_every_engine_gives_the_documented_tables(make_frame: MakeFrame) -> None
             "declared": None,
             "computed": -50.0,
             "difference": None,
-            "finding": "revenue item discount is below zero (-50)",
+            "finding": "revenue item discount is below 0 (-50)",
         }
     ]
 
@@ -247,10 +247,10 @@ def test_a_group_without_cost_has_no_ratio_and_a_finding(make_frame: MakeFrame) 
     ]
     assert [row["finding"] for row in rows(result.findings)] == [
         "declared ratio 2 cannot be checked: the cost is -3",
-        "cost item refund is below zero (-4)",
-        "north has a cost of -4, so no ratio and no roi",
-        "no group has a cost of 0, so no ratio and no roi",
-        "total has a cost of -3, so no ratio and no roi",
+        "cost item refund is below 0 (-4)",
+        "north: no ratio and no roi, as the cost is -4",
+        "no group: no ratio and no roi, as the cost is 0",
+        "total: no ratio and no roi, as the cost is -3",
     ]
     shares = [row["kind_share"] for row in rows(result.items)]
     assert shares == [pytest.approx(10 / 15), None, pytest.approx(5 / 15), None]
@@ -265,7 +265,7 @@ def test_a_statement_of_nothing_is_zero(make_frame: MakeFrame) -> None:
     (total,) = rows(result.groups)
     assert (total["cost"], total["net"], total["ratio"]) == (0.0, 0.0, None)
     assert [row["finding"] for row in rows(result.findings)] == [
-        "total has a cost of 0, so no ratio and no roi"
+        "total: no ratio and no roi, as the cost is 0"
     ]
     assert rows(result.items) == []
 
@@ -343,25 +343,36 @@ def test_a_group_called_total_is_refused(make_frame: MakeFrame) -> None:
         "group": ["total"],
     }
     assert refusal(make_frame(items)) == (
-        "costs: a group is called 'total', the name of the row for all.\nRename the group."
+        "costs: a group is called 'total', the name of the last row.\nRename the group."
     )
 
 
 def test_another_declaration_is_refused() -> None:
     assert refusal(pl.DataFrame(STATEMENT), {"total": 5}) == (
-        "`declared` has a 'total'.\nA statement can declare `total_cost`, `total_revenue`, `ratio`."
+        "`declared` must be one of 'total_cost', 'total_revenue', 'ratio', got 'total'.\n"
+        "Did you mean 'total_cost'?"
+    )
+
+
+@pytest.mark.parametrize("declared", ["ratio", 1.18, [1.18]])
+def test_a_declaration_of_another_type_is_refused(declared: Any) -> None:
+    assert refusal(pl.DataFrame(STATEMENT), declared) == (
+        f"`declared` must be a mapping or a table of one row, got {declared!r}.\n"
+        'Write {"total_cost": 250000}.'
     )
 
 
 @pytest.mark.parametrize("value", ["1.18", True, math.inf, [1]])
-def test_a_declaration_that_is_no_number_is_refused(value: Any) -> None:
+def test_a_declaration_that_is_not_a_number_is_refused(value: Any) -> None:
     assert refusal(pl.DataFrame(STATEMENT), {"ratio": value}) == (
-        f"`declared` has {value!r} for 'ratio'; expected a finite number."
+        f"`declared['ratio']` must be a finite number, got {value!r}.\n"
+        'Write {"total_cost": 250000}.'
     )
 
 
 def test_declared_totals_of_several_rows_are_refused() -> None:
     declared = pl.DataFrame({"total_cost": [1, 2]})
     assert refusal(pl.DataFrame(STATEMENT), declared) == (
-        "`declared` must be a table of one row, got 2."
+        "`declared` must be a table of one row, got 2 rows.\n"
+        "Give one column for each declared total."
     )

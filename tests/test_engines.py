@@ -65,6 +65,7 @@ _RUN: Final[Mapping[str, int]] = {
     "rfm.breakpoints nested": 5,
     "rfm.check_map": 1,
     "rfm.segment": 1,
+    "clv.validate": 1,
     "tiers.abc": 2,
     "tiers.concentration": 1,
     "tiers.gini": 1,

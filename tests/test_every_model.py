@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from crmkit import clv
-from crmkit.models import BGNBD, PURCHASE_MODELS, SPEND_MODELS, Floats, PurchaseModel
+from crmkit.models import BGNBD, PURCHASE_MODELS, SPEND_MODELS, Floats
 from tests.companies import DRAWS, Company
 
 TAME = Company(shape=0.6, days=20.0, leaving=0.1, agreement=2.0, amount=30.0)
@@ -65,33 +65,7 @@ def assert_same(held: clv.Fit, free: clv.Fit) -> None:
         np.testing.assert_allclose(errors(held), errors(free), rtol=1e-6)
 
 
-# Properties of forecasts
-
-
-@pytest.mark.parametrize("model", PURCHASE_MODELS.values(), ids=PURCHASE_MODELS)
-@pytest.mark.parametrize("days", [0.5, 39.0, 365.0, 4000.0])
-def test_one_seen_for_no_time_is_a_new_customer(model: type[PurchaseModel], days: float) -> None:
-    truth, _ = drawn(model)
-    (seen,) = truth.expected_purchases(*np.zeros((3, 1)), horizon_days=days)
-    (new,) = truth.expected_purchases_new(np.array([days]))
-    assert new > 0
-    assert seen == pytest.approx(new, rel=1e-11)
-
-
-@pytest.mark.parametrize("model", PURCHASE_MODELS.values(), ids=PURCHASE_MODELS)
-def test_no_time_holds_no_purchase_and_hardly_any_holds_hardly_one(
-    model: type[PurchaseModel],
-) -> None:
-    truth, history = drawn(model)
-    assert (truth.expected_purchases(*history, horizon_days=0.0) == 0).all()
-    for days in (1e-3, 1e-6, 1e-9):
-        # At most what one buys who surely stays; by a k of 2, each needs two arrivals.
-        most = (truth.r + 2 * history[0]) / (truth.alpha + history[2]) * days
-        found = truth.expected_purchases(*history, horizon_days=days)
-        assert ((found >= 0) & (found <= most * (1 + 1e-11))).all()
-
-
-# Properties of fits
+# Properties
 
 
 @pytest.mark.parametrize("model", DRAWS, ids=lambda model: model.__name__)

@@ -59,7 +59,7 @@ def test_the_largest_log_likelihood_is_the_published_one(cdnow: Spend) -> None:
 
 def test_log_likelihood_at_the_published_parameters() -> None:
     # clvkit, tests/test_gamma_gamma.py, on means that are not rounded to cents.
-    log: pl.DataFrame = load_cdnow(sample=True)
+    log: pl.DataFrame = load_cdnow(sample=True, backend="polars")
     customers = rfm.summarize(log, as_of=date(1997, 9, 30)).filter(pl.col("frequency") > 0)
     x, z = (customers[name].to_numpy().astype(float) for name in ("frequency", "monetary_value"))
     found = PUBLISHED.log_likelihood(x, z).sum()
@@ -186,9 +186,9 @@ def test_a_fit_without_a_population_mean_says_so() -> None:
     assert found.model.q < 1
     (diagnosis,) = found.diagnostics
     assert diagnosis == (
-        f"q is {found.model.q:.3g}: with 1 or less, spend has no population mean, and customers "
-        "without a repeat purchase get no expected spend. A few very large amounts are the usual "
-        "cause."
+        f"q is {found.model.q:.3g}: at 1 or less the population mean of spend is infinite, and "
+        "customers without a repeat purchase get no expected spend. A few very large amounts are "
+        "the usual cause."
     )
 
 
@@ -197,7 +197,7 @@ def test_spend_that_never_varies_is_found_out() -> None:
     assert not found.converged
     (diagnosis,) = found.diagnostics
     assert diagnosis == (
-        "The likelihood has no maximum: p and q grow without end. All customers spend the same "
+        "The likelihood has no maximum: p and q grow without bound. All customers spend the same "
         "amount every time."
     )
     np.testing.assert_allclose(found.model.expected_spend(np.zeros(1), np.zeros(1)), 20, rtol=1e-4)
@@ -232,7 +232,7 @@ def test_a_fit_needs_a_repeat_purchase() -> None:
         GammaGamma.fit(np.zeros(0), np.zeros(0))
     assert str(caught.value) == (
         "customer summary: no repeat purchase with positive spend in any row.\n"
-        "Spend per purchase day cannot be told from first purchases."
+        "First purchases do not identify the spend per purchase day."
     )
 
 
@@ -242,5 +242,5 @@ def test_a_fit_refuses_rows_that_tell_nothing(x: float, z: float) -> None:
         GammaGamma.fit(np.array([2.0, x]), np.array([30.0, z]))
     assert str(caught.value) == (
         "Gamma-Gamma is fitted on customers with x > 0 and z > 0 only.\n"
-        "Leave the others out of the fit; they can still be predicted."
+        "Leave the others out of the fit; predictions for them still work."
     )

@@ -156,7 +156,7 @@ def test_returns_are_set_aside_when_they_are_dropped(make_frame: MakeFrame) -> N
     raw = make_frame({"who": ["ann"] * 2, "when": [JAN] * 2, "paid": [5.0, -5.0]})
     kept, set_aside = clean(raw, **NAMES, returns="drop")
     assert columns(kept)["amount"] == [5.0]
-    assert columns(set_aside)["reason"] == ["return, left out as asked"]
+    assert columns(set_aside)["reason"] == ["return, left out as requested"]
 
 
 def test_ids_of_mixed_type_become_text() -> None:
@@ -220,7 +220,16 @@ def test_a_column_called_reason_is_not_overwritten(make_frame: MakeFrame) -> Non
     with pytest.raises(InvalidArgumentError) as caught:
         clean(raw, **NAMES)
     assert str(caught.value) == (
-        "transactions: `reason` is a column already, and the rows set aside get one.\nRename it."
+        "transactions: column `reason` exists already, and `set_aside` adds one.\nRename it."
+    )
+
+
+def test_a_misspelt_treatment_of_returns_is_refused(make_frame: MakeFrame) -> None:
+    returns: Any = "dropp"
+    with pytest.raises(InvalidArgumentError) as caught:
+        clean(make_frame({"who": [1], "when": [JAN], "paid": [1]}), **NAMES, returns=returns)
+    assert str(caught.value) == (
+        "`returns` must be one of 'net', 'drop', 'keep', got 'dropp'.\nDid you mean 'drop'?"
     )
 
 
@@ -229,12 +238,12 @@ def test_dates_that_read_both_ways_are_not_guessed(make_eager: MakeFrame) -> Non
     with pytest.raises(InvalidArgumentError) as caught:
         clean(raw, **NAMES)
     assert str(caught.value) == (
-        "transactions: `when` reads both day first and month first.\n"
-        'Say which it is: date_format="%d/%m/%Y" or date_format="%m/%d/%Y".'
+        "transactions: `when` is valid both day first and month first.\n"
+        'Choose date_format="%d/%m/%Y" or date_format="%m/%d/%Y".'
     )
 
 
-def test_a_missing_column_is_told(make_frame: MakeFrame) -> None:
+def test_the_error_on_a_missing_column_names_it(make_frame: MakeFrame) -> None:
     with pytest.raises(MissingColumnsError) as caught:
         clean(make_frame({"who": [1], "When": [JAN], "paid": [1]}), **NAMES)
     assert str(caught.value) == (

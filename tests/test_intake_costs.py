@@ -32,7 +32,7 @@ def complaint(error: type[Exception], raw: Any, **replaced: str) -> str:
 # Shape
 
 
-def test_kinds_are_told_in_one_way(make_frame: MakeFrame) -> None:
+def test_kinds_are_read_in_any_case(make_frame: MakeFrame) -> None:
     items = costs(make_frame(RAW), **NAMES)
     assert columns(items) == {
         "item": ["visits", "=cmd()", "sales"],
@@ -111,7 +111,7 @@ def test_amounts_that_are_no_numbers_are_refused(make_eager: MakeFrame) -> None:
     )
 
 
-def test_a_missing_column_is_told(make_frame: MakeFrame) -> None:
+def test_the_error_on_a_missing_column_names_it(make_frame: MakeFrame) -> None:
     assert complaint(MissingColumnsError, make_frame(RAW), amount="euro") == (
         "costs: no column `euro` among `What`, `Type`, `Euro`, `Year`.\nDid you mean `Euro`?"
     )

@@ -59,8 +59,8 @@ def test_rows_are_counted_as_by_hand(engine: str, cells: list[tuple[Any, Any, An
         "exact duplicate rows": sum(n - 1 for n in Counter(cells).values()),
         "returns without any purchase": returns_only(cells),
     }
-    told = found(MAKERS[engine](typed(raw)), as_of=FEB)
-    assert {rule: n for rule, (n, _) in told.items()} == {r: n for r, n in by_hand.items() if n}
+    counted = found(MAKERS[engine](typed(raw)), as_of=FEB)
+    assert {rule: n for rule, (n, _) in counted.items()} == {r: n for r, n in by_hand.items() if n}
 
 
 def returns_only(cells: list[tuple[Any, Any, Any]]) -> int:
@@ -167,9 +167,9 @@ def test_examples_are_cut_to_a_line(make_eager: MakeFrame) -> None:
 
 def test_repeated_rows_are_counted_over_all_columns(make_frame: MakeFrame) -> None:
     same: dict[str, list[Any]] = {"who": ["ann"] * 3, "when": [JAN] * 3, "paid": [None] * 3}
-    told = {**same, "paid": [1.0] * 3}
-    assert found(make_frame(told))["exact duplicate rows"][0] == 2
-    assert "exact duplicate rows" not in found(make_frame({**told, "line": [1, 2, 3]}))
+    counted = {**same, "paid": [1.0] * 3}
+    assert found(make_frame(counted))["exact duplicate rows"][0] == 2
+    assert "exact duplicate rows" not in found(make_frame({**counted, "line": [1, 2, 3]}))
 
 
 def test_repeated_rows_are_counted_whatever_other_columns_hold() -> None:
@@ -217,8 +217,8 @@ def test_price_and_quantity_are_looked_at_too(make_frame: MakeFrame) -> None:
     raw = make_frame(
         {"who": [1, 2, 3], "when": [JAN] * 3, "n": ["2", "x", "-1"], "each": [None, 1.5, 2.0]}
     )
-    told = found(raw, amount=None, quantity="n", price="each")
-    assert {rule: n for rule, (n, _) in told.items()} == {
+    counted = found(raw, amount=None, quantity="n", price="each")
+    assert {rule: n for rule, (n, _) in counted.items()} == {
         "unparsable quantity": 1,
         "missing price": 1,
         "returns without any purchase": 1,
@@ -243,7 +243,7 @@ def test_four_hundred_columns_are_looked_through(make_eager: MakeFrame) -> None:
 # Refusals
 
 
-def test_a_missing_column_is_told(make_frame: MakeFrame) -> None:
+def test_the_error_on_a_missing_column_names_it(make_frame: MakeFrame) -> None:
     with pytest.raises(MissingColumnsError) as caught:
         check(make_frame({"Who": [1], "when": [JAN], "paid": [1]}), **NAMES)
     assert str(caught.value) == (

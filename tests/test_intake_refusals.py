@@ -1,4 +1,4 @@
-"""What `transactions` says to tables that cannot be a ledger."""
+"""Error messages of `transactions` for tables that are not valid ledgers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from crmkit.intake import transactions
 from tests.conftest import MAKERS, MakeFrame
 
 JAN, FEB, MAR = date(2024, 1, 5), date(2024, 2, 5), date(2024, 3, 5)
-SET_ASIDE = "Mend them, or call crmkit.intake.clean, which sets them aside with the reason."
+SET_ASIDE = "Correct them, or call crmkit.intake.clean(), which sets them aside with the reason."
 
 
 def pandas_raw(**replaced: Any) -> pd.DataFrame:
@@ -31,7 +31,7 @@ def complaint(error: type[Exception], raw: Any, **options: Any) -> str:
     return str(caught.value)
 
 
-def test_missing_values_are_told_by_row_and_customer(make_eager: MakeFrame) -> None:
+def test_the_error_on_missing_values_names_row_and_customer(make_eager: MakeFrame) -> None:
     raw: dict[str, list[Any]]
     raw = {"who": ["ann", None, "ben", " "], "when": [JAN, FEB, None, MAR], "paid": [1, 2, None, 4]}
     assert complaint(InvalidRowsError, make_eager(raw)) == (
@@ -58,13 +58,13 @@ def test_the_error_carries_the_count_and_the_first_customers(make_eager: MakeFra
     assert (caught.value.n_rows, caught.value.examples) == (4, ("a", "b", "c"))
 
 
-def test_text_that_is_no_date_is_refused(make_eager: MakeFrame) -> None:
+def test_text_that_is_not_a_date_is_refused(make_eager: MakeFrame) -> None:
     raw = make_eager({"who": ["ann", "ben"], "when": ["2024-01-05", "2024-02-30"], "paid": [1, 2]})
     assert complaint(InvalidRowsError, raw) == (
-        "transactions: `when` does not read as a date like the others, such as '2024-02-30', "
+        "transactions: `when` is not a date in the format of the others, such as '2024-02-30', "
         "in 1 of 2 rows (who 'ben').\n"
-        'If one format fits all, give it as date_format="%d/%m/%y". Else mend them, or call '
-        "crmkit.intake.clean, which sets them aside with the reason."
+        'If one format fits all, give date_format="%d/%m/%y". Otherwise correct them, or call '
+        "crmkit.intake.clean(), which sets them aside with the reason."
     )
     assert complaint(InvalidRowsError, raw, date_format="%d/%m/%Y") == (
         "transactions: `when` does not follow date_format=\"%d/%m/%Y\", such as '2024-01-05', "
@@ -75,8 +75,8 @@ def test_text_that_is_no_date_is_refused(make_eager: MakeFrame) -> None:
 def test_dates_that_read_both_ways_are_refused(make_eager: MakeFrame) -> None:
     raw = make_eager({"who": ["ann", "ben"], "when": ["01/02/2024", "12/02/2024"], "paid": [1, 2]})
     assert complaint(InvalidArgumentError, raw) == (
-        "transactions: `when` reads both day first and month first.\n"
-        'Say which it is: date_format="%d/%m/%Y" or date_format="%m/%d/%Y".'
+        "transactions: `when` is valid both day first and month first.\n"
+        'Choose date_format="%d/%m/%Y" or date_format="%m/%d/%Y".'
     )
 
 
@@ -84,8 +84,8 @@ def test_dates_that_read_both_ways_are_refused(make_eager: MakeFrame) -> None:
 def test_a_lazy_table_with_dates_in_text_needs_their_format(engine: str) -> None:
     raw = MAKERS[engine]({"who": ["ann"], "when": ["2024-01-05"], "paid": [1]})
     assert complaint(InvalidArgumentError, raw) == (
-        "transactions: `when` is text, and the values of a lazy table are not looked at.\n"
-        'Give its format, such as date_format="%Y-%m-%d".'
+        "transactions: `when` is text, and a lazy table needs its format.\n"
+        'Give it, such as date_format="%Y-%m-%d".'
     )
 
 
@@ -100,8 +100,8 @@ def test_dates_that_cannot_be_are_refused(make_eager: MakeFrame) -> None:
     late = make_eager({"who": ["ann", "ben"], "when": [FEB, MAR], "paid": [1, 2]})
     assert complaint(InvalidRowsError, late, as_of=FEB) == (
         "transactions: `when` is after as_of (2024-02-05), such as 2024-03-05, in 1 of 2 rows "
-        "(who 'ben').\nTake a later as_of. If these dates are wrong, mend them, or call "
-        "crmkit.intake.clean, which sets them aside with the reason."
+        "(who 'ben').\nGive a later as_of. If these dates are wrong, correct them, or call "
+        "crmkit.intake.clean(), which sets them aside with the reason."
     )
 
 
@@ -110,12 +110,12 @@ def test_a_time_on_the_day_of_as_of_is_in_time() -> None:
     assert len(transactions(raw, customer="who", date="when", as_of=JAN)) == 1
 
 
-def test_amounts_that_are_no_numbers_are_refused(make_eager: MakeFrame) -> None:
+def test_amounts_that_are_not_numbers_are_refused(make_eager: MakeFrame) -> None:
     raw = make_eager({"who": ["ann", "ben"], "when": [JAN, FEB], "paid": ["1,234.50", "2"]})
     assert complaint(InvalidRowsError, raw) == (
         "transactions: `paid` is not a number, such as '1,234.50', in 1 of 2 rows (who 'ann').\n"
         "Write numbers as 1234.50, without currency signs or thousands separators, or call "
-        "crmkit.intake.clean, which sets the others aside with the reason."
+        "crmkit.intake.clean(), which sets the other rows aside with the reason."
     )
     infinite = make_eager({"who": ["ann", "ben"], "when": [JAN, FEB], "paid": [1.0, float("-inf")]})
     assert complaint(InvalidRowsError, infinite) == (
@@ -142,16 +142,16 @@ def test_ids_of_mixed_type_are_refused() -> None:
     assert complaint(
         InvalidRowsError, pandas_raw(who=pd.Series([17850, "17851", 17852], dtype=object))
     ) == (
-        "transactions: `who` holds ids of another type than the others, such as '17851', "
+        "transactions: `who` has ids of a different type from the others, such as '17851', "
         "in 1 of 3 rows (who '17851').\n"
-        "Cast the column to text, or call crmkit.intake.clean, which does."
+        "Cast the column to text, or call crmkit.intake.clean(), which does."
     )
 
 
-def test_ids_that_a_float_has_blurred_are_refused(make_eager: MakeFrame) -> None:
+def test_ids_that_a_float_has_rounded_are_refused(make_eager: MakeFrame) -> None:
     raw = make_eager({"who": [1.5, 2.0, 1e17], "when": [JAN, FEB, MAR], "paid": [1, 2, 3]})
     assert complaint(InvalidRowsError, raw) == (
-        "transactions: `who` is not a whole number that a float holds exactly, such as 1.5, "
+        "transactions: `who` is not a whole number that a float represents exactly, such as 1.5, "
         f"in 2 of 3 rows (who 1.5, 1e+17).\n{SET_ASIDE}"
     )
 
@@ -183,7 +183,7 @@ def test_a_column_of_another_kind_is_refused(
     )
 
 
-def test_a_missing_column_is_told_with_those_that_are_there(make_frame: MakeFrame) -> None:
+def test_the_error_on_a_missing_column_lists_the_columns(make_frame: MakeFrame) -> None:
     raw = make_frame({"CustomerID": [1], "InvoiceDate": [JAN], "x": [1]})
     assert complaint(MissingColumnsError, raw, customer="customer_id", date="InvoiceDate") == (
         "transactions: no column `customer_id`, `paid` among `CustomerID`, `InvoiceDate`, `x`.\n"
@@ -191,15 +191,15 @@ def test_a_missing_column_is_told_with_those_that_are_there(make_frame: MakeFram
     )
     assert complaint(MissingColumnsError, raw, customer="q", date="z", amount="x") == (
         "transactions: no column `q`, `z` among `CustomerID`, `InvoiceDate`, `x`.\n"
-        "Name columns that are there."
+        "Name columns of this table."
     )
 
 
-def test_of_many_columns_the_first_are_told() -> None:
+def test_of_many_columns_the_error_lists_the_first() -> None:
     raw = pl.DataFrame({f"c{i}": [1] for i in range(25)})
     among = ", ".join(f"`c{i}`" for i in range(20))
     assert complaint(MissingColumnsError, raw, customer="c0", date="when", amount=None) == (
-        f"transactions: no column `when` among {among} and 5 more.\nName columns that are there."
+        f"transactions: no column `when` among {among} and 5 more.\nName columns of this table."
     )
 
 
@@ -215,7 +215,7 @@ def test_columns_of_one_name_are_refused() -> None:
         )
 
 
-def test_what_is_no_table_is_refused() -> None:
+def test_a_value_that_is_not_a_table_is_refused() -> None:
     assert complaint(InvalidArgumentError, [1, 2]) == (
         "transactions: a list is not a table.\n"
         "Give a pandas or Polars DataFrame, a Polars LazyFrame, a PyArrow table, a DuckDB "
@@ -225,7 +225,7 @@ def test_what_is_no_table_is_refused() -> None:
 
 def test_a_column_is_named_in_text() -> None:
     assert complaint(InvalidArgumentError, pd.DataFrame([[1, 2]]), customer=0, date=1) == (
-        "`customer` must be a column's name in text, got 0.\nName the columns."
+        "`customer` must be a column's name as text, got 0.\nName a column."
     )
 
 
@@ -235,8 +235,8 @@ def test_a_column_is_named_in_text() -> None:
         (
             {"price": "paid"},
             (
-                "`price` and `amount` are two ways to tell the money.\n"
-                "Give `amount`, or `price` and `quantity`, whose product it then is."
+                "`price` and `amount` cannot be given together.\n"
+                "Give `amount`, or `price` and `quantity`: the amount is then their product."
             ),
         ),
         (
@@ -246,13 +246,21 @@ def test_a_column_is_named_in_text() -> None:
         (
             {"returns": "drop", "amount": None},
             (
-                '`returns="drop"` needs to know the returns.\n'
-                "Name `amount` or `quantity`: what is below zero is a return."
+                '`returns="drop"` needs `amount` or `quantity`.\n'
+                "Name one of them: rows below 0 are returns."
             ),
         ),
         (
             {"returns": "ignore"},
-            '`returns` must be one of "net", "drop", "keep", got \'ignore\'.\nUse one of these.',
+            "`returns` must be one of 'net', 'drop', 'keep', got 'ignore'.",
+        ),
+        (
+            {"returns": "dropp"},
+            "`returns` must be one of 'net', 'drop', 'keep', got 'dropp'.\nDid you mean 'drop'?",
+        ),
+        (
+            {"date_format": 5},
+            '`date_format` must be text, got 5.\nWrite "%d/%m/%Y".',
         ),
         (
             {"as_of": "2024-12-31"},

@@ -25,12 +25,12 @@ from crmkit.errors import (
     MissingColumnsError,
 )
 from crmkit.models import PURCHASE_MODELS, GammaGamma
-from crmkit.models.numerics.negative_binomial import exactly, one_by_one
+from crmkit.models.numerics.negative_binomial import pmf, pmf_up_to
 from crmkit.models.posterior.likelihood_of_draws import log_likelihoods
-from crmkit.models.predictive.sigma_points import likely_points, n_directions
+from crmkit.models.predictive.sigma_points import n_directions, sigma_points
 from crmkit.models.protocol import SpendModel
 from crmkit.models.spend.lognormal_spend import LognormalSpend
-from docs.coverage_study import SPEND, TRUTHS, coverage, invent
+from docs.coverage_study import SPEND, TRUTHS, coverage, simulated
 from tests.conftest import MAKERS, MakeFrame, rows
 
 HORIZON = 273.0
@@ -50,13 +50,13 @@ SPENDS: list[SpendModel] = [GammaGamma(6.25, 3.74, 15.45), LognormalSpend(30.0, 
 @pytest.fixture(scope="module")
 def customers() -> pl.DataFrame:
     """The 2,357 customers of the papers, as they stood on 30 September 1997."""
-    log: pl.DataFrame = load_cdnow(sample=True)
+    log: pl.DataFrame = load_cdnow(sample=True, backend="polars")
     return rfm.summarize(log, as_of=date(1997, 9, 30))
 
 
 @pytest.fixture(scope="module")
 def fits(customers: pl.DataFrame) -> Mapping[str, clv.Fit]:
-    """Some models on a quarter of them, so that the parameters are in doubt."""
+    """Some models on a quarter of them, so that the parameters are uncertain."""
     names = ("bg_nbd", "pareto_nbd", "nbd", "mbg_cnbd_k", "gamma_gamma", "lognormal_spend")
     return {name: clv.fit(customers[::4], model=name) for name in names}
 
@@ -67,7 +67,7 @@ def ahead(table: Any, fits: Mapping[str, clv.Fit], model: str = "bg_nbd", **chan
         "purchases": fits[model],
         "spend": fits["gamma_gamma"],
         "horizon_days": HORIZON,
-        "interval": 0.9,
+        "level": 0.9,
     }
     return clv.predict(table, **chosen | changes)
 
@@ -78,9 +78,10 @@ def table(**changes: list[Any]) -> pl.DataFrame:
 
 
 def certain(fitted: clv.Fit) -> clv.Fit:
-    """Take all doubt about its parameters from a fit."""
-    none = tuple(tuple(0.0 for _ in row) for row in fitted.likelihood.covariance_log)
-    return replace(fitted, likelihood=replace(fitted.likelihood, covariance_log=none))
+    """Take the uncertainty of the parameters from a fit."""
+    found: Any = fitted.likelihood
+    none = tuple(tuple(0.0 for _ in row) for row in found.covariance_log)
+    return replace(fitted, likelihood=replace(found, covariance_log=none))
 
 
 # Twin
@@ -173,9 +174,10 @@ def test_second_moments_are_those_of_the_distributions(model: SpendModel) -> Non
 
 def test_the_points_have_the_moments_of_the_parameters(fits: Mapping[str, clv.Fit]) -> None:
     for fitted in fits.values():
-        found = fitted.likelihood
-        order = n_directions(found, fits["bg_nbd"].likelihood)
-        models = [one.model for pair in likely_points(found, order=order) for one in pair]
+        found: Any = fitted.likelihood
+        other: Any = fits["bg_nbd"].likelihood
+        order = n_directions(found, other)
+        models = [one.model for pair in sigma_points(found, order=order) for one in pair]
         logs = np.log([[getattr(model, name) for name in found.names] for model in models])
         centre = np.log([getattr(found.model, name) for name in found.names])
         np.testing.assert_allclose(logs.mean(axis=0), centre, atol=1e-12)
@@ -188,8 +190,8 @@ def test_the_points_have_the_moments_of_the_parameters(fits: Mapping[str, clv.Fi
 def test_chances_one_by_one_are_the_chances() -> None:
     dice = np.random.default_rng(3)
     shape, z = 10 ** dice.uniform(-2, 3.5, (20, 1)), 10 ** dice.uniform(-3, 3, (20, 5))
-    found = np.stack(list(one_by_one(2000, shape, z)))
-    chances = np.stack([exactly(n, shape, z) for n in range(2001)])
+    found = np.stack(list(pmf_up_to(2000, shape, z)))
+    chances = np.stack([pmf(n, shape, z) for n in range(2001)])
     np.testing.assert_allclose(found, chances, rtol=1e-9, atol=1e-200)
 
 
@@ -234,7 +236,7 @@ def test_ninety_percent_hold_the_true_parameter_in_ninety_percent() -> None:
     n, held = 60, Counter[str]()
     for seed in range(n):
         rng = np.random.default_rng([7, seed])
-        known = invent(TRUTHS["bg_nbd"], n_customers=500, rng=rng).customers
+        known = simulated(TRUTHS["bg_nbd"], n_customers=500, rng=rng).customers
         for model, truth in (("bg_nbd", TRUTHS["bg_nbd"]), ("gamma_gamma", SPEND)):
             for name, bounds in clv.fit(known, model=model).intervals(level=0.9).items():
                 true = getattr(truth, name)
@@ -263,7 +265,7 @@ def test_every_model_has_bounds(
 
 
 def test_more_certainty_takes_more_room(fits: Mapping[str, clv.Fit]) -> None:
-    narrow, wide = (ahead(table(), fits, interval=interval) for interval in (0.5, 0.95))
+    narrow, wide = (ahead(table(), fits, level=level) for level in (0.5, 0.95))
     for column in PREDICTED:
         assert (wide[f"{column}_lower"] <= narrow[f"{column}_lower"]).all()
         assert (wide[f"{column}_upper"] >= narrow[f"{column}_upper"]).all()
@@ -379,7 +381,7 @@ def test_no_customers_have_no_bounds(fits: Mapping[str, clv.Fit]) -> None:
 
 
 def test_a_second_look_leaves_no_bounds_of_the_first(fits: Mapping[str, clv.Fit]) -> None:
-    again = ahead(ahead(table(), fits), fits, interval=None)
+    again = ahead(ahead(table(), fits), fits, level=None)
     assert sorted(again.columns) == sorted([*SUMMARY, *PREDICTED])
 
 
@@ -401,14 +403,14 @@ def test_an_unknown_cost_makes_worth_unknown(fits: Mapping[str, clv.Fit]) -> Non
 
 def test_an_open_parameter_is_warned_of(fits: Mapping[str, clv.Fit]) -> None:
     fitted = fits["bg_nbd"]
-    found = fitted.likelihood
+    found: Any = fitted.likelihood
     hidden = tuple(
         tuple(None if 2 in (i, j) else value for j, value in enumerate(row))
         for i, row in enumerate(found.covariance_log)
     )
     blurred = replace(fitted, likelihood=replace(found, covariance_log=hidden))
     expected = (
-        "bg_nbd: the data leave `a` open, so the interval takes the estimate for the truth there "
+        "bg_nbd: the data do not identify `a`, so the interval takes the estimate as exact there "
         "and is too narrow.\nSee `Fit.diagnostics`."
     )
     with pytest.warns(CrmkitWarning) as caught:
@@ -440,7 +442,7 @@ def test_without_an_expected_spend_there_is_no_total(
         )
     (warning,) = caught
     assert str(warning.message) == (
-        "2 of 5 customers have no expected spend, so that the total has none either.\n"
+        "2 of 5 customers have no expected spend, so the total has none either.\n"
         "A few very large amounts are the usual cause; see `Fit.diagnostics`."
     )
     (found,) = rows(total)
@@ -452,12 +454,12 @@ def test_without_an_expected_spend_there_is_no_total(
 
 
 def test_an_interval_in_percent(fits: Mapping[str, clv.Fit]) -> None:
-    expected = "`interval` must lie between 0 and 1, got 90.\nWrite 0.9 for 90 %."
+    expected = "`level` must lie between 0 and 1, got 90.\nWrite 0.9 for 90 %."
     with pytest.raises(InvalidArgumentError) as caught:
-        ahead(table(), fits, interval=90)
+        ahead(table(), fits, level=90)
     assert str(caught.value) == expected
     with pytest.raises(InvalidArgumentError) as caught:
-        clv.predict_total(table(), purchases=fits["bg_nbd"], horizon_days=30, interval=90)
+        clv.predict_total(table(), purchases=fits["bg_nbd"], horizon_days=30, level=90)
     assert str(caught.value) == expected
 
 
@@ -484,8 +486,7 @@ def test_a_cost_without_money(fits: Mapping[str, clv.Fit]) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         ahead(table(), fits, spend=None, cost=1.0)
     assert str(caught.value) == (
-        "`cost` is money that `clv` is less of, and without `spend` there is no `clv`.\n"
-        "Give `spend`, or leave `cost` out."
+        "`cost` is subtracted from `clv`, which needs `spend`.\nGive `spend`, or leave `cost` out."
     )
 
 

@@ -277,8 +277,10 @@ _ADVICE = "\nGive the text that to_json() wrote."
         ),
         (
             json.dumps({"kind": "StageRules", "format": 9} | _FIELDS),
-            "StageRules: this text has format 9, this crmkit reads up to 1.\n"
-            "Update crmkit, or make the value anew with this version.",
+            (
+                "StageRules: this text has format 9, this crmkit reads up to 1.\n"
+                "Update crmkit, or make the value anew with this version."
+            ),
         ),
     ],
 )

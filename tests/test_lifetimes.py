@@ -215,7 +215,7 @@ def test_many_purchases_have_a_chance(fits: dict[str, clv.Fit]) -> None:
     assert 0 < found[0, 172] < found[0, 100]
 
 
-# What a reader must know
+# Diagnostics
 
 
 def test_a_penalizer_is_found_out(lifetimes: Any, customers: pd.DataFrame) -> None:
@@ -228,22 +228,22 @@ def test_a_penalizer_is_found_out(lifetimes: Any, customers: pd.DataFrame) -> No
     assert not found.likelihood.converged
     (diagnosis,) = found.diagnostics
     assert diagnosis == (
-        "These estimates of lifetimes are short of the largest log-likelihood by about 13: its "
-        "search stopped early, or a penalizer held it. Fit anew with crmkit.clv.fit."
+        "These estimates of lifetimes are 13 below the largest log-likelihood: its search stopped "
+        "early, or a penalizer moved it. Fit the model with crmkit.clv.fit."
     )
     assert 5 < clv.fit(customers, model="bg_nbd").log_likelihood - found.log_likelihood < 20
 
 
-def test_estimates_that_the_data_do_not_tell_are_found_out(
+def test_estimates_that_the_data_do_not_identify_are_found_out(
     customers: pd.DataFrame, fits: dict[str, clv.Fit]
 ) -> None:
     fitter = kept(clv.to_lifetimes(fits["bg_nbd"]), customers, unit_days=1)
-    fitter.params_[["a", "b"]] *= 1e9  # customers who do not differ in how readily they leave
+    fitter.params_[["a", "b"]] *= 1e9  # no heterogeneity of dropout
     found = clv.from_lifetimes(fitter)
     (diagnosis,) = found.diagnostics
     assert diagnosis == (
-        "The likelihood does not fall off in every direction from these estimates of lifetimes: "
-        "the data do not tell them all, or its search stopped early. crmkit.clv.fit says which."
+        "The log-likelihood is flat in some direction from these estimates of lifetimes: the data "
+        "do not identify all of them, or its search stopped early. crmkit.clv.fit finds out which."
     )
     assert set(found.standard_errors.values()) == {None}
 
@@ -251,9 +251,8 @@ def test_estimates_that_the_data_do_not_tell_are_found_out(
 def test_an_error_that_the_data_leave_open_stays_open(fits: dict[str, clv.Fit]) -> None:
     nothing = tuple((None,) * 4 for _ in range(4))
     fit = fits["bg_nbd"]
-    fitter = clv.to_lifetimes(
-        replace(fit, likelihood=replace(fit.likelihood, covariance_log=nothing))
-    )
+    likelihood: Any = fit.likelihood
+    fitter = clv.to_lifetimes(replace(fit, likelihood=replace(likelihood, covariance_log=nothing)))
     assert fitter.standard_errors_.isna().all()
     assert fitter.params_.notna().all()
 
@@ -299,7 +298,7 @@ def test_a_model_that_lifetimes_has_not_is_refused(customers: pd.DataFrame) -> N
     with pytest.raises(InvalidArgumentError) as caught:
         clv.to_lifetimes(fit)
     assert str(caught.value) == (
-        f"lifetimes has no model to hold {fit!r}.\n"
+        f"lifetimes has no model for {fit!r}.\n"
         "Fit one of 'bg_nbd', 'mbg_nbd', 'pareto_nbd', 'gamma_gamma', without covariates."
     )
 
@@ -318,7 +317,7 @@ def test_a_fitter_without_estimates_is_refused(lifetimes: Any) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         clv.from_lifetimes(lifetimes.BetaGeoFitter())
     assert str(caught.value) == (
-        "This BetaGeoFitter has no estimates yet.\nCall its `fit`, or crmkit.clv.fit."
+        "This BetaGeoFitter has not been fitted.\nCall its `fit`, or crmkit.clv.fit."
     )
 
 
@@ -326,7 +325,7 @@ def test_a_fitter_without_its_customers_is_refused(fits: dict[str, clv.Fit]) -> 
     with pytest.raises(InvalidArgumentError) as caught:
         clv.from_lifetimes(clv.to_lifetimes(fits["gamma_gamma"]))
     assert str(caught.value) == (
-        "This GammaGammaFitter has kept no data, so how well it fits cannot be told.\n"
+        "This GammaGammaFitter has no `data` to compute the likelihood from.\n"
         "Set its `data` to a table with the columns frequency, monetary_value that it was "
         "fitted on."
     )

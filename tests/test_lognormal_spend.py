@@ -244,8 +244,7 @@ def test_customers_who_do_not_differ_are_found_out() -> None:
     found = LognormalSpend.fit(x, 30 * np.exp(off))
     (diagnosis,) = found.diagnostics
     assert diagnosis == (
-        "The likelihood has no maximum: tau shrinks to nothing. Customers do not differ in what "
-        "they spend on average."
+        "The likelihood has no maximum: tau shrinks to 0. Customers do not differ in mean spend."
     )
     np.testing.assert_allclose(found.model.weight(x), 0, atol=1e-4)
 
@@ -258,7 +257,7 @@ def test_customers_who_never_vary_are_found_out() -> None:
     found = LognormalSpend.fit(x, z)
     (diagnosis,) = found.diagnostics
     assert diagnosis == (
-        "The likelihood has no maximum: cv shrinks to nothing. Each customer spends the same "
+        "The likelihood has no maximum: cv shrinks to 0. Each customer spends the same "
         "amount every time."
     )
     np.testing.assert_allclose(found.model.expected_spend(x, z), z, rtol=1e-4)
@@ -268,7 +267,7 @@ def test_spend_that_never_varies_is_found_out() -> None:
     found = LognormalSpend.fit(np.array([1.0, 2, 3]), np.full(3, 20.0))
     assert not found.converged
     assert found.diagnostics[-1] == (
-        "The likelihood has no maximum: tau and cv shrink to nothing. All customers spend the "
+        "The likelihood has no maximum: tau and cv shrink to 0. All customers spend the "
         "same amount every time."
     )
     np.testing.assert_allclose(found.model.expected_spend(np.zeros(1), np.zeros(1)), 20, rtol=1e-4)
@@ -279,8 +278,8 @@ def test_one_number_of_days_for_all_does_not_tell_how_customers_differ(x: float)
     z = np.exp(np.random.default_rng(2).normal(3, 0.8, 300))
     found = LognormalSpend.fit(np.full(300, x), z)
     assert found.diagnostics[-1] == (
-        "All customers have the same number of repeat purchase days: how much they differ from "
-        "each other cannot be told from how much each varies, so trust no expected spend."
+        "All customers have the same number of repeat purchase days, so variation across "
+        "customers and within customers are not identified apart: do not trust expected spend."
     )
     assert None in found.standard_errors
 
@@ -419,7 +418,7 @@ def test_an_open_fit_warns(make_frame: MakeFrame) -> None:
     with pytest.warns(CrmkitWarning) as caught:
         clv.fit(make_frame(table), model="lognormal_spend")
     assert str(caught[1].message).startswith(
-        "lognormal_spend: All customers have the same number of repeat purchase days:"
+        "lognormal_spend: All customers have the same number of repeat purchase days, so variation"
     )
 
 
@@ -449,7 +448,7 @@ def test_a_fit_needs_a_repeat_purchase() -> None:
         LognormalSpend.fit(np.zeros(0), np.zeros(0))
     assert str(caught.value) == (
         "customer summary: no repeat purchase with positive spend in any row.\n"
-        "Spend per purchase day cannot be told from first purchases."
+        "First purchases do not identify the spend per purchase day."
     )
 
 
@@ -459,5 +458,5 @@ def test_a_fit_refuses_rows_that_tell_nothing(x: float, z: float) -> None:
         LognormalSpend.fit(np.array([2.0, x]), np.array([30.0, z]))
     assert str(caught.value) == (
         "Lognormal spend is fitted on customers with x > 0 and z > 0 only.\n"
-        "Leave the others out of the fit; they can still be predicted."
+        "Leave the others out of the fit; predictions for them still work."
     )

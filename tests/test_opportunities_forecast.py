@@ -114,7 +114,9 @@ def test_a_fit_on_a_lazy_table_is_the_same(donors: pl.DataFrame, fitted: Opportu
 
 
 def test_the_reduce_makes_what_the_fit_reads() -> None:
-    months = clv.opportunities(load_cdnow(sample=True), as_of=pd.Timestamp("1998-06-30").date())
+    months = clv.opportunities(
+        load_cdnow(sample=True, backend="polars"), as_of=pd.Timestamp("1998-06-30").date()
+    )
     fitted = clv.fit_opportunities(months)
     assert fitted.every == "month"
     assert fitted.diagnostics == ()
@@ -133,7 +135,7 @@ def test_a_fit_of_days_is_refused() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         clv.forecast_opportunities(pl.DataFrame(HISTORIES), fit=of_days, n_opportunities=3)  # type: ignore[arg-type] # that is the point
     assert str(caught.value) == (
-        "`fit` is a fitted nbd.\nFit a model of opportunities with fit_opportunities()."
+        "`fit` must be a OpportunityFit, got a Fit.\nMake one with crmkit.clv.fit_opportunities()."
     )
     with pytest.raises(InvalidArgumentError):
         OpportunityFit.from_json(of_days.to_json())

@@ -11,13 +11,14 @@ from pathlib import Path
 import mpmath
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from crmkit.errors import FitError, InvalidArgumentError
-from crmkit.models import MaximumLikelihood, ParetoNBD
-from crmkit.models.purchases.pareto_nbd_likelihood import ParetoNBDLikelihood
+from crmkit.models import NBD, MaximumLikelihood, ParetoNBD
+from crmkit.models.purchases.pareto_dropout_integral import dropout_first_by_quadrature
 from tests.published import all_printed, printed
-from tests.strategies import History
+from tests.strategies import History, histories, pareto_nbd_models, summarized
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -207,7 +208,9 @@ def test_all_is_exact(model: ParetoNBD) -> None:
     # from t_x and from T on, one less the other.
     r, alpha, s, beta = map(mpmath.mpf, astuple(model))
     horizon = 365.0
-    for x, t_x, T in AWKWARD:
+    # mpmath's own 2F1 takes seconds at x = 5,000 where alpha is 10,000 and beta is 0.001.
+    rows = [row for row in AWKWARD if row[:2] != (5000, 2000.0) or model != EXTREME[1]]
+    for x, t_x, T in rows:
         weight = {age: (alpha + age) ** -(r + x) * (beta + age) ** -s for age in (t_x, T)}
         gone = {
             age: weight[age] * leaving_first(r + x, s, (alpha + age) / (beta + age))
@@ -271,14 +274,6 @@ def test_soon_lost_customers_are_discounted_as_exactly(s: float, beta: float) ->
     assert found == pytest.approx(float(p * 2.5 / 270 * stays), rel=1e-9)
 
 
-def test_without_discount_all_purchases_count() -> None:
-    history = one(2, 30, 39)
-    found = PAPER.discounted_purchases(*history, horizon_days=100, annual_discount_rate=0.0)
-    np.testing.assert_allclose(
-        found, PAPER.expected_purchases(*history, horizon_days=100), rtol=1e-12
-    )
-
-
 @pytest.mark.parametrize(("x", "t_x", "T"), [(0, 0, 38.86), (1, 1.71, 38.86), (4, 26, 30)])
 def test_log_likelihood_is_the_average_over_a_population(x: int, t_x: float, T: float) -> None:
     r, alpha, s, beta = astuple(PAPER)
@@ -312,63 +307,47 @@ def test_purchase_distribution_is_the_average_over_the_day_of_leaving(
     assert found[0, n] == pytest.approx(p * if_alive + (n == 0) * (1 - p), rel=1e-9)
 
 
-@pytest.mark.parametrize("model", [CLVTOOLS, ParetoNBD(r=3.0, alpha=1.0, s=200.0, beta=0.7)])
-def test_gradient_and_hessian_are_differences_of_the_log_likelihood(
-    cdnow: History, model: ParetoNBD
-) -> None:
-    likelihood = ParetoNBDLikelihood(*cdnow, np.ones(2357))
-    where = np.log(astuple(model))
-    value, gradient, hessian = likelihood(where)
-    assert value == pytest.approx(model.log_likelihood(*cdnow).sum(), rel=1e-12)
-    steps = 1e-5 * np.eye(4)
-    ahead = [likelihood(where + step) for step in steps]
-    behind = [likelihood(where - step) for step in steps]
-    slopes = [(a[0] - b[0]) / 2e-5 for a, b in zip(ahead, behind, strict=True)]
-    np.testing.assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-3)
-    bends = [(a[1] - b[1]) / 2e-5 for a, b in zip(ahead, behind, strict=True)]
-    np.testing.assert_allclose(hessian, bends, rtol=1e-6, atol=1e-4)
+# Properties
 
 
-# Shape
+@given(powers=st.tuples(st.floats(-3, 4), st.floats(-3, 4)), log_ratio=st.floats(-16, 16))
+def test_one_either_leaves_or_buys_first(powers: tuple[float, float], log_ratio: float) -> None:
+    shape, s = (10**power for power in powers)
+    leaves = dropout_first_by_quadrature(np.array([shape]), s, np.array([log_ratio]))[0, 0, 0]
+    buys = dropout_first_by_quadrature(np.array([s]), shape, np.array([-log_ratio]))[0, 0, 0]
+    assert math.exp(leaves) + math.exp(buys) == pytest.approx(1, abs=1e-12)
 
 
-def test_no_customers_give_no_predictions() -> None:
-    none = (np.zeros(0),) * 3
-    assert PAPER.log_likelihood(*none).shape == (0,)
-    assert PAPER.probability_alive(*none).shape == (0,)
-    assert PAPER.probability_alive_later(*none, days=30).shape == (0,)
-    assert PAPER.expected_purchases(*none, horizon_days=30).shape == (0,)
-    assert PAPER.expected_purchases_new(np.zeros(0)).shape == (0,)
-    assert PAPER.purchase_distribution(*none, horizon_days=30, most=4).shape == (0, 5)
-    found = PAPER.discounted_purchases(*none, horizon_days=30, annual_discount_rate=0.1)
-    assert found.shape == (0,)
-    customer, age = PAPER.simulate(np.zeros(0), rng=np.random.default_rng(0))
-    assert customer.shape == age.shape == (0,)
-
-
-def test_a_fitted_model_prints_as_its_parameters() -> None:
-    assert str(PAPER) == "ParetoNBD(r=0.553, alpha=10.578, s=0.606, beta=11.669)"
-
-
-# Refusals
-
-
-@pytest.mark.parametrize("name", ["r", "alpha", "s", "beta"])
-@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
-def test_parameters_must_be_positive_and_finite(name: str, value: float) -> None:
-    model = {"r": 1.0, "alpha": 1.0, "s": 1.0, "beta": 1.0, name: value}
-    with pytest.raises(InvalidArgumentError) as caught:
-        ParetoNBD(**model)
-    shown = ", ".join(f"{key}={number}" for key, number in model.items())
-    assert str(caught.value) == (
-        f"Pareto/NBD parameters must be positive and finite, got ParetoNBD({shown})."
+@given(model=pareto_nbd_models(), history=histories())
+def test_where_nobody_leaves_it_is_the_nbd(model: ParetoNBD, history: History) -> None:
+    staying, nbd = replace(model, s=1e-13), NBD(r=model.r, alpha=float(model.alpha))
+    x, _, T = history  # silence would speak for leaving, however rare that is
+    np.testing.assert_allclose(
+        staying.log_likelihood(x, T, T), nbd.log_likelihood(x, T, T), rtol=1e-9, atol=1e-9
+    )
+    np.testing.assert_allclose(
+        staying.expected_purchases(x, T, T, horizon_days=90),
+        nbd.expected_purchases(x, T, T, horizon_days=90),
+        rtol=1e-9,
     )
 
 
-def test_without_a_repeat_purchase_nothing_can_be_told() -> None:
-    with pytest.raises(FitError) as caught:
-        ParetoNBD.fit(np.zeros(200), np.zeros(200), np.full(200, 90.0))
-    assert str(caught.value) == (
-        "customer summary: no repeat purchase in 200 of 200 customers.\n"
-        "Observe them for longer before you fit."
-    )
+def test_a_fit_needs_no_whole_days(cdnow: History) -> None:
+    x, t_x, T = cdnow
+    by_day = ParetoNBD.fit(x, t_x, T).model
+    by_second = ParetoNBD.fit(x, t_x / 86400, T / 86400).model
+    found = replace(by_second, alpha=by_second.alpha * 86400, beta=by_second.beta * 86400)
+    np.testing.assert_allclose(astuple(found), astuple(by_day), rtol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_fit_is_at_least_as_likely_as_the_truth(seed: int) -> None:
+    # lifetimes stopped 14, 30 and 35 units short, in silence, on such data.
+    rng = np.random.default_rng(seed)
+    r, s = 10 ** rng.uniform(-1.3, 1.3, 2)
+    truth = ParetoNBD(r, r * 10 ** rng.uniform(1.3, 2.8), s, s * 10 ** rng.uniform(0.5, 3.5))
+    ages = rng.integers(75, rng.integers(100, 3000), 1000).astype(np.float64)
+    history = summarized(*truth.simulate(ages, rng=rng), ages)
+    found = ParetoNBD.fit(*history)
+    assert found.log_likelihood >= truth.log_likelihood(*history).sum() - 1e-6
+    assert found.converged or found.diagnostics

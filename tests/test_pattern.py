@@ -45,7 +45,7 @@ def gain(orders: pl.DataFrame, found: clv.Pattern, *, split: date, as_of: date) 
 
 
 def test_the_trend_is_the_ratio_of_the_last_weeks() -> None:
-    orders, as_of = load_cdnow(sample=True), date(1997, 9, 30)
+    orders, as_of = load_cdnow(sample=True, backend="polars"), date(1997, 9, 30)
     fitted = clv.fit(rfm.summarize(orders, as_of=as_of), model="bg_nbd")
     daily = clv.tracking(orders, purchases=fitted, as_of=as_of, every="day")
     last = daily.filter(pl.col("starts") > date(1997, 8, 26))  # five weeks
@@ -101,7 +101,7 @@ def test_a_rise_that_lasts_is_seen_and_scaling_by_it_helps() -> None:
     assert gain(risen, found, split=split, as_of=date(2021, 7, 26)) > 0.1
 
 
-def test_what_was_seen_is_believed_a_little_less() -> None:
+def test_a_visible_pattern_is_shrunk_a_little() -> None:
     found = seen(waves(), horizon_days=90)
     assert found.season is not None
     assert found.season < found.factor < 1
@@ -119,7 +119,7 @@ def test_a_horizon_of_a_year_holds_all_seasons() -> None:
 
 
 def test_under_half_a_year_nothing_is_looked_for() -> None:
-    found = seen(load_cdnow(sample=True), horizon_days=91, as_of=date(1997, 6, 1))
+    found = seen(load_cdnow(sample=True, backend="polars"), horizon_days=91, as_of=date(1997, 6, 1))
     assert found == clv.Pattern(1.0, "none", 91.0)
 
 
@@ -127,7 +127,11 @@ def test_under_half_a_year_nothing_is_looked_for() -> None:
 
 
 def test_every_engine_sees_the_same(make_frame: MakeFrame) -> None:
-    log = load_cdnow(sample=True).filter(pl.col("customer_id") < "04000").drop("quantity")
+    log = (
+        load_cdnow(sample=True, backend="polars")
+        .filter(pl.col("customer_id") < "04000")
+        .drop("quantity")
+    )
     as_of = date(1998, 3, 31)
     expected = seen(log, horizon_days=91, as_of=as_of)
     orders: Any = make_frame(log.to_dict(as_series=False))
@@ -139,17 +143,17 @@ def test_every_engine_sees_the_same(make_frame: MakeFrame) -> None:
 
 
 def test_nobody_has_come_yet() -> None:
-    orders = load_cdnow(sample=True)
+    orders = load_cdnow(sample=True, backend="polars")
     fitted = clv.fit(rfm.summarize(orders, as_of=date(1998, 6, 30)), model="bg_nbd")
     with pytest.raises(InvalidArgumentError) as caught:
         clv.pattern(orders, purchases=fitted, as_of=date(1996, 1, 1), horizon_days=91)
     assert str(caught.value) == (
-        "`as_of` is 1996-01-01, and nobody had bought by then.\nGive a later day."
+        "`as_of` is 1996-01-01, before the first purchase.\nGive a later day."
     )
 
 
 def test_purchases_and_value_are_scaled_and_nothing_else() -> None:
-    customers = rfm.summarize(load_cdnow(sample=True), as_of=date(1997, 9, 30))
+    customers = rfm.summarize(load_cdnow(sample=True, backend="polars"), as_of=date(1997, 9, 30))
     purchases, spend = (clv.fit(customers, model=m) for m in ("bg_nbd", "gamma_gamma"))
     options: dict[str, Any] = {
         "purchases": purchases,
@@ -169,7 +173,7 @@ def test_purchases_and_value_are_scaled_and_nothing_else() -> None:
 
 
 def test_a_pattern_of_another_horizon_is_refused() -> None:
-    customers = rfm.summarize(load_cdnow(sample=True), as_of=date(1997, 9, 30))
+    customers = rfm.summarize(load_cdnow(sample=True, backend="polars"), as_of=date(1997, 9, 30))
     purchases = clv.fit(customers, model="bg_nbd")
     found = clv.Pattern(1.25, "trend", 91.0)
     with pytest.raises(InvalidArgumentError) as caught:
@@ -182,7 +186,7 @@ def test_a_pattern_of_another_horizon_is_refused() -> None:
 
 @pytest.mark.parametrize("factor", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_factor_that_scales_nothing_is_refused(factor: float) -> None:
-    customers = rfm.summarize(load_cdnow(sample=True), as_of=date(1997, 9, 30))
+    customers = rfm.summarize(load_cdnow(sample=True, backend="polars"), as_of=date(1997, 9, 30))
     purchases = clv.fit(customers, model="bg_nbd")
     with pytest.raises(InvalidArgumentError) as caught:
         clv.predict(customers, purchases=purchases, horizon_days=91, calibrate=factor)
@@ -192,7 +196,7 @@ def test_a_factor_that_scales_nothing_is_refused(factor: float) -> None:
 
 
 def test_an_endless_horizon_is_refused() -> None:
-    orders = load_cdnow(sample=True)
+    orders = load_cdnow(sample=True, backend="polars")
     fitted = clv.fit(rfm.summarize(orders, as_of=date(1997, 9, 30)), model="bg_nbd")
     with pytest.raises(InvalidArgumentError, match="`horizon_days` must be above 0, got inf"):
         clv.pattern(orders, purchases=fitted, as_of=date(1997, 9, 30), horizon_days=float("inf"))

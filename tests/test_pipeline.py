@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import narwhals as nw
+import pandas as pd
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -159,6 +160,12 @@ def test_prospects_keep_a_row(make_frame: MakeFrame) -> None:
     )
     assert figure(found, "prospects") == 1
     assert figure(found, "customers") == 2357
+
+
+def test_sorted_tables_have_a_plain_index_in_pandas() -> None:
+    found = pipeline.run(load_cdnow(sample=True), as_of=AS_OF)
+    for name, table in found.frames().items():
+        assert table.index.equals(pd.RangeIndex(len(table))), name
 
 
 def test_steps_are_told_as_they_begin() -> None:

@@ -1,4 +1,4 @@
-"""Pictures: as many marks as rows, names as they are, and nothing where nothing is known."""
+"""Plots: one mark for each row, names unchanged, unknown values left blank."""
 
 from __future__ import annotations
 
@@ -102,13 +102,13 @@ TABLES: dict[str, dict[str, list[Any]]] = {
 
 # The title, the names in the order in which they are drawn, and how many marks there are.
 EXPECTED: dict[str, tuple[str, list[str], int]] = {
-    "actions": ("Value at risk, by what to do", ["call now", "send a reminder"], 2),
+    "actions": ("Value at risk by action", ["call now", "send a reminder"], 2),
     "calibration": ("Purchases per customer on held-out days", ["0", "1", "2"], 6),
-    "call_list": ("Expected value at risk, customer by customer", ["ben", "ann", "cid"], 6),
-    "concentration": ("What the best customers bring", [], 4),  # begins with nobody
+    "call_list": ("Value at risk by customer", ["ben", "ann", "cid"], 6),
+    "concentration": ("Share of the value from the best customers", [], 4),  # begins with nobody
     "cost_benefit": ("Cost and revenue", ["press", "shop"], 4),
     "forecast_error": (
-        "How far forecasts missed the number of purchases",
+        "Forecast error: number of purchases",
         ["bg_nbd", "same rate"],
         4,  # two bars, and the two ends of the line between too few and too many
     ),
@@ -213,7 +213,7 @@ def test_a_period_that_is_not_over_is_hatched() -> None:
     assert [height_of(patch) for patch in axes.patches] == [0, 2, 5, 3]
 
 
-def test_the_nearest_forecast_stands_out_and_says_which_way_it_missed() -> None:
+def test_the_smallest_forecast_error_is_highlighted_and_has_its_direction() -> None:
     axes = plots.forecast_error(pl.DataFrame(TABLES["forecast_error"], strict=False))
     assert [text.get_text() for text in axes.texts] == ["14% too few", "47% too many"]
     assert [patch.get_facecolor()[:3] for patch in axes.patches] == [
@@ -263,9 +263,9 @@ def _luminance(color: tuple[float, float, float]) -> float:
 
 @given(st.floats(-1e12, 1e12))
 def test_written_numbers_read_back_as_what_they_were(value: float) -> None:
-    told = formats.money(value).replace(",", "").replace("\N{MINUS SIGN}", "-")
-    assert float(told) == pytest.approx(value, abs=0.5 if abs(value) >= 1000 else 0.005, rel=1e-11)
-    assert "-0" not in told or float(told) != 0
+    text = formats.money(value).replace(",", "").replace("\N{MINUS SIGN}", "-")
+    assert float(text) == pytest.approx(value, abs=0.5 if abs(value) >= 1000 else 0.005, rel=1e-11)
+    assert "-0" not in text or float(text) != 0
 
 
 # Where it is drawn
@@ -335,17 +335,34 @@ def test_retention_without_a_window_is_refused(plot: Callable[..., Any]) -> None
     )
 
 
-def test_no_customer_to_draw_is_refused() -> None:
+@pytest.mark.parametrize(("most", "shown"), [(0, "0"), (1.5, "1.5"), ("x", "'x'"), (None, "None")])
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("call_list", "Write 10 for ten customers."),
+        ("calibration", "Write 7, the default of both functions."),
+    ],
+)
+def test_most_is_a_whole_number_of_1_or_more(name: str, advice: str, most: Any, shown: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
-        plots.call_list(pl.DataFrame(TABLES["call_list"]), first=0)
-    assert str(caught.value) == "`first` must be 1 or more, got 0."
-
-
-def test_an_unknown_period_is_refused() -> None:
-    moon: Any = "moon"
-    with pytest.raises(InvalidArgumentError) as caught:
-        plots.retention_curve(pl.DataFrame(TABLES["retention_curve"], strict=False), every=moon)
+        draw(name, pl.DataFrame(TABLES[name]), most=most)
     assert str(caught.value) == (
-        "`every` is 'moon', which is no calendar period.\n"
-        "Choose one of 'day', 'week', 'month', 'quarter', 'year'."
+        f"`most` must be a whole number of 1 or more, got {shown}.\n{advice}"
+    )
+
+
+def test_the_call_list_draws_the_most_valuable_customers_only() -> None:
+    axes = plots.call_list(pl.DataFrame(TABLES["call_list"]), most=2)
+    assert names_of(axes)[1] == ["ben", "ann"]
+
+
+@pytest.mark.parametrize("name", ["retention_curve", "retention_heatmap", "new_and_returning"])
+@pytest.mark.parametrize(
+    ("every", "advice"), [("moon", "\nDid you mean 'month'?"), ("fortnight", ""), (7, "")]
+)
+def test_an_unknown_period_is_refused(name: str, every: Any, advice: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        draw(name, pl.DataFrame(TABLES[name], strict=False), every=every)
+    assert str(caught.value) == (
+        f"`every` must be one of 'day', 'week', 'month', 'quarter', 'year', got {every!r}.{advice}"
     )

@@ -32,7 +32,7 @@ FEW: dict[str, list[Any]] = {
 @pytest.fixture(scope="module")
 def customers() -> pl.DataFrame:
     """The 2,357 customers of the papers, as they stood on 30 September 1997."""
-    log: pl.DataFrame = load_cdnow(sample=True)
+    log: pl.DataFrame = load_cdnow(sample=True, backend="polars")
     return rfm.summarize(log, as_of=date(1997, 9, 30))
 
 
@@ -67,8 +67,8 @@ class Chains:
         self.counts, self.of_x = np.unique(self.x, return_inverse=True)
         self.last, self.of_last = np.unique(t_x, return_inverse=True)
         self.ages, self.of_age = np.unique(T, return_inverse=True)
-        self.centre = np.log([belief.median for belief in prior])
-        self.deviation = np.array([belief.log_deviation for belief in prior])
+        self.centre = np.log([one.median for one in prior])
+        self.deviation = np.array([one.log_deviation for one in prior])
 
     def log_posterior(self, points: Floats) -> Floats:
         """Fader, Hardie & Lee (2005), eq. 6, for each row of log parameters."""
@@ -122,7 +122,7 @@ def test_draws_are_those_of_a_long_random_walk(
         own_error = draws.std(axis=0) / math.sqrt(found.effective_sample_size)
         off = np.abs(draws.mean(axis=0) - by_chain.mean(axis=0))
         assert (off < 4 * np.hypot(error, own_error)).all()
-        # The walk is no weaker a witness than the draws are.
+        # The walk is at least as precise as the draws are.
         assert (error < 1.5 * own_error).all()
     assert (np.abs(ours.mean(axis=0) - middle) < 0.1 * deviation).all()
 
@@ -137,9 +137,9 @@ def test_draws_are_those_of_a_grid() -> None:
     r, alpha = np.exp(log_r)[..., np.newaxis], np.exp(log_alpha)[..., np.newaxis]
     likely = special.gammaln(r + x) - special.gammaln(r) + r * np.log(alpha)
     log_density = (likely - (r + x) * np.log(alpha + T)).sum(axis=-1)
-    for logs, belief in zip((log_r, log_alpha), found.prior, strict=True):
-        assert isinstance(belief, LogNormal)
-        log_density += stats.norm.logpdf(logs, math.log(belief.median), belief.log_deviation)
+    for logs, one in zip((log_r, log_alpha), found.prior, strict=True):
+        assert isinstance(one, LogNormal)
+        log_density += stats.norm.logpdf(logs, math.log(one.median), one.log_deviation)
     density = np.exp(log_density - log_density.max())
     density /= density.sum()
     for logs, draws in zip((log_r, log_alpha), np.log(found.draws).T, strict=True):
@@ -180,14 +180,14 @@ def test_a_sure_prior_gives_way_to_nothing(customers: pl.DataFrame, fitted: clv.
 
 
 def test_what_the_data_leave_open_the_prior_holds() -> None:
-    # One history over and over: nothing tells how customers differ, and the search runs away.
+    # One history over and over: heterogeneity is not identified, and the search runs away.
     alike = pl.DataFrame({"frequency": [3] * 50, "recency": [90] * 50, "T": [100] * 50})
     fitted = fit_quietly(alike, "bg_nbd")
     assert fitted.estimates["alpha"] > 1e6
     found = clv.posterior(alike, fit=fitted)
     assert found.diagnostics == ()
     assert found.draws[:, 1].max() < 1e6
-    # What they do tell is told: 150 purchases in 5,000 days.
+    # The rate is identified: 150 purchases in 5,000 days.
     rate = found.draws[:, 0] / found.draws[:, 1]
     assert np.quantile(rate, 0.05) < 150 / 5000 < np.quantile(rate, 0.95)
 
@@ -201,9 +201,9 @@ def test_draws_that_cannot_be_trusted_come_with_a_warning() -> None:
         found = clv.posterior(table, fit=fitted, draws=100, prior=anything)
     (note,) = found.diagnostics
     assert note == (
-        f"Pareto-k is {found.pareto_k:.2f}, above 0.50, however often draws were made: a few of "
-        "them stand for most of the posterior. The data tell too little of the parameters; make "
-        "more draws, narrow the prior, or trust no interval."
+        f"Pareto-k is {found.pareto_k:.2f}, above 0.50, after all rounds of draws: few draws carry "
+        "most of the weight, as the data hardly identify the parameters. Make more draws or narrow "
+        "the prior, or do not rely on the intervals."
     )
     assert str(caught[0].message) == f"bg_nbd: {note}"
 
@@ -277,7 +277,7 @@ def test_other_customers_have_another_posterior(customers: pl.DataFrame, fitted:
     with pytest.raises(InvalidArgumentError) as caught:
         clv.posterior(customers.head(1000), fit=fitted)
     assert str(caught.value) == (
-        "`fit` was made on 2,357 customers, and the table has 1,000 that it could use.\n"
+        "`fit` was made on 2,357 customers; the table has 1,000 usable ones.\n"
         "Give the table that the fit was made on."
     )
 
@@ -286,7 +286,7 @@ def test_a_prior_for_what_is_not_there(customers: pl.DataFrame, fitted: clv.Fit)
     with pytest.raises(InvalidArgumentError) as caught:
         clv.posterior(customers, fit=fitted, prior={"beta": LogNormal(1.0, 1.0)})
     assert str(caught.value) == (
-        "`prior` has 'beta', which bg_nbd has not.\nIts parameters are 'r', 'alpha', 'a', 'b'."
+        "`prior` has 'beta'; the parameters of bg_nbd are 'r', 'alpha', 'a', 'b'."
     )
 
 
@@ -296,7 +296,8 @@ def test_a_prior_is_a_distribution(values: tuple[float, float]) -> None:
         LogNormal(*values)
     assert str(caught.value) == (
         "A prior needs a positive median and deviation, got "
-        f"LogNormal(median={values[0]}, log_deviation={values[1]})."
+        f"LogNormal(median={values[0]}, log_deviation={values[1]}).\n"
+        "Write LogNormal(median=30, log_deviation=1)."
     )
 
 

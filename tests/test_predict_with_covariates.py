@@ -200,20 +200,21 @@ BOUNDS = [f"{column}_{bound}" for column in BOUNDED for bound in ("lower", "uppe
 
 
 def sure(fitted: clv.Fit) -> clv.Fit:
-    """Take all doubt from a fit."""
-    n = len(fitted.likelihood.names)
+    """Take the uncertainty from a fit."""
+    found: Any = fitted.likelihood
+    n = len(found.names)
     none = tuple((0.0,) * n for _ in range(n))
-    return replace(fitted, likelihood=replace(fitted.likelihood, covariance_log=none))
+    return replace(fitted, likelihood=replace(found, covariance_log=none))
 
 
 @pytest.mark.parametrize(
     ("name", "spend"),
     [*zip(TRUTH, ["gamma_gamma"] * 4, strict=True), ("bg_nbd", "lognormal_spend")],
 )
-def test_where_nothing_is_in_doubt_the_bounds_are_those_of_the_own_models(
+def test_without_uncertainty_the_bounds_are_those_of_each_model(
     name: str, spend: str, table: pl.DataFrame, fits: dict[str, clv.Fit]
 ) -> None:
-    options: dict[str, Any] = {"horizon_days": 200, "interval": 0.9}
+    options: dict[str, Any] = {"horizon_days": 200, "level": 0.9}
     some = table[::500]
     found = clv.predict(some, purchases=sure(fits[name]), spend=sure(fits[spend]), **options)
     for at, row in enumerate(some.rows(named=True)):
@@ -226,15 +227,15 @@ def test_where_nothing_is_in_doubt_the_bounds_are_those_of_the_own_models(
 
 def widened(fitted: clv.Fit) -> clv.Fit:
     """Add to a fit a coefficient that is known to be 0."""
-    told = fitted.likelihood
+    found: Any = fitted.likelihood
     names = ["spend"] if fitted.name in SPENDING else ["purchases", "dropout"]
     covariates = tuple(Covariate(process, "score") for process in names)
     zeros = (0.0,) * len(names)
-    covariance = [(*row, *zeros) for row in told.covariance_log]
-    covariance += [(0.0,) * (len(told.names) + len(names))] * len(names)
+    covariance = [(*row, *zeros) for row in found.covariance_log]
+    covariance += [(0.0,) * (len(found.names) + len(names))] * len(names)
     more = replace(
-        told,
-        names=(*told.names, *(f"{process}: score" for process in names)),
+        found,
+        names=(*found.names, *(f"{process}: score" for process in names)),
         covariance_log=tuple(covariance),
         coefficients=zeros,
     )
@@ -257,11 +258,11 @@ def test_coefficients_of_zero_leave_all_bounds_as_they_are(
     some = table[:60]
     options: Any = {"horizon_days": 200, "annual_discount_rate": 0.1}
     certain: list[Any] = [{key: sure(fit) for key, fit in one.items()} for one in (plain, wide)]
-    known = [clv.predict(some, **one, **options, interval=0.9) for one in certain]
+    known = [clv.predict(some, **one, **options, level=0.9) for one in certain]
     for column in (*BOUNDED, *BOUNDS):
         np.testing.assert_allclose(known[1][column], known[0][column], rtol=1e-6, atol=1e-12)
     # Eight directions stand for four to seven numbers, in the order of their size.
-    ends = [clv.predict(some, **one, **options, interval=0.9) for one in (plain, wide)]
+    ends = [clv.predict(some, **one, **options, level=0.9) for one in (plain, wide)]
     totals = [rows(clv.predict_total(some, **one, **options))[0] for one in (plain, wide)]
     for column in (*BOUNDED, *BOUNDS):
         np.testing.assert_allclose(ends[1][column], ends[0][column], rtol=0.03, atol=1.0)
@@ -274,10 +275,10 @@ def test_bounds_with_covariates_are_those_of_many_drawn_parameters(
     name: str, fits: dict[str, clv.Fit]
 ) -> None:
     fitted, dice = fits[name], np.random.default_rng(8)
-    told = fitted.likelihood
+    likelihood = fitted.likelihood
     some = shoppers(name, 12, seed=9).with_columns(score=pl.lit(2.0))
-    centre = np.append(np.log(list(asdict(fitted.model).values())), told.coefficients)
-    drawn = dice.multivariate_normal(centre, np.array(told.covariance_log, float), 200)
+    centre = np.append(np.log(list(asdict(fitted.model).values())), likelihood.coefficients)
+    drawn = dice.multivariate_normal(centre, np.array(likelihood.covariance_log, float), 200)
     history = tuple(
         some[column].to_numpy().astype(float) for column in ("frequency", "recency", "T")
     )
@@ -292,20 +293,20 @@ def test_bounds_with_covariates_are_those_of_many_drawn_parameters(
         axis=0,
     )
     upper = (chances >= 0.95).argmax(axis=1)
-    found = clv.predict(some, purchases=fitted, horizon_days=200, interval=0.9)
+    found = clv.predict(some, purchases=fitted, horizon_days=200, level=0.9)
     np.testing.assert_allclose(found["expected_purchases_upper"], upper, atol=1.5, rtol=0.08)
 
 
 @pytest.mark.parametrize("spend", SPENDING)
-def test_bounds_of_spend_have_the_doubt_of_the_coefficient(
+def test_bounds_of_spend_include_the_uncertainty_of_the_coefficient(
     spend: str, fits: dict[str, clv.Fit]
 ) -> None:
-    """Of one who is far out and has no spend known, whose level is in doubt by the coefficient."""
+    """Of one who is far out and has no spend known, whose level is uncertain by the coefficient."""
     fitted, far = fits[spend], 25.0
-    told = fitted.likelihood
+    likelihood = fitted.likelihood
     dice = np.random.default_rng(10)
-    centre = np.append(np.log(list(asdict(fitted.model).values())), told.coefficients)
-    drawn = dice.multivariate_normal(centre, np.array(told.covariance_log, float), 4000)
+    centre = np.append(np.log(list(asdict(fitted.model).values())), likelihood.coefficients)
+    drawn = dice.multivariate_normal(centre, np.array(likelihood.covariance_log, float), 4000)
     kind, x = type(fitted.model), np.zeros(1)
     amounts = np.exp(np.linspace(-10, 30, 800))
     below = np.mean(
@@ -328,11 +329,11 @@ def test_bounds_of_spend_have_the_doubt_of_the_coefficient(
         },
         schema_overrides={"monetary_value": pl.Float64},
     )
-    options: dict[str, Any] = {"horizon_days": 200, "interval": 0.9}
+    options: dict[str, Any] = {"horizon_days": 200, "level": 0.9}
     found = clv.predict(table, purchases=fits["bg_nbd"], spend=fitted, **options)
     for column, level in (("expected_spend_lower", 0.05), ("expected_spend_upper", 0.95)):
         exact = float(np.interp(level, below, np.log(amounts)))
-        # The doubt is replaced by a few points; without it the bounds are 40 % nearer.
+        # A few points stand for the uncertainty; without it the bounds are 40 % nearer.
         assert math.log(found[column][0]) == pytest.approx(exact, abs=0.25)
 
 
@@ -342,7 +343,7 @@ def test_ninety_percent_hold_in_ninety_percent_with_covariates() -> None:
         seen, ahead = shoppers("bg_nbd", 500, seed=20 + seed), 200
         fit = clv.fit(seen, model="bg_nbd", covariates=["score"])
         dice = np.random.default_rng(seed)
-        told = clv.predict(seen, purchases=fit, horizon_days=ahead, interval=0.9)
+        bounds = clv.predict(seen, purchases=fit, horizon_days=ahead, level=0.9)
         # What follows the history of each, drawn from the truth.
         score = seen["score"].to_numpy()
         history = (
@@ -352,10 +353,10 @@ def test_ninety_percent_hold_in_ninety_percent_with_covariates() -> None:
             *history, horizon_days=float(ahead), most=150
         )
         came = (chances.cumsum(axis=1) < dice.random((500, 1))).sum(axis=1)
-        lower = told["expected_purchases_lower"].to_numpy()
-        upper = told["expected_purchases_upper"].to_numpy()
+        lower = bounds["expected_purchases_lower"].to_numpy()
+        upper = bounds["expected_purchases_upper"].to_numpy()
         held["purchases"].append(float(((came >= lower) & (came <= upper)).mean()))
-        (total,) = rows(clv.predict_total(seen, purchases=fit, horizon_days=ahead, interval=0.9))
+        (total,) = rows(clv.predict_total(seen, purchases=fit, horizon_days=ahead, level=0.9))
         low, high = total["expected_purchases_lower"], total["expected_purchases_upper"]
         held["money"].append(float(low <= came.sum() <= high))
     assert 0.9 <= np.mean(held["purchases"]) < 0.98
@@ -364,7 +365,7 @@ def test_ninety_percent_hold_in_ninety_percent_with_covariates() -> None:
 
 def test_bounds_do_not_depend_on_the_company(table: pl.DataFrame, fits: dict[str, clv.Fit]) -> None:
     both: Any = {"purchases": fits["bg_nbd"], "spend": fits["gamma_gamma"]}
-    options: dict[str, Any] = {**both, "horizon_days": 200, "interval": 0.9}
+    options: dict[str, Any] = {**both, "horizon_days": 200, "level": 0.9}
     many = clv.predict(table[:40], **options)
     for at in range(0, 40, 7):
         one = clv.predict(table[at], **options)
@@ -379,8 +380,8 @@ def test_bounds_and_totals_come_on_every_engine(engine: str, fits: dict[str, clv
     both: Any = {"purchases": fits["bg_nbd"], "spend": fits["gamma_gamma"]}
     options: dict[str, Any] = {**both, "horizon_days": 200}
     native = MAKERS[engine](table.to_dict(as_series=False))
-    found = rows(clv.predict(native, **options, interval=0.9), by="customer_id")
-    usual = rows(clv.predict(table, **options, interval=0.9))
+    found = rows(clv.predict(native, **options, level=0.9), by="customer_id")
+    usual = rows(clv.predict(table, **options, level=0.9))
     for row, like in zip(found, usual, strict=True):
         assert list(row) == [*table.columns, *BOUNDED, *BOUNDS]
         for column in BOUNDS:
@@ -410,9 +411,9 @@ def walked(table: pl.DataFrame, fitted: clv.Fit, unit: float, n_steps: int) -> F
         table[name].to_numpy().astype(float) for name in ("frequency", "recency", "T", "score")
     )
     middle, scale = score.mean(), score.std()
-    dice, told = np.random.default_rng(1), fitted.likelihood
-    centre = np.append(np.log(list(asdict(fitted.model).values())), told.coefficients)
-    root = np.linalg.cholesky(np.array(told.covariance_log, float))
+    dice, likelihood = np.random.default_rng(1), fitted.likelihood
+    centre = np.append(np.log(list(asdict(fitted.model).values())), likelihood.coefficients)
+    root = np.linalg.cholesky(np.array(likelihood.covariance_log, float))
 
     def log_posterior(point: Floats) -> float:
         r, alpha, a, b = np.exp(point[:4])
@@ -475,7 +476,7 @@ def test_draws_of_many_customers_are_a_bell_curve_around_the_fit(
         assert found.means[each] == pytest.approx(fitted.estimates[each], abs=0.3 * error)
 
 
-def test_a_belief_of_a_coefficient_holds_it(table: pl.DataFrame) -> None:
+def test_a_prior_of_a_coefficient_holds_it(table: pl.DataFrame) -> None:
     some = table.head(300)
     fitted = clv.fit(some, model="bg_nbd", covariates={"purchases": ["score"]})
     firm: dict[str, Any] = {
@@ -522,27 +523,25 @@ def test_every_engine_draws_the_same_with_covariates(engine: str) -> None:
         (
             {"r": clv.Normal(0.0, 1.0)},
             (
-                "`prior` has Normal(mean=0.0, deviation=1.0) for r.\n"
+                "`prior` of r must be a LogNormal, got Normal(mean=0.0, deviation=1.0).\n"
                 "Write LogNormal(median=30, log_deviation=1): a parameter is above 0."
             ),
         ),
         (
             {"purchases: score": clv.LogNormal(1.0, 1.0)},
             (
-                "`prior` has LogNormal(median=1.0, log_deviation=1.0) for purchases: score, which "
-                "may be of either sign.\nWrite Normal(mean=0, deviation=1)."
+                "`prior` of purchases: score must be a Normal, got "
+                "LogNormal(median=1.0, log_deviation=1.0).\n"
+                "Write Normal(mean=0, deviation=1): a coefficient may be of either sign."
             ),
         ),
         (
             {"purchases: age": clv.LogNormal(1.0, 1.0)},
-            (
-                "`prior` has 'purchases: age', which bg_nbd has not.\n"
-                "Its parameters are 'r', 'alpha', 'a', 'b'."
-            ),
+            "`prior` has 'purchases: age'; the parameters of bg_nbd are 'r', 'alpha', 'a', 'b'.",
         ),
     ],
 )
-def test_a_belief_of_the_wrong_kind_is_refused(
+def test_a_prior_of_the_wrong_kind_is_refused(
     prior: Any, message: str, fits: dict[str, clv.Fit]
 ) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
@@ -551,12 +550,13 @@ def test_a_belief_of_the_wrong_kind_is_refused(
 
 
 @pytest.mark.parametrize("values", [(math.nan, 1.0), (0.0, 0.0), (0.0, math.inf)])
-def test_a_normal_belief_is_a_distribution(values: tuple[float, float]) -> None:
+def test_a_normal_prior_is_a_distribution(values: tuple[float, float]) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         clv.Normal(*values)
     assert str(caught.value) == (
         "A prior needs a finite mean and a positive deviation, got "
-        f"Normal(mean={values[0]}, deviation={values[1]})."
+        f"Normal(mean={values[0]}, deviation={values[1]}).\n"
+        "Write Normal(mean=0, deviation=1)."
     )
 
 
@@ -569,7 +569,7 @@ def test_other_levels_have_another_posterior() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         clv.posterior(other, fit=fitted)
     assert str(caught.value) == (
-        "`fit` was made with 'app', 'web' in `channel`, and the table has 'app', 'shop'.\n"
+        "`fit` was made with 'app', 'web' in `channel`; the table has 'app', 'shop'.\n"
         "Give the table that the fit was made on."
     )
 
@@ -588,7 +588,7 @@ WHEN: dict[str, Any] = {
 def test_invented_customers_buy_by_the_own_model(name: str, fits: dict[str, clv.Fit]) -> None:
     score = np.repeat([-1.0, 0.0, 2.0], 4000)
     people = pl.DataFrame({"customer_id": np.arange(12_000) * 7, "score": score})
-    ledger = clv.simulate(purchases=fits[name], customers=people, **WHEN)
+    ledger = clv.simulate(purchases=fits[name], customers=people, **WHEN, backend="polars")
     firsts = ledger.group_by("customer_id").agg(pl.col("date").min(), n=pl.len() - 1)
     assert firsts["customer_id"].sort().equals(people["customer_id"])
     joined = firsts.join(people, on="customer_id")
@@ -604,8 +604,8 @@ def test_invented_customers_buy_by_the_own_model(name: str, fits: dict[str, clv.
 def test_customers_without_covariates_keep_their_names(table: pl.DataFrame) -> None:
     plain = clv.fit(table.head(300), model="bg_nbd")
     people = pl.DataFrame({"customer_id": ["zoe", "ann", "ben"]})
-    named = clv.simulate(purchases=plain, customers=people, **WHEN)
-    counted = clv.simulate(purchases=plain, n_customers=3, **WHEN)
+    named = clv.simulate(purchases=plain, customers=people, **WHEN, backend="polars")
+    counted = clv.simulate(purchases=plain, n_customers=3, **WHEN, backend="polars")
     assert list(dict.fromkeys(named["customer_id"].to_list())) == ["zoe", "ann", "ben"]
     assert named["date"].equals(counted["date"])
 
@@ -626,8 +626,8 @@ def test_customers_of_every_engine_are_invented_alike(
         (
             {"n_customers": 5},
             (
-                "`purchases` has covariates, and no `customers` tell them.\n"
-                "Give `customers`, a row for each customer to invent, instead of `n_customers`."
+                "`purchases` has covariates, which `n_customers` does not give.\n"
+                "Give `customers`, a table with a row for each customer, instead."
             ),
         ),
         ({}, "Give either `n_customers` or `customers`.\nWrite n_customers=5000."),
@@ -639,19 +639,19 @@ def test_customers_of_every_engine_are_invented_alike(
             {"customers": pl.DataFrame({"customer_id": [1]})},
             (
                 "customer summary: no column `score` among `customer_id`.\n"
-                "Join what is known of customers to their summary first."
+                "Join the covariates to the customers' summary first."
             ),
         ),
         (
             {"customers": pl.DataFrame({"customer_id": [1, 2], "score": [0.5, None]})},
             (
                 "customer summary: covariate `score` is null in 1 of 2 rows (customer_id 2).\n"
-                "Give what was known in the fit."
+                "Give values as in the fit."
             ),
         ),
     ],
 )
-def test_who_is_to_be_invented_must_be_told(
+def test_the_customers_to_simulate_must_be_given(
     who: dict[str, Any], message: str, fits: dict[str, clv.Fit]
 ) -> None:
     with pytest.raises(CrmkitError) as caught:

@@ -59,7 +59,7 @@ LOOKS: dict[str, tuple[Look, dict[str, Any], list[str]]] = {
 @pytest.fixture(scope="module")
 def fits() -> dict[str, clv.Fit]:
     """Each purchase model on the customers of the papers, as of 30 September 1997."""
-    log: pl.DataFrame = load_cdnow(sample=True)
+    log: pl.DataFrame = load_cdnow(sample=True, backend="polars")
     customers = rfm.summarize(log, as_of=date(1997, 9, 30))
     with warnings.catch_warnings():
         # Here leaving does not depend on age, so that ggompertz_nbd has no maximum.
@@ -189,16 +189,16 @@ def test_undiscounted_purchases_are_the_expected_ones(purchases: clv.Fit) -> Non
     )
 
 
-def test_for_ever_is_what_a_long_horizon_comes_to(purchases: clv.Fit) -> None:
+def test_endless_is_what_a_long_horizon_comes_to(purchases: clv.Fit) -> None:
     table = pl.DataFrame(SUMMARY)
-    century, for_ever = (
+    century, endless = (
         clv.discounted_purchases(
             table, purchases=purchases, annual_discount_rate=0.3, horizon_days=horizon_days
         )["discounted_purchases"].to_numpy()
         for horizon_days in (36525.0, math.inf)
     )
-    assert (century <= for_ever * (1 + 1e-12)).all()
-    np.testing.assert_allclose(century, for_ever, rtol=1e-9)
+    assert (century <= endless * (1 + 1e-12)).all()
+    np.testing.assert_allclose(century, endless, rtol=1e-9)
 
 
 # Shape
@@ -326,7 +326,7 @@ def test_arguments_out_of_range_are_refused(
 
 def test_a_spend_model_sees_no_purchases(look: tuple[Look, dict[str, Any], list[str]]) -> None:
     function, arguments, _ = look
-    log: pl.DataFrame = load_cdnow(sample=True)
+    log: pl.DataFrame = load_cdnow(sample=True, backend="polars")
     spend = clv.fit(rfm.summarize(log, as_of=date(1997, 9, 30)), model="gamma_gamma")
     with pytest.raises(InvalidArgumentError) as caught:
         function(pl.DataFrame(SUMMARY), purchases=spend, **arguments)

@@ -1,4 +1,4 @@
-"""The report: it loads nothing, escapes everything, and every number can be traced."""
+"""The report: it loads nothing, escapes everything, and every number has its table."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from matplotlib import rc_context
 
 from crmkit import actions, intake, pipeline, report
 from crmkit.datasets import load_cdnow
+from crmkit.errors import InvalidArgumentError
 from tests.conftest import MakeFrame
 
 AS_OF = date(1998, 6, 30)
@@ -85,7 +86,7 @@ def read(html: str) -> Page:
 @pytest.fixture(scope="module")
 def result() -> pipeline.Result[pl.DataFrame]:
     """The main job on the sample."""
-    return pipeline.run(load_cdnow(sample=True), as_of=AS_OF)
+    return pipeline.run(load_cdnow(sample=True, backend="polars"), as_of=AS_OF)
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +100,8 @@ def hostile(result: pipeline.Result[pl.DataFrame]) -> str:
     """A report on customers, actions and a source with names that a page might run."""
     first = result.call_list["customer_id"].to_list()[: len(HOSTILE)]
     renamed = pl.col("customer_id").replace(dict(zip(first, HOSTILE, strict=True)))
-    orders = load_cdnow(sample=True).with_columns(renamed)
-    rules: Any = actions.plan()
+    orders = load_cdnow(sample=True, backend="polars").with_columns(renamed)
+    rules: Any = actions.plan(backend="polars")
     plan = rules.with_columns(
         action=pl.col("action").replace({"call now": SCRIPT, "ask why they left": IMAGE}),
         reason=pl.col("reason").replace({"valuable, nearly gone": SCRIPT}),
@@ -207,7 +208,7 @@ def test_equal_results_give_equal_pages_whatever_the_caller_draws_with(
 
 
 def test_every_engine_gives_the_same_page(make_frame: MakeFrame, html: str) -> None:
-    orders = make_frame(load_cdnow(sample=True).to_dict(as_series=False))
+    orders = make_frame(load_cdnow(sample=True, backend="polars").to_dict(as_series=False))
     result = pipeline.run(orders, as_of=AS_OF)
     assert report.render(result, title="CDNOW", source="a tenth of CDNOW", currency="$") == html
 
@@ -236,7 +237,7 @@ def test_every_section_names_the_tables_behind_it(html: str) -> None:
 
 
 def test_the_page_says_from_when_to_when_the_forecast_was_tested(html: str) -> None:
-    assert "learned up to 1997-09-30, tested on the days after" in read(html).texts_in("dd")
+    assert "fitted up to 1997-09-30, tested on the days after" in read(html).texts_in("dd")
 
 
 def test_readings_say_what_the_tables_say(result: pipeline.Result[pl.DataFrame], html: str) -> None:
@@ -251,13 +252,13 @@ def test_readings_say_what_the_tables_say(result: pipeline.Result[pl.DataFrame],
         f"The best 20% of the customers brought {fifth:.0%} of the revenue; diamond, the highest "
         f"tier, is {diamond['n_customers']} customers with {diamond['value_share']:.0%} of it."
     ) in readings
-    assert re.search(rf"{late:,} customers \(\d+%\) are running late and not yet lost", readings)
-    assert re.search(rf"; {lost:,} \(\d+%\) are lost by their own rhythm", readings)
+    assert re.search(rf"{late:,} customers \(\d+%\) are overdue and not yet lost", readings)
+    assert re.search(rf"; {lost:,} \(\d+%\) are lost, by their own purchase rhythm", readings)
     assert f"{first:.0%} of the customers bought again in month 1 after" in readings
     assert f"The 25 customers below have ${at_risk:,.0f} of expected value at risk" in readings
 
 
-def test_the_forecast_is_held_against_both_plain_rules(
+def test_the_forecast_is_compared_with_both_baselines(
     result: pipeline.Result[pl.DataFrame], html: str
 ) -> None:
     assert result.backtest is not None
@@ -265,14 +266,14 @@ def test_the_forecast_is_held_against_both_plain_rules(
         method: f"{abs(error):.0%} too {'few' if error < 0 else 'many'}"
         for method, error in result.backtest.select("method", "purchases_error").iter_rows()
     }
-    told = (
-        f"the model forecast {off['bg_nbd']} purchases; the plain rules forecast "
+    text = (
+        f"the model forecast {off['bg_nbd']} purchases; the baselines forecast "
         f"{off['same rate']} and {off['same rate if recent']}."
     )
-    assert told in " ".join(read(html).texts_in("p"))
+    assert text in " ".join(read(html).texts_in("p"))
 
 
-def test_a_model_that_is_no_nearer_than_a_plain_rule_is_not_praised(
+def test_a_model_that_does_not_beat_a_baseline_is_not_praised(
     result: pipeline.Result[pl.DataFrame],
 ) -> None:
     assert result.backtest is not None
@@ -281,7 +282,7 @@ def test_a_model_that_is_no_nearer_than_a_plain_rule_is_not_praised(
     )
     page = report.render(replace(result, backtest=worse))
     assert "90% too many purchases" in page
-    assert "A plain rule did as well: take the forecast with care." in page
+    assert "A baseline did as well: use the forecast with care." in page
 
 
 def test_cells_carry_their_numbers_to_sort_by(
@@ -300,13 +301,13 @@ def test_the_unknown_is_an_en_dash_with_nothing_to_sort_by(html: str) -> None:
 
 
 def test_what_was_assumed_stands_at_the_top(empty: pipeline.Result[pl.DataFrame]) -> None:
-    asked = replace(empty.settings, margin=0.3, annual_discount_rate=0.1, horizon_days=90)
-    page = read(report.render(replace(empty, settings=asked), source="till"))
+    settings = replace(empty.settings, margin=0.3, annual_discount_rate=0.1, horizon_days=90)
+    page = read(report.render(replace(empty, settings=settings), source="till"))
     assert page.texts_in("dd") == [
         "1998-06-30",
         "till",
         "90 days",
-        "30% of an amount",
+        "30% of revenue",
         "10% a year",
         "not tested; see the notes",
     ]
@@ -328,15 +329,15 @@ def test_without_a_test_of_the_forecast_the_page_says_why() -> None:
     result = pipeline.run(orders, as_of=date(2024, 3, 31))
     assert result.backtest is None
     html = report.render(result)
-    assert "could not be tested on held-out days; the notes say why." in html
+    assert "The forecast could not be tested on held-out days; see the notes." in html
     assert "no repeat purchase in 1 of 1 customers" in html
     assert "backtest.csv" not in html
-    assert "By the model, customers who are still there" not in html  # the fit has no maximum
+    assert "By the model, active customers buy" not in html  # the fit has no maximum
     assert read(html).tags["svg"] == 9
 
 
 def test_a_month_that_is_not_over_is_drawn_hatched() -> None:
-    result = pipeline.run(load_cdnow(sample=True), as_of=date(1998, 6, 11))
+    result = pipeline.run(load_cdnow(sample=True, backend="polars"), as_of=date(1998, 6, 11))
     page = read(report.render(result))
     filled = [re.search(r"url\(#([^)]+)\)", style) for style in page.values("style")]
     hatched = {found[1] for found in filled if found} | {
@@ -350,18 +351,18 @@ def test_tables_without_rows_leave_their_sections_standing(
     empty: pipeline.Result[pl.DataFrame],
 ) -> None:
     html = report.render(empty)
-    assert html.count("There are no customers to show.") == 4
-    assert "What the best customers bring cannot be told" in html
-    assert "nothing can be said" in html
-    assert "Nothing out of the ordinary came up." in html
+    assert html.count("No customers to show.") == 4
+    assert "The share of the best customers is unknown: the total is not above 0." in html
+    assert "No retention rate is known yet" in html
+    assert "No remarks on the results." in html
     assert html.count("<section") == 11
 
 
 @pytest.mark.parametrize(
     ("n_set_aside", "reading"),
     [
-        (None, "How many rows of the log were set aside is not known to this report."),
-        (0, "No row had to be set aside: every row of the log is in the tables."),
+        (None, "This report was made without the number of rows set aside."),
+        (0, "No rows were set aside: every row of the log is in the tables."),
         (1, "1 row of the log could not be used and was set aside."),
         (1200, "1,200 rows of the log could not be used and were set aside."),
     ],
@@ -377,8 +378,17 @@ def test_rows_set_aside_are_counted_in_words(
 def test_findings_are_shown_with_what_was_not_found(hostile: str) -> None:
     page = read(hostile)
     assert "missing amount" in page.texts_in("th")
-    assert any(text.startswith("Looked for and not found: ") for text in page.texts_in("p"))
+    assert any(text.startswith("Checked and not found: ") for text in page.texts_in("p"))
     assert "findings.csv" in " ".join(page.values("href"))
+
+
+@pytest.mark.parametrize(("value", "shown"), [(None, "None"), ("x", "'x'"), ({"a": 1}, "{'a': 1}")])
+def test_a_result_of_another_type_is_refused(value: Any, shown: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        report.render(value)
+    assert str(caught.value) == (
+        f"`result` must be a Result, got {shown}.\nMake one with crmkit.pipeline.run()."
+    )
 
 
 def test_importing_the_report_draws_nothing_yet() -> None:

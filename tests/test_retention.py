@@ -258,7 +258,7 @@ def test_forecasts_come_in_the_library_asked_for(regular: clv.RetentionFit, back
 
 def test_what_the_data_leave_open_is_a_warning() -> None:
     once = pl.DataFrame({"period": [0, 1], "survivors": [100, 50]})
-    with pytest.warns(CrmkitWarning, match=r"^sbg: The data hardly tell alpha and beta"):
+    with pytest.warns(CrmkitWarning, match=r"^sbg: The data do not identify alpha and beta"):
         fitted = clv.fit_retention(once, every="year")
     assert fitted.standard_errors == {"alpha": None, "beta": None}
 
@@ -280,8 +280,8 @@ def test_what_the_data_leave_open_is_a_warning() -> None:
         (
             {"cohort": ["a", "b", "b"], "period": [0, 0, 1], "survivors": [9, 5, 6]},
             (
-                "survivors: `survivors` rises, yet who has left does not return, in 1 of 3 rows "
-                "(cohort 'b')."
+                "survivors: `survivors` rises, but customers who left do not return, in 1 of 3 "
+                "rows (cohort 'b')."
             ),
         ),
     ],
@@ -341,7 +341,7 @@ def test_a_table_of_neither_kind_is_refused(as_of: date | None) -> None:
             CONTRACTS,
             None,
             (
-                "`as_of` is needed: who still has a contract is known on a day.\n"
+                "`as_of` is needed to see which contracts still run on that day.\n"
                 "Write as_of=datetime.date(2024, 12, 31)."
             ),
         ),
@@ -349,7 +349,7 @@ def test_a_table_of_neither_kind_is_refused(as_of: date | None) -> None:
             COUNTS,
             AS_OF,
             (
-                "`as_of` is for contracts, and counts of survivors are as they were counted.\n"
+                "`as_of` is for rows of contracts; this table has counts of survivors.\n"
                 "Leave it out."
             ),
         ),
@@ -367,16 +367,14 @@ def test_nobody_left() -> None:
     with pytest.raises(FitError) as caught:
         clv.fit_retention(pl.DataFrame({"period": [0, 1], "survivors": [9, 9]}), every="year")
     assert str(caught.value) == (
-        "contracts: nobody left in 9 of 9 customers.\nObserve them for longer before you fit."
+        "contracts: nobody churned in 9 of 9 customers.\nObserve them for longer before you fit."
     )
 
 
 def test_an_unknown_model_is_named() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         clv.fit_retention(pl.DataFrame(COUNTS), every="year", model="bg_nbd")
-    assert str(caught.value) == (
-        "There is no model of contracts 'bg_nbd'.\nChoose one of 'sbg', 'bdw'."
-    )
+    assert str(caught.value) == "`model` must be one of 'sbg', 'bdw', got 'bg_nbd'."
 
 
 @pytest.mark.parametrize(
@@ -423,5 +421,5 @@ def test_a_fit_of_another_kind_is_refused() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         clv.forecast_retention(purchases, periods=12)
     assert str(caught.value) == (
-        "There is no model of contracts 'bg_nbd'.\nChoose one of 'sbg', 'bdw'."
+        "`fit` must be a RetentionFit, got a Fit.\nMake one with crmkit.clv.fit_retention()."
     )

@@ -1,7 +1,8 @@
-"""Scores: against the R package's figures, a slow twin, and what must always hold."""
+"""RFM scores: published values of the R package rfm, a slow twin, and properties."""
 
 from __future__ import annotations
 
+import json
 import math
 import warnings
 from collections import Counter
@@ -34,7 +35,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::crmkit.errors.CrmkitWarning")
 
 SCORES = {"days_since_last": "r_score", "orders": "f_score", "total_amount": "m_score"}
 MEASURES_ONLY = (
-    "`{argument}` knows no '{name}'.\nChoose among 'days_since_last', 'orders', 'total_amount'."
+    "`{argument}` must be one of 'days_since_last', 'orders', 'total_amount', got '{name}'."
 )
 ORDERS = Path(__file__).parent / "reference" / "rfm_data_orders.csv.gz"
 
@@ -51,7 +52,7 @@ def table(days: list[int], orders: list[int], amounts: list[float]) -> Customers
 
 
 def scores(customers: Customers, measure: str, **how: Any) -> dict[float, int]:
-    """Score customers by their own cuts, and tell the score of each value of a measure."""
+    """Score customers by their own cut points, and give the score of each value of a measure."""
     frame = pl.DataFrame(customers)
     scored = rfm.score(frame, breakpoints=rfm.breakpoints(frame, **how))
     pairs = set(scored.select(measure, SCORES[measure]).iter_rows())
@@ -460,7 +461,7 @@ def test_one_customer_is_both_best_and_worst_and_scores_by_the_rank_rule() -> No
         assert scores(customers, "orders", ties=ties) == {9: 5}
 
 
-def test_cut_points_print_as_one_reads_them() -> None:
+def test_cut_points_print_without_needless_decimals() -> None:
     kept = rfm.Breakpoints(n=3, days_since_last=(30.0, 90.0), orders=(2.0, math.inf))
     assert repr(kept) == (
         "Breakpoints(n=3, days_since_last=(30, 90), orders=(2, inf), total_amount=None)"
@@ -484,7 +485,7 @@ def test_last_months_cuts_score_new_customers(shop: pl.DataFrame) -> None:
 # Warnings
 
 
-def test_a_large_tie_is_told_with_measure_value_share_and_meaning() -> None:
+def test_the_warning_of_a_large_tie_has_measure_value_share_and_meaning() -> None:
     customers = table(
         list(range(100)), [1] * 60 + list(range(2, 42)), [float(i) for i in range(100)]
     )
@@ -494,14 +495,14 @@ def test_a_large_tie_is_told_with_measure_value_share_and_meaning() -> None:
         (
             "customer summary: `orders` is 1 for 60.0% of the customers, while each of 5 scores "
             "is meant for 20.0%.\n"
-            "Equal values get equal scores: all of these get f_score 2, and other scores hold "
+            "Equal values get equal scores: all of them get f_score 2, and other scores hold "
             "fewer customers or none."
         )
     ]
     assert caught[0].filename == __file__
 
 
-def test_a_large_tie_of_days_is_told_with_its_score() -> None:
+def test_the_warning_of_a_large_tie_of_days_has_its_score() -> None:
     customers = table([7] * 3 + [1, 90], [1, 2, 3, 4, 5], [1.0, 2.0, 3.0, 4.0, 5.0])
     with pytest.warns(CrmkitWarning, match="`days_since_last` is 7 for 60.0%.*\n.* get r_score 3"):
         found = scores(customers, "days_since_last")
@@ -555,7 +556,7 @@ def test_cuts_that_do_not_rise_are_refused(values: tuple[float, ...], shown: str
     with pytest.raises(InvalidArgumentError) as caught:
         rfm.breakpoints(frame, cuts={"orders": values})
     assert str(caught.value) == (
-        f"`cuts` of `orders` must be 4 rising numbers for 5 scores, got {shown}.\n"
+        f"`cuts['orders']` must be 4 finite numbers in rising order for 5 scores, got {shown}.\n"
         "Give the lowest value of each class but the first."
     )
 
@@ -565,7 +566,14 @@ def test_cuts_that_do_not_rise_are_refused(values: tuple[float, ...], shown: str
     [
         (
             {"method": "qcut"},
-            "`method` knows no 'qcut'.\nChoose among 'quantile', 'natural', 'r_package'.",
+            "`method` must be one of 'quantile', 'natural', 'r_package', got 'qcut'.",
+        ),
+        (
+            {"method": {"orders": "quantiles"}},
+            (
+                "`method` must be one of 'quantile', 'natural', 'r_package', got 'quantiles'.\n"
+                "Did you mean 'quantile'?"
+            ),
         ),
         (
             {"method": {"frequency": "natural"}},
@@ -575,7 +583,34 @@ def test_cuts_that_do_not_rise_are_refused(values: tuple[float, ...], shown: str
             {"cuts": {"recency": (1, 2, 3, 4)}},
             MEASURES_ONLY.format(argument="cuts", name="recency"),
         ),
-        ({"ties": "first"}, "`ties` knows no 'first'.\nChoose among 'average', 'min', 'max'."),
+        (
+            {"cuts": {"order": (1, 2, 3, 4)}},
+            MEASURES_ONLY.format(argument="cuts", name="order") + "\nDid you mean 'orders'?",
+        ),
+        ({"ties": "first"}, "`ties` must be one of 'average', 'min', 'max', got 'first'."),
+        (
+            {"ties": "averge"},
+            "`ties` must be one of 'average', 'min', 'max', got 'averge'.\nDid you mean 'average'?",
+        ),
+        (
+            {"cuts": "orders"},
+            (
+                "`cuts` must give the cuts of each measure, got 'orders'.\n"
+                'Write {"orders": (2, 3, 5, 10)}.'
+            ),
+        ),
+        (
+            {"cuts": {"orders": 3}},
+            "`cuts['orders']` must be a list of numbers, got 3.\nWrite (2, 3, 5, 10).",
+        ),
+        (
+            {"cuts": {"orders": "2, 3"}},
+            "`cuts['orders']` must be a list of numbers, got '2, 3'.\nWrite (2, 3, 5, 10).",
+        ),
+        (
+            {"cuts": {"orders": (2, "3", 5, 10)}},
+            "`cuts['orders']` must hold numbers only, got '3'.\nWrite (2, 3, 5, 10).",
+        ),
     ],
 )
 def test_unknown_options_are_refused_by_name(how: dict[str, Any], message: str) -> None:
@@ -584,13 +619,13 @@ def test_unknown_options_are_refused_by_name(how: dict[str, Any], message: str) 
     assert str(caught.value) == message
 
 
-def test_no_customers_are_no_cut_points(make_frame: MakeFrame) -> None:
+def test_cut_points_need_customers(make_frame: MakeFrame) -> None:
     frame = nw.from_native(make_frame(table([1], [1], [1.0]))).filter(nw.col("orders") > 1)
     with pytest.raises(FitError) as caught:
         rfm.breakpoints(frame.to_native())
     assert str(caught.value) == (
         "customer summary: no customers to find cut points from.\n"
-        "Look whether all transactions are after `as_of`."
+        "Check whether all transactions are after `as_of`."
     )
 
 
@@ -605,7 +640,7 @@ def test_unknown_amounts_on_a_lazy_table_are_counted() -> None:
     assert caught.value.n_rows == 2
 
 
-def test_a_ledger_is_no_customer_summary(make_frame: MakeFrame) -> None:
+def test_a_ledger_is_refused(make_frame: MakeFrame) -> None:
     ledger = make_frame({"customer_id": ["ann"], "amount": [1.0]})
     with pytest.raises(MissingColumnsError) as caught:
         rfm.breakpoints(ledger)
@@ -622,37 +657,139 @@ def test_cut_points_with_amounts_need_amounts(make_frame: MakeFrame) -> None:
     with pytest.raises(MissingColumnsError) as caught:
         rfm.score(make_frame(customers), breakpoints=kept)
     assert str(caught.value) == (
-        "customer summary: no column `total_amount`, which these cut points score.\n"
+        "customer summary: no column `total_amount`, and the cut points score it.\n"
         "Summarize transactions with amounts, or find cut points without them."
     )
 
 
-def test_a_mapping_is_no_cut_points() -> None:
-    frame = pl.DataFrame(table([1], [1], [1.0]))
-    no_cuts: Any = {"orders": (2, 3)}
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [({"orders": (2, 3)}, "{'orders': (2, 3)}"), (None, "None"), ("x", "'x'"), (5, "5")],
+)
+def test_breakpoints_of_another_type_are_refused(value: Any, shown: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
-        rfm.score(frame, breakpoints=no_cuts)
+        rfm.score(pl.DataFrame(table([1], [1], [1.0])), breakpoints=value)
     assert str(caught.value) == (
-        "`breakpoints` must be cut points, got dict.\n"
-        "Make them with crmkit.rfm.breakpoints(), or read kept ones with "
-        "rfm.Breakpoints.from_json()."
+        f"`breakpoints` must be a Breakpoints, got {shown}.\n"
+        "Make one with crmkit.rfm.breakpoints()."
     )
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"n": 5, "orders": 3}', "3"])
-def test_text_without_cut_points_is_refused(text: str) -> None:
+# Kept as text
+
+CUTS = rfm.Breakpoints(n=3, days_since_last=(30, 90), orders=(2, math.inf), total_amount=(10, 50))
+OLD_TEXT = (
+    '{"n": 3, "days_since_last": [30, 90], "orders": [2, null], "total_amount": [10, 50], '
+    '"orders_within": [], "total_amount_within": []}'
+)
+ADVICE = "Give the text that to_json() wrote."
+
+
+def test_text_of_crmkit_before_kinds_were_named_still_loads() -> None:
+    assert rfm.Breakpoints.from_json(OLD_TEXT) == CUTS
+    nested = replace(CUTS, total_amount=None, orders_within=((2, 3),) * 3)
+    old = json.dumps(
+        {
+            "n": 3,
+            "days_since_last": [30.0, 90.0],
+            "orders": [2.0, None],
+            "total_amount": None,
+            "orders_within": [[2.0, 3.0]] * 3,
+            "total_amount_within": [],
+        }
+    )
+    assert rfm.Breakpoints.from_json(old) == nested
+
+
+def test_the_text_names_its_kind_and_format() -> None:
+    kept = json.loads(CUTS.to_json())
+    assert (kept["kind"], kept["format"]) == ("Breakpoints", 1)
+    assert kept["orders"] == [2, None]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"kind": "TierRule"},
+            "Breakpoints: this text holds a TierRule.\nRead it with TierRule.from_json().",
+        ),
+        (
+            {"format": 2},
+            (
+                "Breakpoints: this text has format 2, this crmkit reads up to 1.\n"
+                "Update crmkit, or make the value anew with this version."
+            ),
+        ),
+        (
+            {"orders": [2, "3"]},
+            f"Breakpoints: `orders[1]` must be a finite number, got '3'.\n{ADVICE}",
+        ),
+        (
+            {"orders": [2, math.nan]},
+            f"Breakpoints: `orders[1]` must be a finite number, got nan.\n{ADVICE}",
+        ),
+        (
+            {"total_amount": [10, math.inf]},
+            f"Breakpoints: `total_amount[1]` must be a finite number, got inf.\n{ADVICE}",
+        ),
+        ({"orders": 3}, f"Breakpoints: `orders` must be a list, got 3.\n{ADVICE}"),
+        (
+            {"n": "3"},
+            f"Breakpoints: `n` must be a whole number of 0 or more, got '3'.\n{ADVICE}",
+        ),
+        (
+            {"orders_within": [[1, 2], [1, 2], 5]},
+            f"Breakpoints: `orders_within[2]` must be a list, got 5.\n{ADVICE}",
+        ),
+        ({"cuts": [1]}, f"Breakpoints: `cuts` is unknown.\n{ADVICE}"),
+        (
+            {"orders": [2]},
+            (
+                "Breakpoints: 3 scores need 2 cuts in rising order for `orders`, got (2).\n"
+                "Make them with crmkit.rfm.breakpoints()."
+            ),
+        ),
+    ],
+)
+def test_text_with_wrong_values_is_refused(changes: dict[str, Any], message: str) -> None:
+    text = json.dumps(json.loads(CUTS.to_json()) | changes)
     with pytest.raises(InvalidArgumentError) as caught:
         rfm.Breakpoints.from_json(text)
-    assert str(caught.value) == (
-        "Breakpoints: this text holds no cut points.\nKeep them with to_json()."
-    )
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("name", list(json.loads(OLD_TEXT)))
+def test_text_with_a_field_missing_is_refused(name: str) -> None:
+    fields = json.loads(CUTS.to_json())
+    del fields[name]
+    with pytest.raises(InvalidArgumentError) as caught:
+        rfm.Breakpoints.from_json(json.dumps(fields))
+    assert str(caught.value) == f"Breakpoints: `{name}` is missing.\n{ADVICE}"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "this is not JSON text, got ''."),
+        ("n = 5", "this is not JSON text, got 'n = 5'."),
+        (None, "this is not JSON text, got None."),
+        ("[]", "this text holds [], expected the fields of a Breakpoints."),
+        ("3", "this text holds 3, expected the fields of a Breakpoints."),
+        ("{}", "`n` is missing."),
+    ],
+)
+def test_other_text_is_refused(text: Any, complaint: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        rfm.Breakpoints.from_json(text)
+    assert str(caught.value) == f"Breakpoints: {complaint}\n{ADVICE}"
 
 
 def test_cut_points_that_fall_or_miss_cells_are_refused() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         rfm.Breakpoints(n=3, days_since_last=(30, 90), orders=(3, 2))
     assert str(caught.value) == (
-        "Breakpoints: between 3 scores lie 2 cuts that never fall, got (3, 2).\n"
+        "Breakpoints: 3 scores need 2 cuts in rising order for `orders`, got (3, 2).\n"
         "Make them with crmkit.rfm.breakpoints()."
     )
     with pytest.raises(InvalidArgumentError) as caught:
@@ -661,3 +798,30 @@ def test_cut_points_that_fall_or_miss_cells_are_refused() -> None:
         "Breakpoints: `orders_within` must have the cuts of 2 cells, got 3.\n"
         "Make them with crmkit.rfm.breakpoints()."
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"n": 2, "days_since_last": (math.nan,), "orders": (2,)},
+            (
+                "Breakpoints: 2 scores need 1 cut in rising order for `days_since_last`, "
+                "got (nan).\n"
+                "Make them with crmkit.rfm.breakpoints()."
+            ),
+        ),
+        (
+            {"n": 2, "days_since_last": 30, "orders": (2,)},
+            "`days_since_last` must be a list of numbers, got 30.\nWrite (30, 90, 180, 365).",
+        ),
+        (
+            {"n": 2, "days_since_last": ("30",), "orders": (2,)},
+            "`days_since_last` must hold numbers only, got '30'.\nWrite (30, 90, 180, 365).",
+        ),
+    ],
+)
+def test_cut_points_that_are_not_numbers_are_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        rfm.Breakpoints(**fields)
+    assert str(caught.value) == message

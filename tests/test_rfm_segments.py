@@ -1,4 +1,4 @@
-"""Segments: against the R package's figures and public maps, and what must always hold."""
+"""RFM segments: published values of the R package rfm, public maps, and properties."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit import rfm
+from crmkit._rfm import maps as maps_module
+from crmkit._rfm.built_in_maps import SegmentRule, code_rule
 from crmkit._rfm.maps import MapName
 from crmkit.errors import InvalidArgumentError, InvalidRowsError, MissingColumnsError
 from tests.conftest import MakeFrame, columns, rows
@@ -259,7 +261,7 @@ def test_the_best_are_champions_and_the_worst_are_not(name: MapName, best: str, 
     assert segments_of(["555", "111"], name) == {"555": best, "111": worst}
 
 
-def test_nobody_who_came_lately_is_at_risk() -> None:
+def test_no_recent_customer_is_at_risk() -> None:
     recent = [code for code in CODES if code[0] in "45"]
     lost = {"At Risk", "Cannot Lose Them", "Hibernating", "Lost", "About To Sleep"}
     assert not lost & set(segments_of(recent).values())
@@ -276,6 +278,34 @@ def test_a_built_in_map_as_a_table_gives_the_same_segments(codes: list[str], nam
     by_name = rfm.segment(customers, segments=name)
     by_table = rfm.segment(customers, segments=rfm.segment_map(name))
     assert by_name.equals(by_table)
+
+
+@given(data=st.data())
+def test_any_further_built_in_map_is_a_table_that_gives_the_same_segments(
+    data: st.DataObject,
+) -> None:
+    codes = data.draw(st.lists(st.sampled_from(CODES), min_size=1, max_size=30, unique=True))
+    of_codes = [(code, f"segment {data.draw(st.integers(1, 3))}") for code in codes]
+    score = st.integers(1, 5)
+    low_high = st.tuples(score, score).map(lambda pair: (min(pair), max(pair)))
+    ranges = data.draw(st.lists(st.tuples(low_high, low_high), min_size=1, max_size=5))
+    maps = {
+        "more_codes": tuple(code_rule(code, segment) for code, segment in of_codes),
+        "more_ranges": tuple(SegmentRule(f"segment {i}", r) for i, r in enumerate(ranges)),
+    }
+    customers = pl.DataFrame(scored(CODES))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(maps_module, "KNOWN_MAPS", maps)
+        for name in ("more_codes", "more_ranges"):
+            named: Any = name
+            table = rfm.segment_map(named, backend="polars")
+            by_name = rfm.segment(customers, segments=named)
+            assert by_name.equals(rfm.segment(customers, segments=table))
+            if name == "more_codes":
+                assert table.rows() == of_codes
+                assert table.columns == ["rfm_code", "segment"]
+            else:
+                assert table.columns == ["segment", "r_min", "r_max", "f_min", "f_max"]
 
 
 @given(data=st.data(), n=st.integers(2, 5))
@@ -382,7 +412,13 @@ def test_a_map_is_a_table_to_print_and_edit(backend: Any) -> None:
     assert rules.row(1) == ("Potential Loyalist", 3, 5, 3, 5, 2, 5)
 
 
-def test_findings_say_who_wins_and_why(make_frame: MakeFrame) -> None:
+def test_tables_that_start_from_nothing_are_pandas() -> None:
+    assert isinstance(rfm.segment_map("rf_25"), pd.DataFrame)
+    for name in MAPS:
+        assert isinstance(rfm.check_map(name), pd.DataFrame)
+
+
+def test_findings_name_the_segment_and_the_reason(make_frame: MakeFrame) -> None:
     rules: dict[str, list[Any]] = {
         "segment": ["good", "fair", "best", "far"],
         "r_min": [2, 1, 2, 3],
@@ -391,9 +427,9 @@ def test_findings_say_who_wins_and_why(make_frame: MakeFrame) -> None:
     rules |= {"f_min": [1, 2, 2, 1], "f_max": [2, 2, 2, 1]}
     found = rfm.check_map(make_frame(rules), n=2)
     assert [tuple(row.values()) for row in rows(found)] == [
-        ("not covered", "11", "Others", "no row holds for it"),
+        ("not covered", "11", "Others", "no row covers it"),
         ("covered twice", "22", "good", "also in fair, best, further down"),
-        ("cannot occur", None, "best", "rows before it take all its codes"),
+        ("cannot occur", None, "best", "earlier rows cover all its codes"),
         ("cannot occur", None, "far", "no code of scores 1 to 2"),
     ]
 
@@ -506,7 +542,7 @@ def test_a_map_that_looks_at_amounts_needs_scores_of_amounts(make_frame: MakeFra
     with pytest.raises(MissingColumnsError) as caught:
         rfm.segment(make_frame(customers))
     assert str(caught.value) == (
-        "scored customers: no column `m_score`, which this segment map looks at.\n"
+        "scored customers: no column `m_score`, and this segment map uses it.\n"
         'Score customers by amount too, or use a map without amounts, such as "rf_25".'
     )
 
@@ -522,15 +558,45 @@ def test_unsegmented_customers_have_no_summary(make_frame: MakeFrame) -> None:
     )
 
 
-def test_a_map_by_an_unknown_name_is_refused() -> None:
-    name: Any = "codes_64"
-    for call in (rfm.segment_map, rfm.check_map):
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("codes_152", "\nDid you mean 'codes_125'?"), ("rf25", "\nDid you mean 'rf_25'?"), ("x", "")],
+)
+def test_a_misspelt_map_is_refused(name: Any, advice: str) -> None:
+    calls: list[tuple[str, Any]] = [
+        ("name", lambda: rfm.segment_map(name)),
+        ("segments", lambda: rfm.check_map(name)),
+        ("segments", lambda: rfm.segment(pl.DataFrame(scored(["555"])), segments=name)),
+    ]
+    for argument, call in calls:
         with pytest.raises(InvalidArgumentError) as caught:
-            call(name)
+            call()
         assert str(caught.value) == (
-            "There is no segment map 'codes_64'.\n"
-            "Choose among 'codes_125', 'rf_25', 'r_vignette', 'r_putler', or give a table."
+            f"`{argument}` must be one of 'codes_125', 'rf_25', 'r_vignette', 'r_putler', "
+            f"got {name!r}.{advice}"
         )
+
+
+def test_a_map_by_a_name_of_another_type_is_refused() -> None:
+    number: Any = 125
+    with pytest.raises(InvalidArgumentError) as caught:
+        rfm.segment_map(number)
+    assert str(caught.value) == (
+        "`name` must be one of 'codes_125', 'rf_25', 'r_vignette', 'r_putler', got 125."
+    )
+    for call in (rfm.check_map, lambda it: rfm.segment(pl.DataFrame(scored(["111"])), segments=it)):
+        with pytest.raises(InvalidArgumentError, match="segment map: a int is not a table"):
+            call(number)
+
+
+def test_a_misspelt_backend_is_refused() -> None:
+    backend: Any = "panda"
+    with pytest.raises(InvalidArgumentError) as caught:
+        rfm.segment_map("rf_25", backend=backend)
+    assert str(caught.value) == (
+        "`backend` must be one of 'pandas', 'polars', 'pyarrow', got 'panda'.\n"
+        "Did you mean 'pandas'?"
+    )
 
 
 def test_a_code_with_two_segments_is_refused_and_listed(make_frame: MakeFrame) -> None:
@@ -538,7 +604,7 @@ def test_a_code_with_two_segments_is_refused_and_listed(make_frame: MakeFrame) -
     with pytest.raises(InvalidRowsError) as caught:
         segments_of(["535"], twice)
     assert str(caught.value) == (
-        "segment map: `rfm_code` stands more than once in 2 of 3 rows (rfm_code '535').\n"
+        "segment map: `rfm_code` is repeated in 2 of 3 rows (rfm_code '535').\n"
         "Keep one segment for each code; crmkit.rfm.check_map() lists all overlaps."
     )
     assert (caught.value.n_rows, caught.value.examples) == (2, ("535",))
@@ -546,7 +612,7 @@ def test_a_code_with_two_segments_is_refused_and_listed(make_frame: MakeFrame) -
 
 
 @pytest.mark.parametrize("code", ["55", "5555", "505", "5a5"])
-def test_a_code_that_is_no_three_scores_is_refused(code: str) -> None:
+def test_a_code_that_is_not_three_scores_is_refused(code: str) -> None:
     with pytest.raises(InvalidRowsError) as caught:
         segments_of(["555"], pl.DataFrame({"rfm_code": ["555", code], "segment": ["a", "b"]}))
     assert str(caught.value) == (

@@ -227,7 +227,7 @@ def test_one_renewal_cannot_tell_two_parameters() -> None:
     assert found.standard_errors == (None, None)
     (note,) = found.diagnostics
     assert note == (
-        "The data hardly tell alpha and beta: "
+        "The data do not identify alpha and beta: "
         "values many times larger or smaller fit about as well."
     )
 
@@ -237,8 +237,8 @@ def test_customers_all_alike_are_reported() -> None:
     periods, lost, n = survivor_histories((1024, 512, 256, 128, 64))
     (note,) = SBG.fit(periods, lost, weights=n).diagnostics
     assert note == (
-        "The likelihood has no maximum: alpha and beta grow without end. "
-        "Customers do not differ in how readily they leave."
+        "The likelihood has no maximum: alpha and beta grow without bound. "
+        "Customers do not differ in churn probability."
     )
 
 
@@ -259,9 +259,9 @@ def test_parameters_must_be_positive_and_finite(name: str, value: float) -> None
 @pytest.mark.parametrize(
     ("periods", "lost", "found"),
     [
-        ([3.0, 5.0], [0.0, 0.0], "nobody left"),
+        ([3.0, 5.0], [0.0, 0.0], "nobody churned"),
         ([1.0, 1.0], [1.0, 1.0], "nobody renewed"),
-        ([0.0, 0.0], [0.0, 0.0], "no renewal has come due"),
+        ([0.0, 0.0], [0.0, 0.0], "no renewal observed"),
     ],
 )
 def test_a_story_with_one_side_is_refused(
@@ -282,8 +282,8 @@ def test_periods_that_cannot_be_are_refused(model: str, periods: float, lost: fl
     with pytest.raises(InvalidArgumentError) as caught:
         CONTRACT_MODELS[model].fit(np.array([2.0, periods]), np.array([1.0, lost]))
     assert str(caught.value) == (
-        "contracts: no whole number of periods in 1 of 2 customers (row 1).\n"
-        "Count periods from 1, and give lost as 0 or 1."
+        "contracts: impossible history in 1 of 2 customers (row 1).\n"
+        "Give whole periods, 1 or more where lost is 1; lost is 0 or 1."
     )
 
 
@@ -291,9 +291,9 @@ def test_an_endless_lifetime_is_refused() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         SBG(0.7, 1.2).discounted_lifetime(np.zeros(1), discount_rate_per_period=0.0)
     assert str(caught.value) == (
-        "Undiscounted, the mean lifetime has no end where the odds of leaving vary as "
-        "Beta(0.7, ...): with 1 or less, some customers hardly ever leave.\n"
-        "Give a discount rate above 0."
+        "Without discounting, the mean lifetime is infinite where the churn probability is "
+        "Beta(0.7, ...): with 1 or less, some customers hardly ever churn.\n"
+        "Use a discount rate above 0."
     )
 
 

@@ -1,7 +1,8 @@
-"""Tiers, ABC classes and concentration: published classes, a slow twin, and what must hold."""
+"""Tiers, ABC classes and concentration: published classes, a slow twin, and properties."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from dataclasses import replace
@@ -434,6 +435,25 @@ def test_every_engine_shows_concentration(make_frame: MakeFrame) -> None:
     assert tiers.gini(customers) == tiers.gini(pl.DataFrame(CUSTOMERS))
 
 
+@pytest.mark.parametrize("engine", ["polars-lazy", "polars", "pandas", "pyarrow"])
+def test_abc_keeps_the_order_of_rows_at_every_run(engine: str) -> None:
+    n = 10_000
+    values = [None if i % 97 == 0 else float((i * 7919) % 4001) / 8 for i in range(n)]
+    columns: dict[str, list[Any]] = {"customer_id": list(range(n)), "total_amount": values}
+    expected = tiers.abc(pl.DataFrame(columns))
+    assert expected["customer_id"].to_list() == columns["customer_id"]
+    for _ in range(5):
+        found = nw.from_native(tiers.abc(MAKERS[engine](columns))).lazy().collect("polars")
+        assert found["customer_id"].to_list() == columns["customer_id"]
+        assert found["abc_class"].to_list() == expected["abc_class"].to_list()
+        shares = found.to_native()["cumulative_share"].fill_nan(None)
+        assert shares.to_list() == expected["cumulative_share"].to_list()
+
+
+def test_the_policy_is_a_pandas_table() -> None:
+    assert isinstance(tiers.policy(), pd.DataFrame)
+
+
 def test_nan_is_unknown_like_null() -> None:
     values = [40.0, 900.0, math.nan, -60.0, 300.0, 40.0]
     rule = tiers.rule(frame(values), method="customer_share", cuts=(0.2, 0.4))
@@ -528,14 +548,114 @@ def refusal(call: Any, *args: Any, **options: Any) -> str:
     return str(caught.value)
 
 
-def test_a_measure_that_is_not_there_is_named(make_frame: MakeFrame) -> None:
-    customers = make_frame(CUSTOMERS)
+MEASURES_OF: dict[str, Any] = {
+    "rule": lambda customers, by: tiers.rule(customers, by=by, method="quantile"),
+    "abc": lambda customers, by: tiers.abc(customers, by=by),
+    "concentration": lambda customers, by: tiers.concentration(customers, by=by),
+    "gini": lambda customers, by: tiers.gini(customers, by=by),
+    "whale": lambda customers, by: tiers.whale(customers, by=by),
+    "summary": lambda customers, by: tiers.summary(
+        tiers.assign(customers, rule=SHARES_RULE), rule=SHARES_RULE, by=by
+    ),
+}
+
+
+@pytest.mark.parametrize("function", list(MEASURES_OF))
+@pytest.mark.parametrize(
+    ("measure", "advice"),
+    [
+        ("profit", "Add `profit` to the table, or name another column."),
+        ("clv", "Add `clv` with crmkit.clv.predict()."),
+        ("visits", "Add `visits` to the table, or name another column."),
+    ],
+)
+def test_the_advice_on_a_missing_measure_names_what_adds_it(
+    make_frame: MakeFrame, function: str, measure: str, advice: str
+) -> None:
+    tier = ", `tier`" if function == "summary" else ""
     with pytest.raises(MissingColumnsError) as caught:
-        tiers.rule(customers, by="profit", method="quantile")
+        MEASURES_OF[function](make_frame(CUSTOMERS), measure)
     assert str(caught.value) == (
-        "customers: no column `profit` among `customer_id`, `total_amount`, `orders`.\n"
+        f"customers: no column `{measure}` among `customer_id`, `total_amount`, `orders`{tier}.\n"
+        f"{advice}"
+    )
+
+
+def test_the_advice_on_a_missing_orders_column_names_the_summary() -> None:
+    with pytest.raises(MissingColumnsError) as caught:
+        tiers.whale(frame([1.0]), by="orders")
+    assert str(caught.value) == (
+        "customers: no column `orders` among `customer_id`, `total_amount`.\n"
         "Build this table with crmkit.rfm.summarize()."
     )
+
+
+def test_whale_without_a_profit_column_is_refused() -> None:
+    assert refusal(tiers.whale, frame([1.0])) == (
+        "customers: no column `profit` among `customer_id`, `total_amount`.\n"
+        "Add `profit` to the table, or name another column."
+    )
+
+
+@pytest.mark.parametrize("function", list(MEASURES_OF))
+@pytest.mark.parametrize(("by", "shown"), [(None, "None"), (5, "5"), (["orders"], "['orders']")])
+def test_a_measure_that_is_not_a_name_is_refused(function: str, by: Any, shown: str) -> None:
+    assert refusal(MEASURES_OF[function], pl.DataFrame(CUSTOMERS), by) == (
+        f"`by` must be a column's name as text, got {shown}.\nName a column."
+    )
+
+
+@pytest.mark.parametrize("function", [tiers.assign, tiers.summary])
+@pytest.mark.parametrize(
+    ("rule", "shown"), [("x", "'x'"), (None, "None"), (5, "5"), ({"a": 1}, "{'a': 1}")]
+)
+def test_a_rule_of_another_type_is_refused(function: Any, rule: Any, shown: str) -> None:
+    tiered = frame([1.0]).with_columns(tier=pl.lit("gold"))
+    assert refusal(function, tiered, rule=rule) == (
+        f"`rule` must be a TierRule, got {shown}.\nMake one with crmkit.tiers.rule()."
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"a": 1}, "be a list of numbers, got {'a': 1}"),
+        ({0.5}, "be a list of numbers, got {0.5}"),
+        ("0.5, 0.9", "be a list of numbers, got '0.5, 0.9'"),
+        (5, "be a list of numbers, got 5"),
+        ((0.5, "0.9"), "hold numbers only, got '0.9'"),
+        ((0.5, None), "hold numbers only, got None"),
+        ((0.5, True), "hold numbers only, got True"),
+    ],
+)
+def test_cuts_and_shares_that_are_not_numbers_are_refused(values: Any, complaint: str) -> None:
+    customers = frame([1.0])
+    for method, example in (
+        ("thresholds", "(500, 100)"),
+        ("customer_share", "(0.05, 0.20)"),
+        ("value_share", "(0.75, 0.95)"),
+    ):
+        assert refusal(tiers.rule, customers, method=method, cuts=values) == (
+            f"`cuts` must {complaint}.\nWrite {example}."
+        )
+    assert refusal(tiers.abc, customers, cuts=values) == (
+        f"`cuts` must {complaint}.\nWrite (0.75, 0.95)."
+    )
+    assert refusal(tiers.concentration, customers, shares=values) == (
+        f"`shares` must {complaint}.\nWrite (0.01, 0.05, 0.20, 1)."
+    )
+
+
+def test_a_misspelt_backend_of_the_policy_is_refused() -> None:
+    assert refusal(tiers.policy, backend="pola") == (
+        "`backend` must be one of 'pandas', 'polars', 'pyarrow', got 'pola'.\n"
+        "Did you mean 'polars'?"
+    )
+
+
+def test_a_policy_that_is_not_a_table_is_refused() -> None:
+    message = refusal(tiers.assign, frame([1.0]), rule=SHARES_RULE, policy="x")
+    assert message.startswith("tier policy: a str is not a table.\n")
 
 
 def test_endless_value_is_refused_with_the_customer(make_eager: MakeFrame) -> None:
@@ -572,8 +692,8 @@ def test_nobody_of_known_value_is_refused(call: Any, values: list[Any]) -> None:
 )
 def test_shares_of_no_value_are_refused(values: list[float], total: str) -> None:
     expected = (
-        f"customers: `total_amount` adds up to {total}, and shares of that mean nothing.\n"
-        "Take a measure with a total above zero, or cut by thresholds or customer_share."
+        f"customers: `total_amount` adds up to {total}; shares need a total above 0.\n"
+        "Take a measure with a total above 0, or cut by thresholds or customer_share."
     )
     assert refusal(tiers.abc, frame(values)) == expected
     assert refusal(tiers.gini, frame(values)) == expected
@@ -583,16 +703,16 @@ def test_shares_of_no_value_are_refused(values: list[float], total: str) -> None
 @pytest.mark.parametrize("cuts", [(0.2, 0.05), (0.2, 0.2), (0.0, 0.2), (0.2, 1.0), (0.2, math.nan)])
 def test_shares_that_do_not_rise_are_refused(cuts: tuple[float, ...]) -> None:
     assert refusal(tiers.rule, frame([1.0]), method="customer_share", cuts=cuts) == (
-        "`cuts` of method 'customer_share' must be shares between 0 and 1 that rise "
-        f"from the best tier on, got {cuts!r}."
+        "`cuts` of method 'customer_share' must be shares between 0 and 1 in rising order, "
+        f"got {cuts!r}.\nBegin with the best tier, as in (0.05, 0.20)."
     )
 
 
 @pytest.mark.parametrize("cuts", [(100, 500), (100, 100), (math.inf, 100), (math.nan, 1.0)])
 def test_thresholds_that_do_not_fall_are_refused(cuts: tuple[float, ...]) -> None:
     assert refusal(tiers.rule, frame([1.0]), method="thresholds", cuts=cuts) == (
-        "`cuts` of method 'thresholds' must be values that fall "
-        f"from the best tier on, got {cuts!r}."
+        f"`cuts` of method 'thresholds' must be values in falling order, got {cuts!r}.\n"
+        "Begin with the best tier, as in (500, 100)."
     )
 
 
@@ -606,29 +726,42 @@ def test_names_and_cuts_must_fit(cuts: Any) -> None:
 
 def test_cuts_that_a_method_finds_are_refused() -> None:
     assert refusal(tiers.rule, frame([1.0]), method="natural", cuts=(2, 1)) == (
-        "`cuts` are found by method 'natural', got (2, 1).\nLeave them out."
+        "Method 'natural' finds the cuts; got `cuts` (2, 1).\nLeave `cuts` out."
     )
 
 
 def test_an_unknown_method_is_refused() -> None:
+    methods = "'thresholds', 'customer_share', 'value_share', 'quantile', 'natural', 'head_tail'"
     assert refusal(tiers.rule, frame([1.0]), method="kmeans") == (
-        "`method` must be one of thresholds, customer_share, value_share, quantile, natural, "
-        "head_tail; got 'kmeans'."
+        f"`method` must be one of {methods}, got 'kmeans'."
+    )
+    assert refusal(tiers.rule, frame([1.0]), method="quantle") == (
+        f"`method` must be one of {methods}, got 'quantle'.\nDid you mean 'quantile'?"
     )
 
 
-@pytest.mark.parametrize("names", [("gold",), ("gold", "gold"), "ab", ("gold", ""), ("gold", 1)])
+@pytest.mark.parametrize("names", [("gold",), ("gold", "gold"), ("gold", ""), ("gold", 1)])
 def test_names_must_differ(names: Any) -> None:
     assert refusal(tiers.rule, frame([1.0]), method="quantile", names=names) == (
-        f"`names` must be two or more different names, best tier first; got {names!r}."
+        f"`names` must be two or more different names as text, got {names!r}.\n"
+        "Begin with the best tier."
     )
 
 
-@pytest.mark.parametrize("by", [{}, {"total_amount": 0.0}, {"total_amount": math.nan}])
-def test_weights_must_be_above_zero(by: dict[str, float]) -> None:
+@pytest.mark.parametrize("names", ["ab", 5, None])
+def test_names_must_be_a_list(names: Any) -> None:
+    assert refusal(tiers.rule, frame([1.0]), method="quantile", names=names) == (
+        f'`names` must be a list, got {names!r}.\nWrite ("diamond", "gold", "silver").'
+    )
+
+
+@pytest.mark.parametrize(
+    "by", [{}, {"total_amount": 0.0}, {"total_amount": math.nan}, {"total_amount": "x"}]
+)
+def test_weights_must_be_above_zero(by: Any) -> None:
     assert refusal(tiers.rule, frame([1.0]), method="quantile", by=by) == (
-        f"`by` must give each measure a weight above zero, got {by!r}.\n"
-        "Leave out what should not count."
+        f"`by` must give each measure a weight above 0, got {by!r}.\n"
+        "Leave out measures that should not count."
     )
 
 
@@ -641,8 +774,8 @@ def test_fewer_values_than_natural_tiers_are_refused() -> None:
 
 def test_values_without_a_heavy_tail_are_refused() -> None:
     assert refusal(tiers.rule, frame([1.0, 2.0, 3.0]), method="head_tail") == (
-        "customers: head/tail breaks find 2 tiers, 3 are named.\n"
-        "Name fewer tiers, or cut in another way: the values have no such heavy tail."
+        "customers: head/tail breaks find 2 tiers, `names` has 3.\n"
+        "Name fewer tiers, or use another method: the tail of the values is not heavy enough."
     )
 
 
@@ -665,40 +798,123 @@ def test_a_policy_with_a_tier_twice_is_refused() -> None:
 
 def test_a_column_that_is_there_is_not_written_over() -> None:
     customers = frame([1.0]).with_columns(tier=pl.lit("mine"), goal=pl.lit("ours"))
-    expected = "Drop or rename it; what is there would be lost."
+    expected = "Drop or rename it; its values would be overwritten."
     assert refusal(tiers.assign, customers, rule=SHARES_RULE, policy=tiers.policy()) == (
-        f"customers: there is a column `tier`, `goal` already.\n{expected}"
+        f"customers: column `tier`, `goal` exists already.\n{expected}"
     )
     assert refusal(tiers.abc, frame([1.0]).with_columns(abc_class=1)) == (
-        f"customers: there is a column `abc_class` already.\n{expected}"
+        f"customers: column `abc_class` exists already.\n{expected}"
     )
 
 
 def test_tiers_of_another_rule_are_refused() -> None:
     tiered = frame([1.0]).with_columns(tier=pl.lit("bronze"))
     assert refusal(tiers.summary, tiered, rule=SHARES_RULE) == (
-        "customers: the rule has no tier `bronze`, it has `diamond`, `gold`, `silver`.\n"
-        "Give the rule that these tiers were assigned by."
+        "customers: tier `bronze` is not in the rule, which has `diamond`, `gold`, `silver`.\n"
+        "Give the rule that assigned these tiers."
     )
 
 
 @pytest.mark.parametrize("shares", [(), (0.0, 1.0), (0.5, 0.5), (0.5, 1.1), (math.nan,)])
 def test_shares_of_concentration_must_rise(shares: tuple[float, ...]) -> None:
     assert refusal(tiers.concentration, frame([1.0]), shares=shares) == (
-        f"`shares` must rise from above 0 to 1 at most, got {shares!r}."
+        f"`shares` must be in rising order, above 0 and at most 1, got {shares!r}.\n"
+        "Write (0.01, 0.05, 0.20, 1)."
     )
 
 
 def test_more_classes_than_letters_are_refused() -> None:
     cuts = [n / 100 for n in range(1, 27)]
     assert refusal(tiers.abc, frame([1.0]), cuts=cuts) == (
-        "`cuts` make 27 classes, and there are 26 letters.\nGive fewer cuts."
+        "`cuts` make 27 classes, more than the 26 letters.\nGive fewer cuts."
     )
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"names": 1}'])
-def test_other_text_is_no_rule(text: str) -> None:
-    assert refusal(TierRule.from_json, text).startswith("This text is no tier rule: ")
+# Kept as text
+
+OLD_TEXT = (
+    '{"names": ["diamond", "gold", "silver"], "cuts": [900.0, 300.0], "measures": '
+    '["total_amount"], "weights": [1.0], "scales": [1.0], "method": "customer_share"}'
+)
+ADVICE = "Give the text that to_json() wrote."
+
+
+def test_text_of_crmkit_before_kinds_were_named_still_loads() -> None:
+    assert TierRule.from_json(OLD_TEXT) == SHARES_RULE
+
+
+def test_the_text_names_its_kind_and_format() -> None:
+    kept = json.loads(SHARES_RULE.to_json())
+    assert (kept["kind"], kept["format"]) == ("TierRule", 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"kind": "Breakpoints"},
+            ("TierRule: this text holds a Breakpoints.\nRead it with Breakpoints.from_json()."),
+        ),
+        (
+            {"format": 2},
+            (
+                "TierRule: this text has format 2, this crmkit reads up to 1.\n"
+                "Update crmkit, or make the value anew with this version."
+            ),
+        ),
+        (
+            {"cuts": [900, "300"]},
+            f"TierRule: `cuts[1]` must be a finite number, got '300'.\n{ADVICE}",
+        ),
+        (
+            {"cuts": [900, math.nan]},
+            f"TierRule: `cuts[1]` must be a finite number, got nan.\n{ADVICE}",
+        ),
+        (
+            {"cuts": [900, None]},
+            f"TierRule: `cuts[1]` must be a finite number, got None.\n{ADVICE}",
+        ),
+        ({"cuts": 900}, f"TierRule: `cuts` must be a list, got 900.\n{ADVICE}"),
+        ({"weights": [0]}, f"TierRule: `weights[0]` must be above 0, got 0.\n{ADVICE}"),
+        ({"scales": [-1]}, f"TierRule: `scales[0]` must be above 0, got -1.\n{ADVICE}"),
+        ({"names": [1, 2, 3]}, f"TierRule: `names[0]` must be text, got 1.\n{ADVICE}"),
+        (
+            {"method": "quantle"},
+            (
+                "TierRule: `method` must be one of 'thresholds', 'customer_share', 'value_share', "
+                "'quantile', 'natural', 'head_tail', got 'quantle'.\n"
+                f"Did you mean 'quantile'?\n{ADVICE}"
+            ),
+        ),
+        ({"policy": 1}, f"TierRule: `policy` is unknown.\n{ADVICE}"),
+    ],
+)
+def test_text_with_wrong_values_is_refused(changes: dict[str, Any], message: str) -> None:
+    text = json.dumps(json.loads(SHARES_RULE.to_json()) | changes)
+    assert refusal(TierRule.from_json, text) == message
+
+
+@pytest.mark.parametrize("name", list(json.loads(OLD_TEXT)))
+def test_text_with_a_field_missing_is_refused(name: str) -> None:
+    fields = json.loads(SHARES_RULE.to_json())
+    del fields[name]
+    assert refusal(TierRule.from_json, json.dumps(fields)) == (
+        f"TierRule: `{name}` is missing.\n{ADVICE}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "this is not JSON text, got ''."),
+        ("gold", "this is not JSON text, got 'gold'."),
+        (None, "this is not JSON text, got None."),
+        ("[1]", "this text holds [1], expected the fields of a TierRule."),
+        ("{}", "`names` is missing."),
+    ],
+)
+def test_other_text_is_refused(text: Any, complaint: str) -> None:
+    assert refusal(TierRule.from_json, text) == f"TierRule: {complaint}\n{ADVICE}"
 
 
 @pytest.mark.parametrize(
@@ -716,7 +932,7 @@ def test_other_text_is_no_rule(text: str) -> None:
 def test_a_rule_that_cannot_be_applied_is_refused(broken: dict[str, Any]) -> None:
     message = refusal(replace, SHARES_RULE, **broken)
     assert message.startswith(
-        "A tier rule has distinct names, one falling cut fewer than names, and a positive "
-        "weight and scale for each measure; got TierRule("
+        "TierRule: needs distinct names, one cut fewer than names in falling order, and a "
+        "positive weight and scale for each measure; got TierRule("
     )
     assert message.endswith("Make it with crmkit.tiers.rule().")

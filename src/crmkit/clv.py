@@ -1,8 +1,53 @@
-"""What customers are worth: who will come back, how often, and what they will spend.
+"""Customer lifetime value: purchase, dropout and spend models, fitted, tested and applied.
 
 A fit reads the distinct histories of all customers once and gives a frozen value; a prediction
-adds columns to a table of customers; a backtest says which model to believe. The models
-themselves are in `crmkit.models`.
+adds columns to a table of customers; a backtest shows which model to use. The models themselves
+are in `crmkit.models`.
+
+Fit
+    fit: Fit a purchase or spend model to the customers' histories.
+    Fit: Fitted purchase or spend model: a value to keep and predict with.
+    FitInUnits: A fit with time in another unit, as `Fit.in_units` gives it.
+    LogNormal: Lognormal prior of a parameter, which is above 0.
+    posterior: Draw parameters from their posterior distribution.
+    Posterior: Draws from the posterior distribution of a model's parameters.
+    Normal: Normal prior of a coefficient, which may be of either sign.
+    spend_dependence: Correlate purchase frequency with spend per purchase.
+
+Predict
+    predict: Predict purchases, spend and lifetime value per customer.
+    predict_total: Predict the total of purchases and value, with an interval.
+    probability_alive: Probability that each customer is still active `days` days from now.
+    expected_purchases: Expected purchases of each customer within the horizon.
+    purchase_distribution: Probability of 0, 1, 2 ... purchases of each customer within the horizon.
+    discounted_purchases: Expected future purchases per customer, discounted to today (DERT).
+
+Test
+    backtest: Compare forecasting methods on held-out data.
+    calibration: Compare forecast and actual purchases by past frequency.
+    validate: Backtest and calibration of one model from a single split and fit.
+    Validation: Backtest and calibration of one model.
+    compare: Compare models by log-likelihood, AIC, BIC and likelihood-ratio test.
+    tracking: Compare actual and expected repeat purchases by period.
+    pattern: Estimate season and trend from recent weeks, to scale a forecast.
+    Pattern: Seasonal and trend factor of a forecast: a value to give to `predict`.
+    simulate: Simulate the purchases of new customers, as a ledger.
+
+Contracts
+    fit_retention: Fit a retention model to customers under contract.
+    RetentionFit: Fitted retention model: a value to keep and forecast with.
+    forecast_retention: Forecast survival, retention and churn rate of a new cohort by period.
+    discounted_residual_lifetime: Expected remaining periods by past renewals, discounted (DERL).
+
+Opportunities
+    opportunities: Summarize customers by opportunities to buy, for the BG/BB model.
+    fit_opportunities: Fit BG/BB: purchase and dropout probability per opportunity.
+    OpportunityFit: Fitted BG/BB model: a value to keep and forecast with.
+    forecast_opportunities: Forecast purchases per customer over the next opportunities.
+
+Package lifetimes
+    to_lifetimes: Convert a fit to a fitter of the package lifetimes.
+    from_lifetimes: Convert a fitter of the package lifetimes to a `Fit`.
 """
 
 from crmkit._clv.contracts.retention import (
@@ -11,12 +56,13 @@ from crmkit._clv.contracts.retention import (
     fit_retention,
     forecast_retention,
 )
-from crmkit._clv.evaluation.backtest import backtest, calibration
+from crmkit._clv.evaluation.backtest import Validation, backtest, calibration, validate
 from crmkit._clv.evaluation.compare import compare
 from crmkit._clv.evaluation.pattern import pattern
 from crmkit._clv.evaluation.spend_dependence import spend_dependence
 from crmkit._clv.evaluation.tracking import tracking
-from crmkit._clv.fitting.fit import Fit, fit
+from crmkit._clv.fitting.fit import fit
+from crmkit._clv.fitting.fitted import Fit, FitInUnits
 from crmkit._clv.fitting.priors import LogNormal, Normal
 from crmkit._clv.lifetimes import from_lifetimes, to_lifetimes
 from crmkit._clv.opportunities.bg_bb import (
@@ -39,12 +85,14 @@ from crmkit._clv.simulate import simulate
 
 __all__ = [
     "Fit",
+    "FitInUnits",
     "LogNormal",
     "Normal",
     "OpportunityFit",
     "Pattern",
     "Posterior",
     "RetentionFit",
+    "Validation",
     "backtest",
     "calibration",
     "compare",
@@ -68,4 +116,5 @@ __all__ = [
     "spend_dependence",
     "to_lifetimes",
     "tracking",
+    "validate",
 ]

@@ -1,4 +1,13 @@
-"""The entrance: raw tables become the canonical ones, checked, with nothing lost on the way."""
+"""Intake: raw tables, checked and turned into the tables that crmkit works with.
+
+Tables
+    transactions: Turn a raw log of purchases into a ledger of transactions.
+    costs: Turn a raw table of costs and revenues into cost-benefit items.
+Data quality
+    check: Check the data quality of a raw transaction log.
+    clean: Clean a raw transaction log: keep valid rows, set the others aside.
+    Cleaned: Result of `clean`: valid rows as a ledger, and the rows set aside.
+"""
 
 from crmkit._intake.check import check
 from crmkit._intake.clean import Cleaned, clean

@@ -1,8 +1,27 @@
-"""One picture for each table, for people who would rather look than read.
+"""Plots: one matplotlib chart for each table.
 
-Every function takes a table that crmkit has made, on any engine, and gives matplotlib Axes,
-its own or yours; ``axes.figure.savefig("picture.svg")`` keeps the picture. Nothing is shown or
-remembered: `matplotlib.pyplot` is not used. matplotlib is imported when a picture is drawn.
+Every function takes a table that crmkit has made, on any engine, and gives matplotlib Axes, new
+ones or yours; ``axes.figure.savefig("plot.svg")`` saves the chart. `matplotlib.pyplot` is not
+used, so nothing is shown or kept in memory. matplotlib is imported with the first chart.
+
+Customers
+    segments: Bar chart of each segment's share of customers and of money.
+    stages: Bar chart of each life-cycle stage's share of customers and of money.
+    tiers: Bar chart of each tier's share of customers and of value.
+    concentration: Concentration curve: share of the value from the best customers.
+    rfm_grid: Heatmap of the number of customers by recency and frequency score.
+Actions
+    actions: Bar chart of the value at risk by recommended action.
+    call_list: Bar chart of the expected value and value at risk of customers to call.
+Cohorts
+    retention_heatmap: Retention heatmap: retention rate of each cohort by period or window.
+    retention_curve: Retention curve: retention rate of all cohorts together, with intervals.
+    new_and_returning: Stacked bar chart of new and returning customers by period.
+Forecasts
+    forecast_error: Bar chart of the forecast error of each model and baseline.
+    calibration: Calibration plot: predicted and actual purchases by past frequency.
+Economics
+    cost_benefit: Bar chart of cost and revenue of each group.
 """
 
 from crmkit._plots.bars import actions, call_list, cost_benefit, segments, stages, tiers

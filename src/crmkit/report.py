@@ -1,8 +1,10 @@
-"""The report: one HTML page that opens anywhere, without a network.
+"""Report: the result of the main job as one HTML page.
 
-Tables and pictures of the main job, in the order in which a manager asks. Text from the data
-is escaped by the template engine; the page loads nothing from outside and says so to the
-browser.
+Tables and plots in the order of a manager's questions. The page needs no network: it loads
+nothing from outside and forbids the browser to. The template engine escapes text from the data.
+
+Report
+    render: Render the result of the main job as one HTML page.
 """
 
 from crmkit._report.render import render

@@ -1,3 +1,3 @@
-"""Campaigns: what a contact must bring to pay."""
+"""Break-even of campaigns, behind `crmkit.campaigns`."""
 
 from __future__ import annotations

@@ -1,3 +1,3 @@
-"""Churn: how likely each customer is gone."""
+"""Churn risk, behind `crmkit.churn`."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who is leaving, how likely it is, and what says so."""
+"""Churn risk from two signals: a model's P(alive), and purchases that are overdue."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames
 from crmkit._words import wording
+from crmkit._words.arguments import is_number, shown
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import RISK_SIGNALS, SUMMARY
 
@@ -14,11 +15,12 @@ __all__ = ["p_active", "risk"]
 
 
 def risk(customers: IntoFrameT, *, medium_from: float = 0.5, high_from: float = 0.8) -> IntoFrameT:
-    """Rate how likely each customer is gone, by the worse of two signals.
+    """Churn risk of each customer, by the worse of two signals.
 
-    One signal is a model's probability of still being a customer; the other is how far the
-    customer is behind their own rhythm. Both know past purchases only: a complaint, a move or
-    a contract that ends shows in neither until purchases stop.
+    One signal is a model's probability that the customer is still active, P(alive); the other is
+    how overdue the next purchase is by the customer's own purchase rhythm. Both use past
+    purchases only: a complaint, a move or the end of a contract shows in neither until purchases
+    stop.
 
     Parameters
     ----------
@@ -27,18 +29,18 @@ def risk(customers: IntoFrameT, *, medium_from: float = 0.5, high_from: float = 
         `overdue_ratio` from `crmkit.lifecycle.assign`.
     medium_from, high_from
         The risk at which each level begins, ``0 < medium_from <= high_from <= 1``. By the
-        second signal alone the defaults are a silence of 2 and of 5 expected gaps, where the
+        second signal alone the defaults are 2 and 5 expected gaps without a purchase, where the
         stages "at risk" and "lost" begin.
 
     Returns
     -------
-    The same rows in the same order, with more columns, null (but for the reason) where either
+    The same rows in the same order, with more columns. All but the reason are null where either
     signal is unknown, as for a prospect:
 
     ===============  =====  ============================================================
     ``churn_risk``   float  0 … 1, the greater of the two risks below
     ``risk_level``   text   "low", "medium" or "high"
-    ``risk_reason``  text   the signal that decided it, with its figure
+    ``risk_reason``  text   the signal that decided it, with its value
     ===============  =====  ============================================================
 
     Raises
@@ -50,19 +52,19 @@ def risk(customers: IntoFrameT, *, medium_from: float = 0.5, high_from: float = 
 
     Notes
     -----
-    The model's risk is ``1 - p_alive``. The rhythm's is 0 up to the expected gap, and then the
-    part of the silence that the expected gap does not explain::
+    The model's risk is ``1 - p_alive``. The risk by the rhythm is 0 up to the expected gap, and
+    then the part of the time since the last purchase that exceeds the expected gap::
 
         1 - 1 / overdue_ratio
 
-    That is half at twice the expected gap and four fifths at five times it. The assumption is
-    that expected gaps are guesses, so that long waits end well more often than chance around a
-    known mean would have it (0.98 would be gone at five times). It is a scale to rank by, not
-    a probability that was fitted.
+    That is 0.5 at twice the expected gap and 0.8 at five times the gap. The assumption is that
+    expected gaps are uncertain, so that customers come back after a long wait more often than
+    chance around a known mean implies (which would give a risk of 0.98 at five times). It is a
+    scale to rank by, not a fitted probability.
 
-    The second signal is needed because the BG/NBD model lets nobody leave before their first
-    repeat purchase: whoever bought once has a `p_alive` of 1, however long ago. Taking the
-    worse of the two errs on the side of caution.
+    The second signal is needed because the BG/NBD model has no dropout before the first repeat
+    purchase: a customer who bought once has a `p_alive` of 1, however long ago. Taking the
+    worse of the two is the cautious choice.
 
     References
     ----------
@@ -74,7 +76,7 @@ def risk(customers: IntoFrameT, *, medium_from: float = 0.5, high_from: float = 
     >>> import pandas as pd
     >>> customers = pd.DataFrame(
     ...     {
-    ...         "customer_id": ["regular", "once", "fading", "known"],
+    ...         "customer_id": ["regular", "once", "fading", "prospect"],
     ...         "p_alive": [0.93, 1.0, 0.18, None],
     ...         "overdue_ratio": [0.4, 4.0, 2.5, None],
     ...     }
@@ -85,13 +87,13 @@ def risk(customers: IntoFrameT, *, medium_from: float = 0.5, high_from: float = 
         regular        0.07        low
            once        0.75     medium
          fading        0.82       high
-          known         NaN        NaN
+       prospect         NaN        NaN
     >>> for reason in rated["risk_reason"]:
     ...     print(reason)
-    model: 93% likely still a customer
+    model: 93% likely still active
     overdue: silent for 4.0 expected gaps
-    model: 18% likely still a customer
-    unknown: no purchases to judge by
+    model: 18% likely still active
+    unknown: not enough purchase history
     """
     _require_limits(medium_from, high_from)
     frame = frames.read(customers, RISK_SIGNALS)
@@ -113,11 +115,12 @@ def risk(customers: IntoFrameT, *, medium_from: float = 0.5, high_from: float = 
 
 
 def p_active(customers: IntoFrameT) -> IntoFrameT:
-    """Test each customer's silence with no model but an even pace: Schmittlein's rule of thumb.
+    """P(active): rule of thumb by Schmittlein and Morrison, without a model.
 
-    How likely is a silence as long as this one for a customer who goes on buying as before? A
-    small value says that something has changed. It is no probability of being a customer: it
-    takes no notice of how often customers leave, and judges each by one pace for all time.
+    How probable is a time without purchases as long as this one, for a customer who still buys
+    at the same rate? A small value means that something has changed. It is not the probability
+    of being active: it ignores how often customers drop out, and assumes one constant purchase
+    rate for each customer.
 
     Parameters
     ----------
@@ -129,7 +132,7 @@ def p_active(customers: IntoFrameT) -> IntoFrameT:
     The same rows in the same order, with one more column:
 
     ============  =====  ===============================================================
-    ``p_active``  float  0 … 1; 1 where there is no repeat purchase to judge by
+    ``p_active``  float  0 … 1; 1 for customers without a repeat purchase
     ============  =====  ===============================================================
 
     Raises
@@ -139,8 +142,8 @@ def p_active(customers: IntoFrameT) -> IntoFrameT:
 
     Notes
     -----
-    The repeat purchases of someone who buys at random at one pace are spread evenly from the
-    first purchase to `as_of`, so the chance that all of them fall by the last is
+    The repeat purchases of a customer who buys at random at a constant rate are uniform between
+    the first purchase and `as_of`, so the probability that all of them fall by the last one is
     ``(recency / T) ** frequency``.
 
     References
@@ -186,11 +189,11 @@ def _reason(by_model: nw.Expr, by_rhythm: nw.Expr) -> nw.Expr:
     model = nw.concat_str(
         nw.lit("model: "),
         wording.whole(nw.col("p_alive") * 100),
-        nw.lit("% likely still a customer"),
+        nw.lit("% likely still active"),
     )
     return (
         nw.when(nw.col("churn_risk").is_null())
-        .then(nw.lit("unknown: no purchases to judge by"))
+        .then(nw.lit("unknown: not enough purchase history"))
         .when(by_rhythm > by_model)
         .then(overdue)
         .when(by_model > 0)
@@ -200,9 +203,11 @@ def _reason(by_model: nw.Expr, by_rhythm: nw.Expr) -> nw.Expr:
 
 
 def _require_limits(medium_from: float, high_from: float) -> None:
-    if not 0 < medium_from <= high_from <= 1:
+    are_numbers = is_number(medium_from) and is_number(high_from)
+    if not (are_numbers and 0 < medium_from <= high_from <= 1):
         msg = (
-            "`medium_from` and `high_from` must be in rising order above 0 and up to 1, got "
-            f"{medium_from!r} and {high_from!r}.\nThey are the risks at which a level begins."
+            "`medium_from` and `high_from` must be in rising order, above 0 and at most 1, got "
+            f"{shown(medium_from)} and {shown(high_from)}.\n"
+            "They are the risks at which a level begins: write 0.5 and 0.8."
         )
         raise InvalidArgumentError(msg)

@@ -1,4 +1,4 @@
-"""Take a fit to lifetimes and bring one back: the same model in another library's object."""
+"""Convert a fit to a fitter of the package lifetimes, and back."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from crmkit._clv.fitting.fit import Fit
+from crmkit._clv.fitting.fitted import Fit
 from crmkit._door import frames
 from crmkit._door.frames import Floats
+from crmkit._words.arguments import listed, require_fitted, require_number
 from crmkit.errors import InvalidArgumentError, MissingColumnsError
 from crmkit.models import BGNBD, MBGNBD, GammaGamma, MaximumLikelihood, ParetoNBD
 from crmkit.models.inference.newton import Likelihood, Matrix
@@ -28,26 +29,25 @@ _LARGEST_SHORTFALL: Final = 0.01
 _LEAST_INFORMATION: Final = 0.05
 
 _SHORT: Final = (
-    "These estimates of lifetimes are short of the largest log-likelihood by about "
-    "{shortfall:.2g}: its search stopped early, or a penalizer held it. Fit anew with "
-    "crmkit.clv.fit."
+    "These estimates of lifetimes are {shortfall:.2g} below the largest log-likelihood: its search "
+    "stopped early, or a penalizer moved it. Fit the model with crmkit.clv.fit."
 )
-_OPEN: Final = (
-    "The likelihood does not fall off in every direction from these estimates of lifetimes: the "
-    "data do not tell them all, or its search stopped early. crmkit.clv.fit says which."
+_FLAT: Final = (
+    "The log-likelihood is flat in some direction from these estimates of lifetimes: the data do "
+    "not identify all of them, or its search stopped early. crmkit.clv.fit finds out which."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What one model is called in lifetimes, and how its numbers are read."""
+    """A model's class in lifetimes, and the parameters and columns that it has there."""
 
     fitter: str
     model: Callable[..., Any]
     likelihood: Callable[..., Likelihood]
     names: tuple[str, ...]
     times: frozenset[str]
-    """Parameters, and columns, that are times."""
+    """Parameters and columns that are times."""
     columns: tuple[str, ...]
     forecasts: bool
     """Whether a fitter of this kind has a `predict`."""
@@ -59,7 +59,7 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "bg_nbd": _Kind(
         "BetaGeoFitter",
         BGNBD,
-        partial(DropoutLikelihood, may_leave_at_first=False),
+        partial(DropoutLikelihood, dropout_after_first=False),
         ("r", "alpha", "a", "b"),
         frozenset({"alpha", "recency", "T"}),
         _OF_TIME,
@@ -68,7 +68,7 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "mbg_nbd": _Kind(
         "ModifiedBetaGeoFitter",
         MBGNBD,
-        partial(DropoutLikelihood, may_leave_at_first=True),
+        partial(DropoutLikelihood, dropout_after_first=True),
         ("r", "alpha", "a", "b"),
         frozenset({"alpha", "recency", "T"}),
         _OF_TIME,
@@ -96,34 +96,34 @@ _KINDS: Final[Mapping[str, _Kind]] = {
 
 
 def to_lifetimes(fit: Fit, *, unit_days: float = 1.0) -> Any:  # noqa: ANN401 - lifetimes has no types
-    """Make the fitter of the package lifetimes that holds this fit, ready to forecast.
+    """Convert a fit to a fitter of the package lifetimes.
 
-    For code that goes on calling lifetimes: plots, reports, saved models. Its formulas are its
-    own, and fail where lifetimes' do, for customers with very many purchases among others.
+    For code that goes on calling lifetimes: plots, reports, saved models. The fitter computes
+    with lifetimes' formulas, which fail for customers with very many purchases, among others.
 
     Parameters
     ----------
     fit
         A fitted "bg_nbd", "mbg_nbd", "pareto_nbd" or "gamma_gamma", without covariates.
     unit_days
-        How many days lifetimes is to count as 1: 7 where its `recency`, `T` and `t` are in
-        weeks. Money is as it was.
+        Days in a unit of time of lifetimes: 7 where its `recency`, `T` and `t` are in weeks.
+        Money stays as it is.
 
     Returns
     -------
     A BetaGeoFitter, ModifiedBetaGeoFitter, ParetoNBDFitter or GammaGammaFitter with `params_`,
-    `standard_errors_`, `variance_matrix_`, `confidence_intervals_` and so `summary`. It has no
-    `data`, as a fit keeps no customers; plots that draw on the data need it set.
+    `standard_errors_`, `variance_matrix_`, `confidence_intervals_` and so `summary`. Its `data`
+    is missing, as a fit does not hold its customers; plots of the data need it set.
 
     Raises
     ------
     InvalidArgumentError
-        If lifetimes is not installed, it has no such model, or `unit_days` is not above 0.
+        If lifetimes is not installed or lacks the model, or `unit_days` is not above 0.
 
     Notes
     -----
     `alpha`, and `beta` of Pareto/NBD, are times: in weeks they are a seventh of what they are
-    in days. Importing lifetimes switches warnings of the class FutureWarning off for the whole
+    in days. Importing lifetimes switches off warnings of the class FutureWarning for the whole
     program; here they stay as they were.
 
     Examples
@@ -142,10 +142,10 @@ def to_lifetimes(fit: Fit, *, unit_days: float = 1.0) -> Any:  # noqa: ANN401 - 
     b        2.426
     """
     _require_unit(unit_days)
+    require_fitted(fit, Fit, argument="fit", made_by="crmkit.clv.fit")
     if fit.name not in _KINDS or set(fit.likelihood.names) != set(_KINDS[fit.name].names):
         msg = (
-            f"lifetimes has no model to hold {fit!r}.\n"
-            f"Fit one of {', '.join(map(repr, _KINDS))}, without covariates."
+            f"lifetimes has no model for {fit!r}.\nFit one of {listed(_KINDS)}, without covariates."
         )
         raise InvalidArgumentError(msg)
     kind = _KINDS[fit.name]
@@ -169,10 +169,10 @@ def to_lifetimes(fit: Fit, *, unit_days: float = 1.0) -> Any:  # noqa: ANN401 - 
 
 
 def from_lifetimes(fitter: Any, *, unit_days: float = 1.0) -> Fit:  # noqa: ANN401 - as above
-    """Make a `Fit` of a fitter of the package lifetimes, with that fitter's estimates.
+    """Convert a fitter of the package lifetimes to a `Fit`.
 
     For a model that was fitted and saved with lifetimes. Its estimates are kept as they are, even
-    where its search stopped early or a penalizer held it off; `Fit.diagnostics` then says so.
+    where its search stopped early or a penalizer moved them; `Fit.diagnostics` then says so.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def from_lifetimes(fitter: Any, *, unit_days: float = 1.0) -> Fit:  # noqa: ANN4
         A fitted BetaGeoFitter, ModifiedBetaGeoFitter, ParetoNBDFitter or GammaGammaFitter which
         still has its `data`.
     unit_days
-        How many days lifetimes counted as 1: 7 where its `recency` and `T` are in weeks.
+        Days in a unit of time of lifetimes: 7 where its `recency` and `T` are in weeks.
 
     Returns
     -------
@@ -191,7 +191,7 @@ def from_lifetimes(fitter: Any, *, unit_days: float = 1.0) -> Fit:  # noqa: ANN4
     Raises
     ------
     InvalidArgumentError
-        If it is no such fitter or not fitted, its data are gone, or `unit_days` is not above 0.
+        If it is another object or not fitted, its data are missing, or `unit_days` is not above 0.
     MissingColumnsError
         If its data lack a column.
 
@@ -211,7 +211,7 @@ def from_lifetimes(fitter: Any, *, unit_days: float = 1.0) -> Fit:  # noqa: ANN4
     name = _name_of(fitter)
     kind = _KINDS[name]
     if getattr(fitter, "params_", None) is None:
-        msg = f"This {kind.fitter} has no estimates yet.\nCall its `fit`, or crmkit.clv.fit."
+        msg = f"This {kind.fitter} has not been fitted.\nCall its `fit`, or crmkit.clv.fit."
         raise InvalidArgumentError(msg)
     unit = {column: unit_days if column in kind.times else 1.0 for column in kind.columns}
     columns, weights = _data(fitter, kind)
@@ -220,27 +220,28 @@ def from_lifetimes(fitter: Any, *, unit_days: float = 1.0) -> Fit:  # noqa: ANN4
         float(fitter.params_[each]) * (unit_days if each in kind.times else 1.0)
         for each in kind.names
     ]
-    return Fit(name, _as_estimated(kind, values, columns=in_days, weights=weights))
+    likelihood = _as_estimated(kind, values, columns=in_days, weights=weights)
+    return Fit(name, likelihood, n_repeat_purchases=round(float(weights @ in_days[0])))
 
 
 def _as_estimated(
     kind: _Kind, values: list[float], *, columns: list[Floats], weights: Floats
 ) -> MaximumLikelihood[Any]:
-    """Say how well the data tell these values, wherever their maximum is."""
+    """Evaluate the likelihood at these values, wherever its maximum is."""
     value, gradient, hessian = kind.likelihood(*columns, weights)(np.log(values))
     n_customers = float(weights.sum())
     eigenvalues, directions = np.linalg.eigh(-hessian)
-    told = bool(eigenvalues[0] >= _LEAST_INFORMATION)
+    identified = bool(eigenvalues[0] >= _LEAST_INFORMATION)
     slope = directions.T @ gradient
-    shortfall = float((slope**2 / eigenvalues).sum()) / 2 if told else math.inf
+    shortfall = float((slope**2 / eigenvalues).sum()) / 2 if identified else math.inf
     at_top = shortfall <= _LARGEST_SHORTFALL
-    note = _SHORT.format(shortfall=shortfall) if told else _OPEN
+    note = _SHORT.format(shortfall=shortfall) if identified else _FLAT
     return MaximumLikelihood(
         model=kind.model(*values),
         log_likelihood=value,
         n_customers=round(n_customers),
         names=kind.names,
-        covariance_log=_covariance(hessian, told=told),
+        covariance_log=_covariance(hessian, identified=identified),
         gradient_norm=float(np.linalg.norm(gradient)) / n_customers,
         eigenvalues=tuple(eigenvalues.tolist()),
         converged=at_top,
@@ -248,14 +249,14 @@ def _as_estimated(
     )
 
 
-def _covariance(hessian: Floats, *, told: bool) -> Matrix:
-    if not told:
+def _covariance(hessian: Floats, *, identified: bool) -> Matrix:
+    if not identified:
         return tuple((None,) * len(hessian) for _ in hessian)
     return tuple(map(tuple, np.linalg.inv(-hessian).tolist()))
 
 
 def _name_of(fitter: object) -> str:
-    """Tell the model by the fitter's class, which may be one derived from lifetimes'."""
+    """Find the model by the fitter's class, which may be derived from one of lifetimes."""
     names = {kind.fitter: name for name, kind in _KINDS.items()}
     known = [names[each.__name__] for each in type(fitter).__mro__ if each.__name__ in names]
     if not known:
@@ -268,11 +269,11 @@ def _name_of(fitter: object) -> str:
 
 
 def _data(fitter: Any, kind: _Kind) -> tuple[list[Floats], Floats]:  # noqa: ANN401 - as above
-    """Read the customers that the fitter kept, and how many each row stands for."""
+    """Read the fitter's data: its columns, and the number of customers of each row."""
     data = getattr(fitter, "data", None)
     if data is None:
         msg = (
-            f"This {kind.fitter} has kept no data, so how well it fits cannot be told.\n"
+            f"This {kind.fitter} has no `data` to compute the likelihood from.\n"
             f"Set its `data` to a table with the columns {', '.join(kind.columns)} that it was "
             "fitted on."
         )
@@ -291,14 +292,14 @@ def _data(fitter: Any, kind: _Kind) -> tuple[list[Floats], Floats]:  # noqa: ANN
 
 
 def _labelled(columns: Mapping[str, Floats], *, by: tuple[str, ...]) -> Any:  # noqa: ANN401 - pandas
-    """Make a pandas table with these rows by name."""
+    """Make a pandas table with rows of these names."""
     filled = {name: values.tolist() for name, values in columns.items()}
     table = frames.new_table({"of": list(by), **filled}, backend="pandas")
     return table.set_index("of").rename_axis(None)
 
 
 def _lifetimes() -> ModuleType:
-    """Import lifetimes without what it does to the warnings of the program."""
+    """Import lifetimes, and undo its change of the program's warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -311,6 +312,10 @@ def _lifetimes() -> ModuleType:
 
 
 def _require_unit(unit_days: float) -> None:
-    if not 0 < unit_days < math.inf:
-        msg = f"`unit_days` must be above 0, got {unit_days}.\nWrite 7 for weeks, 1 for days."
-        raise InvalidArgumentError(msg)
+    require_number(
+        unit_days,
+        argument="unit_days",
+        must="be above 0",
+        fits=lambda days: 0 < days < math.inf,
+        advice="Write 7 for weeks, 1 for days.",
+    )

@@ -1,4 +1,4 @@
-"""Invent customers who buy as a fitted model says, to try a method where the truth is known."""
+"""Simulated ledgers of a fitted model, to test a method where the truth is known."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any, Final
 import numpy as np
 from narwhals.typing import IntoFrame
 
-from crmkit._clv.fitting.fit import Fit
-from crmkit._clv.fitting.require_fit import check_kinds
-from crmkit._clv.prediction.scoring import known_of, with_codes
+from crmkit._clv.fitting.fitted import Fit
+from crmkit._clv.fitting.require_fit import require_purchases
+from crmkit._clv.prediction.scoring import read_covariates, with_codes
 from crmkit._door import frames, time
 from crmkit._door.frames import Floats
-from crmkit._words.arguments import require_seed, require_whole
+from crmkit._words.arguments import require_backend, require_seed, require_whole
 from crmkit.errors import InvalidArgumentError
 from crmkit.models.numerics.arrays import Codes
 from crmkit.tables import SUMMARY
 from crmkit.typing import Backend
 
-_WHO: Final = SUMMARY.only("customer_id")
+_CUSTOMERS: Final = SUMMARY.only("customer_id")
 
 
 def simulate(
@@ -32,30 +32,30 @@ def simulate(
     acquisition_days: int,
     as_of: date,
     seed: int,
-    backend: Backend = "polars",
+    backend: Backend = "pandas",
 ) -> Any:  # noqa: ANN401 - native to `backend`
-    """Invent the purchases of new customers, as a ledger.
+    """Simulate the purchases of new customers, as a ledger.
 
-    They come evenly over the days of acquisition and buy and leave as the model says, with no
-    season and no trend: what holds on such a ledger need not hold on a real one.
+    Customers come evenly over the days of acquisition, and buy and drop out as the model has it,
+    without season or trend: what holds on such a ledger need not hold on a real one.
 
     Parameters
     ----------
     purchases
         A fitted purchase model.
     n_customers
-        How many customers to invent, 1 or more.
+        Number of customers, 1 or more.
     customers
-        Instead of `n_customers`, a table with a row for each customer to invent: a `customer_id`
-        and the covariates of the fit, if it has any. Each buys with own parameters.
+        Instead of `n_customers`, a table with a row for each customer: a `customer_id` and the
+        covariates of the fit, if it has any, which give each customer its parameters.
     start
         First day on which a customer can come.
     acquisition_days
-        On how many days, from `start`, customers come: 1 or more. Each is as likely.
+        Number of days, from `start`, on which customers come: 1 or more. Each is as likely.
     as_of
         Last day of the ledger, no earlier than the last day of acquisition.
     seed
-        Where chance starts, a whole number of 0 or more; the same seed gives the same ledger.
+        Seed of the random numbers, 0 or more; the same seed gives the same ledger.
     backend
         Library of the returned table: "pandas", "polars" or "pyarrow".
 
@@ -74,15 +74,16 @@ def simulate(
     MissingColumnsError, InvalidRowsError
         If `customers` lacks a covariate, or it is null or of a level that the fit has not seen.
     InvalidArgumentError
-        If a number is not a whole one in its range, `start` or `as_of` is no date, `as_of` comes
-        before acquisition ends, `purchases` is no purchase model, both or neither of
-        `n_customers` and `customers` are given, or a fit with covariates has no `customers`.
+        If a number is not a whole one in its range, `start` or `as_of` is not a date, `as_of` comes
+        before acquisition ends, `purchases` is not a purchase model, both or neither of
+        `n_customers` and `customers` are given, or a fit with covariates comes without
+        `customers`.
 
     Notes
     -----
-    The models know moments and a ledger knows days. Each first purchase is taken to end its day,
+    The models have moments and a ledger has days. Each first purchase is at the end of its day,
     so that a repeat purchase falls on a later one. Several within a day make one purchase day in
-    a summary: where customers buy nearly daily, a fit on it finds them slower than they are.
+    a summary: where customers buy nearly daily, a fit on it underestimates their rate.
 
     Examples
     --------
@@ -91,16 +92,15 @@ def simulate(
     >>> from crmkit.datasets import load_cdnow
     >>> orders = load_cdnow(sample=True)
     >>> real = rfm.summarize(orders, as_of=date(1997, 9, 30))
-    >>> invented = simulate(
+    >>> simulated = simulate(
     ...     purchases=fit(real, model="bg_nbd"),
     ...     n_customers=1000,
     ...     start=date(2024, 1, 1),
     ...     acquisition_days=90,
     ...     as_of=date(2024, 12, 31),
     ...     seed=5,
-    ...     backend="pandas",
     ... )
-    >>> print(invented.head(6).to_string(index=False))
+    >>> print(simulated.head(6).to_string(index=False))
      customer_id       date
                1 2024-03-01
                2 2024-03-13
@@ -109,8 +109,9 @@ def simulate(
                4 2024-03-13
                4 2024-09-30
     """
-    check_kinds(purchases)
-    ids, model = _invented(purchases, n_customers, customers)
+    require_purchases(purchases)
+    ids, model = _simulated(purchases, n_customers, customers)
+    require_backend(backend)
     require_whole(
         acquisition_days, argument="acquisition_days", least=1, advice="Write 90 for a quarter."
     )
@@ -120,8 +121,8 @@ def simulate(
     _require_all_seen(first + int(acquisition_days) - 1, last)
     rng = np.random.default_rng(int(seed))
     came = first + rng.integers(0, int(acquisition_days), len(ids))
-    who, age = model.simulate((last - came).astype(np.float64), rng=rng)
-    customer, day = _ledger(came, who, age)
+    customer_of, age = model.simulate((last - came).astype(np.float64), rng=rng)
+    customer, day = _ledger(came, customer_of, age)
     # pandas has no type for a date.
     dates = day.astype("datetime64[D]").astype(
         "datetime64[us]" if backend == "pandas" else "datetime64[D]"
@@ -130,44 +131,44 @@ def simulate(
     return frames.new_table(columns, backend=backend)
 
 
-def _invented(
+def _simulated(
     purchases: Fit, n_customers: int | None, customers: IntoFrame | None
 ) -> tuple[Sequence[Any], Any]:
-    """Give who is to be invented, and the model that they buy by."""
+    """Give the ids of the customers, and the model with their parameters."""
     if (n_customers is None) == (customers is None):
         msg = "Give either `n_customers` or `customers`.\nWrite n_customers=5000."
         raise InvalidArgumentError(msg)
     if customers is None:
         if purchases.covariates:
             msg = (
-                "`purchases` has covariates, and no `customers` tell them.\n"
-                "Give `customers`, a row for each customer to invent, instead of `n_customers`."
+                "`purchases` has covariates, which `n_customers` does not give.\n"
+                "Give `customers`, a table with a row for each customer, instead."
             )
             raise InvalidArgumentError(msg)
         n = 0 if n_customers is None else n_customers
         require_whole(n, argument="n_customers", least=1, advice="Write 5000.")
         return range(1, int(n) + 1), purchases.model
     table = frames.run_once(customers)
-    frame, codes = with_codes(frames.read(table, _WHO), like=table, fits=[purchases])
+    frame, codes = with_codes(frames.read(table, _CUSTOMERS), like=table, fits=[purchases])
     data = frame.collect()
     columns = {code: data[code].to_numpy().astype(np.float64) for code in codes[0].values()}
-    (known,) = known_of([purchases], codes, columns, n_rows=len(data))
-    return data["customer_id"].to_list(), known.model
+    (covariates,) = read_covariates([purchases], codes, columns, n_rows=len(data))
+    return data["customer_id"].to_list(), covariates.model
 
 
-def _ledger(came: Codes, who: Codes, age: Floats) -> tuple[Codes, Codes]:
-    """Put first and repeat purchases in one list, by customer, counted from 0, and day."""
-    customer = np.concatenate([np.arange(len(came)), who])
-    day = np.concatenate([came, came[who] + np.ceil(age).astype(np.int64)])
+def _ledger(came: Codes, customer_of: Codes, age: Floats) -> tuple[Codes, Codes]:
+    """Merge first and repeat purchases, sorted by customer, counted from 0, and day."""
+    customer = np.concatenate([np.arange(len(came)), customer_of])
+    day = np.concatenate([came, came[customer_of] + np.ceil(age).astype(np.int64)])
     order = np.lexsort((day, customer))
     return customer[order], day[order]
 
 
 def _require_all_seen(last_came: int, last: int) -> None:
-    """Refuse to end the ledger while customers still come."""
+    """Require that the ledger ends after all customers have come."""
     if last < last_came:
         msg = (
-            f"`as_of` is {time.day_of(last)}, and customers come until "
+            f"`as_of` is {time.day_of(last)}, but customers come until "
             f"{time.day_of(last_came)}.\n"
             "Give a later `as_of` or fewer `acquisition_days`."
         )

@@ -1,4 +1,4 @@
-"""Rates with their denominators and intervals, and the one rate of all cohorts together."""
+"""Retention rates with denominators and intervals, and the pooled rate of all cohorts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames
-from crmkit.errors import InvalidArgumentError, MissingColumnsError
+from crmkit._words.rates import require_level
+from crmkit.errors import MissingColumnsError
 from crmkit.tables import RETENTION
 
 RATES: Final = ("n_eligible", "n_retained", "retention_rate", "lower", "upper")
@@ -17,20 +18,20 @@ RATES: Final = ("n_eligible", "n_retained", "retention_rate", "lower", "upper")
 _WINDOW_KEYS: Final = ("period", "from_day", "to_day")
 
 
-def pooled(rates: IntoFrameT, *, confidence: float = 0.95) -> IntoFrameT:
-    """Put the cohorts together into one rate per window or period.
+def pooled(rates: IntoFrameT, *, level: float = 0.95) -> IntoFrameT:
+    """Retention rate of all cohorts together, with intervals.
 
-    Retained customers of all cohorts over eligible customers of all cohorts: each customer
-    weighs the same, a cohort that is too young weighs nothing, and one that lost everybody
-    counts in full. A mean of the cohorts' rates does none of this.
+    Retained customers of all cohorts over eligible customers of all cohorts: each customer has
+    the same weight, a cohort that is too young has none, and a cohort that lost everybody
+    counts in full. None of this holds for the mean of the cohorts' rates.
 
     Parameters
     ----------
     rates
         One row per cohort and window or period, as made by `retention` or
         `calendar_retention`; leave rows out to pool some cohorts only.
-    confidence
-        Probability, between 0 and 1, that the interval covers the rate.
+    level
+        Coverage of the interval, between 0 and 1.
 
     Returns
     -------
@@ -40,8 +41,8 @@ def pooled(rates: IntoFrameT, *, confidence: float = 0.95) -> IntoFrameT:
     ==================  =====  ============================================================
     ``n_customers``     int    customers of all cohorts, eligible or not
     ``n_eligible``      int    eligible customers of all cohorts
-    ``n_retained``      int    those of them who came back; null where nobody is eligible
-    ``retention_rate``  float  `n_retained` / `n_eligible`; null where nobody is eligible
+    ``n_retained``      int    those of them who came back; null if none is eligible
+    ``retention_rate``  float  `n_retained` / `n_eligible`; null if none is eligible
     ``lower``           float  lower end of the interval for the rate
     ``upper``           float  upper end
     ==================  =====  ============================================================
@@ -51,12 +52,12 @@ def pooled(rates: IntoFrameT, *, confidence: float = 0.95) -> IntoFrameT:
     MissingColumnsError, InvalidRowsError
         If `rates` breaks its contract.
     InvalidArgumentError
-        If `confidence` is not between 0 and 1.
+        If `level` is not between 0 and 1.
 
     Notes
     -----
-    Late windows are known of old cohorts only. Where these were better or worse than the young
-    ones, the pooled curve moves for that reason alone.
+    Late windows are known for old cohorts only. If these were better or worse than young
+    cohorts, the pooled curve moves for that reason alone.
 
     Examples
     --------
@@ -74,7 +75,7 @@ def pooled(rates: IntoFrameT, *, confidence: float = 0.95) -> IntoFrameT:
      period  n_customers  n_eligible  n_retained  retention_rate  lower  upper
           1          150         100          36            0.36   0.27   0.46
     """
-    z = normal_quantile(confidence)
+    z = normal_quantile(level)
     cells = frames.read(rates, RETENTION)
     keys = [name for name in _WINDOW_KEYS if frames.has(cells, name)]
     if not keys:
@@ -98,7 +99,7 @@ def pooled(rates: IntoFrameT, *, confidence: float = 0.95) -> IntoFrameT:
 
 
 def with_rates(counted: frames.Frame, *, z: float) -> frames.Frame:
-    """Divide retained by eligible customers, with Wilson's interval; null where there are none."""
+    """Divide retained by eligible customers, with Wilson's interval; null if none is eligible."""
     known = nw.col("n_eligible") > 0
     counted = frames.with_columns(counted, n_retained=nw.when(known).then(nw.col("n_retained")))
     n = nw.when(known).then(nw.col("n_eligible")).cast(nw.Float64)
@@ -108,18 +109,13 @@ def with_rates(counted: frames.Frame, *, z: float) -> frames.Frame:
     return frames.with_columns(
         counted,
         retention_rate=k / n,
-        # At 0 and at n retained an end is 0 or 1 up to rounding, which may fall outside.
+        # At 0 and at n retained an end is 0 or 1 up to rounding, which may exceed the range.
         lower=(middle - half_width).clip(0.0, 1.0),
         upper=(middle + half_width).clip(0.0, 1.0),
     )
 
 
-def normal_quantile(confidence: float) -> float:
-    """Find how many standard errors the interval reaches to each side."""
-    if not 0 < confidence < 1:
-        msg = (
-            f"`confidence` must lie between 0 and 1, got {confidence!r}.\n"
-            "Write 0.95 for an interval that covers the rate in 19 of 20 cases."
-        )
-        raise InvalidArgumentError(msg)
-    return NormalDist().inv_cdf((1 + confidence) / 2)
+def normal_quantile(level: float) -> float:
+    """Convert a level to the half-width of the interval in standard errors."""
+    require_level(level)
+    return NormalDist().inv_cdf((1 + level) / 2)

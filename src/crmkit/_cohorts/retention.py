@@ -1,4 +1,4 @@
-"""Which share of each cohort came back, out of those for whom it can be known."""
+"""Retention rate of each cohort in windows of days after the first purchase."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from narwhals.typing import IntoFrameT
 
 from crmkit._cohorts.rates import RATES, normal_quantile, with_rates
 from crmkit._cohorts.table import with_cohort_date
-from crmkit._cohorts.windows import DEFAULT_WINDOWS, Window, check_windows
+from crmkit._cohorts.windows import DEFAULT_WINDOWS, Window, checked_windows
 from crmkit._door import frames, time
 from crmkit._summary import purchase_days
+from crmkit._words.rates import require_period
 from crmkit.tables import LEDGER
 from crmkit.typing import Period
 
@@ -27,13 +28,13 @@ def retention(
     as_of: date,
     windows: Sequence[Window] = DEFAULT_WINDOWS,
     every: Period = "month",
-    confidence: float = 0.95,
+    level: float = 0.95,
 ) -> IntoFrameT:
-    """Measure the share of each cohort that bought again within given days of their own.
+    """Retention rate of each cohort in windows of days, with intervals.
 
-    Each customer's days are counted from their own first purchase. The rate is taken over the
-    customers whose whole window is over by `as_of`: whoever still has time to come back counts
-    neither for nor against.
+    Days are counted from each customer's own first purchase. The rate is over the customers
+    whose whole window is over by `as_of`: customers who still have time to come back are not
+    counted.
 
     Parameters
     ----------
@@ -42,13 +43,13 @@ def retention(
     as_of
         The last day that is seen.
     windows
-        When a return counts: as made by `n_day`, `rolling` or `bracket`, or several of these
+        The windows of days, as made by `n_day`, `rolling` or `bracket`, or several of these
         joined with ``+``. The default is three brackets of 30 days each.
     every
         The calendar period of the cohorts: "day", "week" (ISO, from Monday), "month", "quarter"
         or "year".
-    confidence
-        Probability, between 0 and 1, that the interval covers the rate.
+    level
+        Coverage of the interval, between 0 and 1.
 
     Returns
     -------
@@ -61,11 +62,11 @@ def retention(
     ``cohort_size``     int    customers in the cohort
     ``is_complete``     bool   whether the row is final: the cohort's period is over, all of
                                its customers are eligible, and the window ends
-    ``n_eligible``      int    those whose window is over; of a window that never ends, those
-                               who have seen its first day
-    ``n_retained``      int    eligible customers with a purchase in the window; null where
-                               nobody is eligible
-    ``retention_rate``  float  `n_retained` / `n_eligible`; null where nobody is eligible
+    ``n_eligible``      int    customers whose window is over; of a window that never ends,
+                               those who have reached its first day
+    ``n_retained``      int    eligible customers with a purchase in the window; null if none
+                               is eligible
+    ``retention_rate``  float  `n_retained` / `n_eligible`; null if none is eligible
     ``lower``           float  lower end of the interval for the rate
     ``upper``           float  upper end
     ==================  =====  ============================================================
@@ -75,17 +76,17 @@ def retention(
     MissingColumnsError, InvalidRowsError
         If `orders` breaks its contract.
     InvalidArgumentError
-        If `windows` is empty, repeats a window or holds anything else, or another argument is
+        If `windows` is empty, repeats a window or holds other values, or another argument is
         outside its range.
 
     Notes
     -----
     A purchase on day d after the first falls in a window where ``from_day <= d < to_day``. A
-    customer is eligible once day ``to_day - 1`` has come: ``T >= to_day - 1`` with `T` as in
-    `crmkit.rfm.summarize`. Returns are no purchase.
+    customer is eligible from day ``to_day - 1`` on: ``T >= to_day - 1`` with `T` as in
+    `crmkit.rfm.summarize`. Returns do not count as purchases.
 
-    The interval is Wilson's score interval without continuity correction. It takes customers
-    to decide independently of each other.
+    The interval is Wilson's score interval without continuity correction. It assumes that
+    customers decide independently of each other.
 
     References
     ----------
@@ -114,11 +115,10 @@ def retention(
     2024-02-01            1           0         NaN             NaN      NaN      NaN
     """
     as_of = time.as_day(as_of, argument="as_of")
-    every = time.as_period(every, argument="every")
-    z = normal_quantile(confidence)
-    check_windows(windows)
+    require_period(every)
+    z = normal_quantile(level)
+    windows = checked_windows(windows)
     ledger = frames.read(orders, LEDGER)
-    windows = tuple(windows)
     step = partial(_per_customer, as_of=as_of, windows=windows, every=every)
     customers = frames.by_customer(ledger, step)
     cohorts = _per_cohort(customers, windows=windows, as_of=as_of)
@@ -182,7 +182,7 @@ def _rates(
     every: Period,
     z: float,
 ) -> frames.Frame:
-    """Tell the rate of each cohort in each window."""
+    """Compute the rate of each cohort in each window."""
     counted = _per_window(cohorts, windows=windows)
     tomorrow = time.period_of(as_of + timedelta(days=1), every=every)
     is_final = nw.col("is_known_of_all") & (nw.col("cohort_number") < tomorrow)

@@ -1,4 +1,4 @@
-"""What each cohort did in each calendar period since it came."""
+"""Cohorts by calendar period: customers, orders, revenue and retention rates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from narwhals.typing import IntoFrameT
 from crmkit._cohorts.rates import RATES, normal_quantile, with_rates
 from crmkit._door import frames, time
 from crmkit._summary import purchase_days
-from crmkit.errors import InvalidArgumentError, MissingColumnsError
+from crmkit._words.arguments import require_choice
+from crmkit._words.rates import require_period
+from crmkit.errors import MissingColumnsError
 from crmkit.tables import LEDGER
 from crmkit.typing import Period
 
@@ -30,18 +32,18 @@ def table(
     every: Period = "month",
     measure: Measure = "customers",
 ) -> IntoFrameT:
-    """Follow the customers who came together through the periods since.
+    """Cohort table: customers, orders or revenue of each cohort by calendar period.
 
-    A cohort is all customers whose first purchase falls in the same period. What has not
-    happened yet is null, never zero; a period that is not over on `as_of` is flagged, and its
-    numbers are what was seen so far.
+    A cohort is all customers whose first purchase falls in the same period. Periods that have
+    not begun are null, never zero; a period that is not over on `as_of` is flagged, and its
+    numbers are those up to `as_of`.
 
     Parameters
     ----------
     orders
         One row per order, order line or return, as made by `crmkit.transactions`. The ledger
-        must reach back to the customers' true beginnings: with a history cut off on the left,
-        the first cohorts are mostly old customers.
+        must reach back to the customers' first purchases: with a truncated history, the first
+        cohorts are mostly old customers.
     as_of
         The last day that is seen. A period that ends on this day is over.
     every
@@ -53,8 +55,8 @@ def table(
 
     Returns
     -------
-    One row per cohort and period, from each cohort's own to as many periods later as the oldest
-    cohort has seen; sorted by `cohort` and `period` (a lazy table is not sorted):
+    One row per cohort and period, sorted by both (a lazy table is not sorted). All cohorts have
+    the same number of periods, from 0 to the age of the oldest cohort:
 
     ==================  =====  ===========================================================
     ``cohort``          date   first day of the period of the customers' first purchases
@@ -67,25 +69,25 @@ def table(
                                nothing happened, null where the period has not begun
     ==================  =====  ===========================================================
 
-    A period in which nobody bought for the first time makes no cohort.
+    A period without first purchases has no cohort.
 
     Raises
     ------
     MissingColumnsError, InvalidRowsError
         If `orders` breaks its contract, or has no `amount` to measure.
     InvalidArgumentError
-        If `every` or `measure` is not among the choices, or `as_of` is no date.
+        If `every` or `measure` is not among the choices, or `as_of` is not a date.
 
     Notes
     -----
-    Returns change `amount` and nothing else: they are no purchase, no order, and no sign of an
-    active customer. Money returned before the first purchase counts in period 0, so that the
+    Returns change `amount` only: they are neither purchases nor orders, and do not make a
+    customer active. Money returned before the first purchase counts in period 0, so that the
     cells of a cohort add up to the `total_amount` of its customers in `crmkit.rfm.summarize`.
-    Customers with returns only belong to no cohort.
+    Customers with returns only are in none of the cohorts.
 
     See Also
     --------
-    crmkit.cohorts.calendar_retention : the share of each cohort that was active, with intervals.
+    crmkit.cohorts.calendar_retention : retention rates with intervals.
 
     Examples
     --------
@@ -106,11 +108,8 @@ def table(
     2024-02-01       1 2024-03-31        False            1        NaN
     """
     as_of = time.as_day(as_of, argument="as_of")
-    every = time.as_period(every, argument="every")
-    if measure not in get_args(Measure):
-        choices = ", ".join(map(repr, get_args(Measure)))
-        msg = f"`measure` is {measure!r}, which cannot be measured.\nChoose one of {choices}."
-        raise InvalidArgumentError(msg)
+    require_period(every)
+    require_choice(measure, get_args(Measure), argument="measure")
     ledger = frames.read(orders, LEDGER)
     if measure == "amount" and not frames.has(ledger, "amount"):
         msg = (
@@ -123,13 +122,13 @@ def table(
 
 
 def calendar_retention(
-    orders: IntoFrameT, *, as_of: date, every: Period = "month", confidence: float = 0.95
+    orders: IntoFrameT, *, as_of: date, every: Period = "month", level: float = 0.95
 ) -> IntoFrameT:
-    """Measure the share of each cohort that bought in each calendar period since.
+    """Retention rate of each cohort by calendar period, with intervals.
 
-    The familiar triangle. Customers of one cohort differ in age by up to a period, so period 1
-    holds returns after a day and after almost two months; `retention` counts from each
-    customer's own first day instead.
+    The usual retention triangle. Customers of one cohort differ in age by up to a period, so
+    with months period 1 covers returns after one day and after almost two months;
+    `crmkit.cohorts.retention` counts from each customer's own first purchase instead.
 
     Parameters
     ----------
@@ -140,8 +139,8 @@ def calendar_retention(
     every
         The calendar period of cohorts and cells: "day", "week" (ISO, from Monday), "month",
         "quarter" or "year".
-    confidence
-        Probability, between 0 and 1, that the interval covers the rate.
+    level
+        Coverage of the interval, between 0 and 1.
 
     Returns
     -------
@@ -149,26 +148,26 @@ def calendar_retention(
     `starts`, `ends`, `is_complete` and `cohort_size` as there, and:
 
     ==================  =====  ============================================================
-    ``n_eligible``      int    the whole cohort where the period is over, else 0
-    ``n_retained``      int    customers with a purchase in the period; null where it is not
-                               over
-    ``retention_rate``  float  `n_retained` / `n_eligible`; null where the period is not over
+    ``n_eligible``      int    the whole cohort if the period is over, else 0
+    ``n_retained``      int    customers with a purchase in the period; null if it is not over
+    ``retention_rate``  float  `n_retained` / `n_eligible`; null if the period is not over
     ``lower``           float  lower end of the interval for the rate
     ``upper``           float  upper end
     ==================  =====  ============================================================
 
-    What was seen so far of a period that is not over stands in `crmkit.cohorts.table`.
+    `crmkit.cohorts.table` has the numbers so far of a period that is not over.
 
     Raises
     ------
     MissingColumnsError, InvalidRowsError
         If `orders` breaks its contract.
     InvalidArgumentError
-        If `every`, `as_of` or `confidence` is outside its range.
+        If `every`, `as_of` or `level` is outside its range.
 
     Notes
     -----
-    The interval is the one of `retention`. In period 0 everybody is active by definition.
+    The interval is that of `crmkit.cohorts.retention`. In period 0 all customers are active by
+    definition.
 
     Examples
     --------
@@ -189,8 +188,8 @@ def calendar_retention(
     2024-02-01       1            1           0         NaN             NaN
     """
     as_of = time.as_day(as_of, argument="as_of")
-    every = time.as_period(every, argument="every")
-    z = normal_quantile(confidence)
+    require_period(every)
+    z = normal_quantile(level)
     cells = full_grid(frames.read(orders, LEDGER), as_of=as_of, every=every)
     over = nw.col("is_complete").cast(nw.Int64)
     counted = frames.with_columns(
@@ -203,8 +202,8 @@ def calendar_retention(
 def full_grid(ledger: frames.Frame, *, as_of: date, every: Period) -> frames.Frame:
     """Lay out every cohort and period with all measures, null where it has not begun.
 
-    The oldest cohort is not known before the plan runs, so the calendar holds every period
-    there can be, and the plan cuts it to size.
+    The oldest cohort is not known before the plan runs, so the calendar holds all possible
+    periods, and the plan filters them.
     """
     active = frames.by_customer(ledger, partial(_active_periods, as_of=as_of, every=every))
     today = time.period_of(as_of, every=every)
@@ -236,7 +235,7 @@ def with_cohort_date(frame: frames.Frame, calendar: frames.Frame) -> frames.Fram
 
 
 def _active_periods(ledger: frames.Frame, *, as_of: date, every: Period) -> frames.Frame:
-    """Measure the periods in which each customer did anything, and name the cohort."""
+    """Sum up each customer's periods with a purchase or return, with the number of the cohort."""
     days = purchase_days.days(ledger, as_of=as_of)
     number, cohort_number, bought = nw.col("number"), nw.col("cohort_number"), nw.col("orders") > 0
     money = [nw.col("amount").sum()] if frames.has(days, "amount") else []
@@ -259,14 +258,14 @@ def _active_periods(ledger: frames.Frame, *, as_of: date, every: Period) -> fram
 
 
 def _cells(active: frames.Frame) -> frames.Frame:
-    """Add up the cohorts and periods in which anything happened."""
+    """Add up the cohorts and periods with purchases or returns."""
     measures = [nw.col(name).sum() for name in get_args(Measure) if frames.has(active, name)]
     added = active.group_by("cohort_number", "period").agg(*measures)
     return added.with_columns(nw.col("customers", "orders").cast(nw.Int64))
 
 
 def _with_sizes(cells: frames.Frame) -> frames.Frame:
-    """Tell each cell the size of its cohort, and the number of the oldest cohort of all."""
+    """Append the size of the cohort, and the number of the oldest cohort of all."""
     own = nw.when(nw.col("period") == 0).then(nw.col("customers"))
     flagged = cells.with_columns(own=own, all=nw.lit(0))
     sized = frames.spread_least(flagged, "cohort_number", of="own", into="cohort_size")
@@ -274,12 +273,12 @@ def _with_sizes(cells: frames.Frame) -> frames.Frame:
 
 
 def _with_quiet_cells(cells: frames.Frame, *, measures: Sequence[str], today: int) -> frames.Frame:
-    """Add the cells in which nothing happened, as zeros.
+    """Add the cells without purchases or returns, as zeros.
 
-    Each cohort has a cell of its own period, and this one is multiplied into all the periods
-    that there must be. How many is not known before the plan runs; a step and a part of a step
-    tell any number of them, and take two short tables. To lay out a grid first and look the
-    cells up in it would be plainer, but there the engines build them three times.
+    Each cohort has a cell of period 0, which is copied to all its periods. Their number is not
+    known before the plan runs; any number is the sum of a step and a part of a step, from two
+    short tables. It would be simpler to lay out a grid first and join the cells to it, but then
+    the engines compute the cells three times.
     """
     rows = cells.with_columns(is_own=(nw.col("period") == 0).cast(nw.Int64))
     last, offset = today - nw.col("oldest"), nw.col("step") + nw.col("part")

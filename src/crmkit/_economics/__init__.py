@@ -1,3 +1,3 @@
-"""Costs and benefits, behind `crmkit.economics`."""
+"""Cost-benefit analysis, behind `crmkit.economics`."""
 
 from __future__ import annotations

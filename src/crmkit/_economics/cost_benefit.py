@@ -1,4 +1,4 @@
-"""What customers cost and what they bring: statements that must add up."""
+"""Cost-benefit analysis: sums, ratios, and checks of a statement's own totals."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit._door import frames
+from crmkit._words.arguments import require_choice, shown
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import COSTS
 
@@ -27,16 +28,16 @@ _TOLERANCE: Final = 1e-9
 
 
 class CostBenefit(NamedTuple, Generic[IntoFrameT]):
-    """A cost-benefit statement, worked out.
+    """Result of a cost-benefit analysis: items, groups and findings.
 
     Attributes
     ----------
     items
         The items, each with its share of all costs or revenues.
     groups
-        Cost, revenue, ratio, net and return of each group and of all.
+        Cost, revenue, ratio, net and return on investment of each group and of the total.
     findings
-        What does not add up, or cannot be told.
+        Totals and ratios that do not add up, and other remarks.
     """
 
     items: IntoFrameT
@@ -47,11 +48,11 @@ class CostBenefit(NamedTuple, Generic[IntoFrameT]):
 def cost_benefit(
     items: IntoFrameT, *, declared: Mapping[str, float] | IntoFrame | None = None
 ) -> CostBenefit[IntoFrameT]:
-    """Set what customers bring against what they cost, and check the statement's own totals.
+    """Cost-benefit analysis: cost, revenue and return of each group.
 
-    All figures come from the items. Totals that a statement declares are only held against
-    them: where they disagree there is a finding, never a silent choice. A ratio is only as good
-    as the list of items; the cost of serving customers is the one most often left out.
+    All figures are computed from the items. Totals that a statement declares are only compared
+    with them, and each difference is a finding. A ratio is only as good as the list of items;
+    the cost of serving customers is the one most often left out.
 
     Parameters
     ----------
@@ -59,39 +60,39 @@ def cost_benefit(
         One row per item, as made by `crmkit.costs`. Growth, price concessions and income from
         referrals are items like any other. A lazy table is run, as a statement is small.
     declared
-        What the statement itself says, all or some of `total_cost`, `total_revenue` and `ratio`
-        (revenue over cost): a mapping, or a table of one row. A ratio is compared at the
-        decimals that it is given with.
+        Totals that the statement itself declares, any of `total_cost`, `total_revenue` and
+        `ratio` (revenue over cost): a mapping, or a table of one row. A ratio is compared at
+        its own number of decimals.
 
     Returns
     -------
-    Three tables. `items` is the input in its order, with one more column:
+    Three tables. `items` has the rows of the input in their order, with one more column:
 
     ==============  =====  ==================================================================
-    ``kind_share``  float  of all costs, or all revenues; null where these are not above zero
+    ``kind_share``  float  share of all costs, or all revenues; null where these are not above 0
     ==============  =====  ==================================================================
 
-    `groups` has a row per group, sorted, where items have one (null last), then one for all:
+    `groups` has one row per group, sorted (null last), if items have groups, then the total:
 
     ===========  =====  =====================================================================
     ``group``    as in  the group; "total" in the last row
     ``cost``     float  sum of its costs
     ``revenue``  float  sum of its revenues
     ``net``      float  revenue less cost
-    ``ratio``    float  revenue over cost; null where the cost is not above zero
-    ``roi``      float  net over cost; null where the cost is not above zero
+    ``ratio``    float  revenue over cost; null where the cost is not above 0
+    ``roi``      float  net over cost; null where the cost is not above 0
     ===========  =====  =====================================================================
 
-    `findings` has a row per finding, none where all is well:
+    `findings` has one row per finding:
 
     ==============  =====  ================================================================
     ``rule``        text   declared_total, declared_ratio, negative_amount or no_cost
     ``severity``    text   error (figures contradict each other), warning or info
     ``about``       text   the figure, item or group
-    ``declared``    float  what the statement says; null where it says nothing
-    ``computed``    float  what follows from the items, or from the declared totals
-    ``difference``  float  declared less computed; null where one is
-    ``finding``     text   the same in words
+    ``declared``    float  figure of the statement; null where it declares none
+    ``computed``    float  figure computed from the items, or from the declared totals
+    ``difference``  float  declared less computed; null where either is
+    ``finding``     text   the finding in words
     ==============  =====  ================================================================
 
     Raises
@@ -99,13 +100,14 @@ def cost_benefit(
     MissingColumnsError, InvalidRowsError
         If `items` breaks its contract: an amount is null, a kind neither cost nor revenue.
     InvalidArgumentError
-        If `declared` has other names or no numbers, or a group is called "total".
+        If `declared` has other names or values that are not numbers, or a group is called
+        "total".
 
     Notes
     -----
-    A declared ratio is held against the declared totals where both are there, else against the
-    sums of the items. Amounts below zero, such as a concession booked as revenue, are added as
-    they are and reported.
+    A declared ratio is compared with the declared totals if both are given, else with the sums
+    of the items. Amounts below 0, such as a concession booked as revenue, are added as they are
+    and reported.
 
     Examples
     --------
@@ -173,7 +175,7 @@ class _Finding(NamedTuple):
 
 
 def _entries(frame: nw.LazyFrame[Any]) -> list[_Entry]:
-    """Collect the items; those of a lazy table were not held to their contract before."""
+    """Collect the items; the rows of a lazy table have not been checked before."""
     data = frame.collect()
     frames.read(data.to_native(), COSTS)
     strange = {"`kind` is neither cost nor revenue": ~nw.col("kind").is_in(["cost", "revenue"])}
@@ -186,7 +188,7 @@ def _entries(frame: nw.LazyFrame[Any]) -> list[_Entry]:
     ]
     if any(entry.group == _ALL for entry in entries):
         msg = (
-            f"{COSTS.name}: a group is called {_ALL!r}, the name of the row for all.\n"
+            f"{COSTS.name}: a group is called {_ALL!r}, the name of the last row.\n"
             "Rename the group."
         )
         raise InvalidArgumentError(msg)
@@ -194,19 +196,18 @@ def _entries(frame: nw.LazyFrame[Any]) -> list[_Entry]:
 
 
 def _stated(declared: Mapping[str, float] | IntoFrame | None) -> dict[str, Decimal]:
-    """Read what a statement declares, each number with the decimals that it is given with."""
+    """Read the declared totals, each with its own number of decimals."""
     stated = {}
     for name, value in _as_mapping(declared).items():
-        if name not in _DECLARABLE:
-            msg = (
-                f"`declared` has a {name!r}.\nA statement can declare {frames.quoted(_DECLARABLE)}."
-            )
-            raise InvalidArgumentError(msg)
+        require_choice(name, _DECLARABLE, argument="declared")
         if value is None or (isinstance(value, float) and math.isnan(value)):
             continue
         is_number = isinstance(value, Real | Decimal) and not isinstance(value, bool)
         if not (is_number and math.isfinite(value)):
-            msg = f"`declared` has {value!r} for {name!r}; expected a finite number."
+            msg = (
+                f"`declared[{name!r}]` must be a finite number, got {shown(value)}.\n"
+                'Write {"total_cost": 250000}.'
+            )
             raise InvalidArgumentError(msg)
         stated[name] = Decimal(str(value))
     return stated
@@ -215,9 +216,19 @@ def _stated(declared: Mapping[str, float] | IntoFrame | None) -> dict[str, Decim
 def _as_mapping(declared: Mapping[str, Any] | IntoFrame | None) -> Mapping[str, Any]:
     if declared is None or isinstance(declared, Mapping):
         return declared or {}
-    data = nw.from_native(declared).lazy().collect()
+    try:
+        data = nw.from_native(declared).lazy().collect()
+    except TypeError:
+        msg = (
+            f"`declared` must be a mapping or a table of one row, got {shown(declared)}.\n"
+            'Write {"total_cost": 250000}.'
+        )
+        raise InvalidArgumentError(msg) from None
     if len(data) != 1:
-        msg = f"`declared` must be a table of one row, got {len(data):,}."
+        msg = (
+            f"`declared` must be a table of one row, got {len(data):,} rows.\n"
+            "Give one column for each declared total."
+        )
         raise InvalidArgumentError(msg)
     return dict(zip(data.columns, data.row(0), strict=True))
 
@@ -231,14 +242,14 @@ def _group(name: str | None, entries: Sequence[_Entry]) -> _Group:
 
 
 def _sum(amounts: Iterable[float]) -> float:
-    """Add up; what cancels to within rounding is zero."""
+    """Add up; a sum that cancels up to rounding is 0."""
     parts = list(amounts)
     total = math.fsum(parts)
     return 0.0 if abs(total) <= 1e-12 * math.fsum(map(abs, parts)) else total
 
 
 def _kind_share(whole: _Group) -> nw.Expr:
-    # A null that every engine takes for a number: no kind is null.
+    # A null that is a number on every engine: the kind is never null.
     share: nw.Expr = nw.when(nw.col("kind").is_null()).then(nw.col("amount").cast(nw.Float64))
     for kind, total in (("cost", whole.cost), ("revenue", whole.revenue)):
         if total > 0:
@@ -256,7 +267,9 @@ def _declared_totals(
             declared = float(stated[name])
             difference = declared - computed
             if abs(difference) > slack:
-                text = f"declared {name} differs from the sum of its items by {_shown(difference)}"
+                text = (
+                    f"declared {name} differs from the sum of its items by {_decimal(difference)}"
+                )
                 yield _Finding(
                     "declared_total", "error", name, declared, computed, difference, text
                 )
@@ -269,17 +282,17 @@ def _declared_ratio(stated: Mapping[str, Decimal], whole: _Group) -> Iterable[_F
     cost, revenue, source = whole.cost, whole.revenue, "the sums of the items"
     if "total_cost" in stated and "total_revenue" in stated:
         cost, revenue = float(stated["total_cost"]), float(stated["total_revenue"])
-        source = "declared totals"
-    said = f"declared ratio {_shown(declared)}"
+        source = "the declared totals"
+    ratio = f"declared ratio {_decimal(declared)}"
     if cost <= 0:
-        text = f"{said} cannot be checked: the cost is {_shown(cost)}"
+        text = f"{ratio} cannot be checked: the cost is {_decimal(cost)}"
         yield _Finding("declared_ratio", "warning", "ratio", declared, None, None, text)
         return
     computed = revenue / cost
     exponent = stated["ratio"].as_tuple().exponent
     half_a_digit = 0.5 * 10.0 ** int(exponent)
     if abs(declared - computed) > half_a_digit * (1 + _TOLERANCE):
-        text = f"{said} differs from {source} ({_shown(computed)})"
+        text = f"{ratio} differs from {source} ({_decimal(computed)})"
         difference = declared - computed
         yield _Finding("declared_ratio", "error", "ratio", declared, computed, difference, text)
 
@@ -287,7 +300,7 @@ def _declared_ratio(stated: Mapping[str, Decimal], whole: _Group) -> Iterable[_F
 def _negative_amounts(entries: Sequence[_Entry]) -> Iterable[_Finding]:
     for entry in entries:
         if entry.amount < 0:
-            text = f"{entry.kind} item {entry.item} is below zero ({_shown(entry.amount)})"
+            text = f"{entry.kind} item {entry.item} is below 0 ({_decimal(entry.amount)})"
             yield _Finding("negative_amount", "info", entry.item, None, entry.amount, None, text)
 
 
@@ -295,11 +308,11 @@ def _without_cost(groups: Sequence[_Group]) -> Iterable[_Finding]:
     for group in groups:
         if group.cost <= 0:
             name = "no group" if group.group is None else group.group
-            text = f"{name} has a cost of {_shown(group.cost)}, so no ratio and no roi"
+            text = f"{name}: no ratio and no roi, as the cost is {_decimal(group.cost)}"
             yield _Finding("no_cost", "warning", name, None, group.cost, None, text)
 
 
-def _shown(number: float) -> str:
+def _decimal(number: float) -> str:
     """Write a number with six decimals at most."""
     return f"{number:.6f}".rstrip("0").rstrip(".")
 
@@ -311,7 +324,7 @@ def _table(
     frame: nw.LazyFrame[Any],
     like: IntoFrameT,
 ) -> IntoFrameT:
-    """Hand out rows as a table of the kind that came in, typed even where there are none."""
+    """Make a table of rows in the library of the items, with types also if it is empty."""
     columns = {name: [getattr(row, name) for row in rows] for name in row_type._fields}
     typed = [nw.col(name).cast(nw.String if name in _TEXT else nw.Float64) for name in columns]
     return frames.give(frames.table_like(columns, like=frame).with_columns(*typed), like=like)

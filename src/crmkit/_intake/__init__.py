@@ -1,3 +1,3 @@
-"""Raw tables, checked and turned into canonical ones, behind `crmkit.intake`."""
+"""Raw tables, checked and turned into ledgers, behind `crmkit.intake`."""
 
 from __future__ import annotations

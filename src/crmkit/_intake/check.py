@@ -1,4 +1,4 @@
-"""What stands in a raw table's way of becoming a ledger, and what is odd about it."""
+"""Data quality checks of a raw transaction log."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from crmkit._door import dates, frames
-from crmkit._intake.amounts import returned
+from crmkit._intake.amounts import return_rows
 from crmkit._intake.raw_columns import AnyFrame, Roles, open_raw
-from crmkit._intake.read import as_manner, read_sheet
-from crmkit._intake.row_errors import ROW, counts, first_rows, shown, unknown
-from crmkit._intake.sheet import Severity, Sheet, from_list, read_as
+from crmkit._intake.read import read_sheet
+from crmkit._intake.read_options import checked_options
+from crmkit._intake.row_errors import ROW, counts, first_rows, is_missing, shown
+from crmkit._intake.sheet import Severity, Sheet, from_list, role_column
 from crmkit.tables import FINDINGS, LEDGER
 
 _EXAMPLE_WIDTH: Final = 80
@@ -42,11 +43,12 @@ def check(
     as_of: dt.date | None = None,
     date_format: str | None = None,
 ) -> IntoFrameT:
-    """List what is wrong or odd in a raw log, without stopping at it.
+    """Check the data quality of a raw transaction log.
 
-    Takes the same columns as `crmkit.transactions`, which stops at the first error. A clean
-    bill here says that rows can be read, not that they are true: dates of import instead of
-    purchase, or two customers under one id, look fine.
+    Lists errors, warnings and remarks with the number of rows of each, where
+    `crmkit.transactions` stops at the first error. Without findings the rows can be read, but
+    they may still be wrong: dates of import instead of purchase, or two customers under one id,
+    are not detected.
 
     Parameters
     ----------
@@ -58,30 +60,29 @@ def check(
 
     Returns
     -------
-    One row per rule that the table was held against, errors first, then by rows found:
+    One row per rule, also for rules without a finding; errors first, then by rows found:
 
     ============  =====  =====================================================================
-    ``rule``      text   what was looked for
+    ``rule``      text   what was checked
     ``severity``  text   ``"error"``: `crmkit.transactions` refuses such rows; ``"warning"``:
-                         read this before going on; ``"info"``: fine, but good to know
-    ``rows``      int    rows found, 0 for none
-    ``share``     float  part of all rows; null for an empty table
-    ``example``   text   the first few: row (from 0; unknown in a lazy table), customer and
-                         value; empty for none
+                         look at these rows before you go on; ``"info"``: valid, for information
+    ``rows``      int    number of rows found
+    ``share``     float  share of all rows; null for an empty table
+    ``example``   text   the first few: row (from 0; not for a lazy table), customer and value
     ============  =====  =====================================================================
 
     Raises
     ------
     MissingColumnsError
-        If a named column is not there.
+        If a named column is missing.
     InvalidArgumentError
-        If `raw` is no table, a lazy table has dates in text and no `date_format`, or arguments
-        contradict each other.
+        If `raw` is not a table, a lazy table has dates as text and `date_format` is not given,
+        or arguments contradict each other.
 
     Notes
     -----
-    Exact duplicates are rows equal to an earlier one in every column, also those not named.
-    They are kept everywhere: two equal orders can be real.
+    Exact duplicates are rows equal to an earlier one in all columns, also those not named. They
+    are always kept: two equal orders can be real.
 
     Examples
     --------
@@ -101,12 +102,12 @@ def check(
      negative amount     info     1   0.25           row 3 ('ben'): -5
     """
     roles = Roles(customer, date, amount, price, order_id, product, quantity)
-    manner = as_manner(date_format=date_format, as_of=as_of)
+    options = checked_options(date_format=date_format, as_of=as_of)
     frame = open_raw(raw, roles.columns, LEDGER)
     names = frame.collect_schema().names()
     if isinstance(frame, nw.DataFrame):
         frame = frame.with_row_index(ROW)
-    sheet = read_sheet(frame, roles, manner)
+    sheet = read_sheet(frame, roles, options)
     findings = [
         *_by_row(sheet, customer),
         _mixed_zones(sheet),
@@ -129,12 +130,12 @@ def _by_row(sheet: Sheet, customer: str) -> Iterable[_Finding]:
 def _mixed_zones(sheet: Sheet) -> _Finding:
     """Count the text dates whose offset from UTC is not the commonest one.
 
-    A zone gives two offsets a year, in summer and in winter, so this is no error.
+    A zone gives two offsets a year, in summer and in winter, so this is a warning only.
     """
     name = "mixed time zones"
     if sheet.date_text is None:
         return _Finding(name, "warning", 0, "")
-    dated = sheet.frame.lazy().filter(~nw.col(read_as("date")).is_null())
+    dated = sheet.frame.lazy().filter(~nw.col(role_column("date")).is_null())
     offset = dates.utc_offset(sheet.date_text).alias("offset")
     found = dated.select(offset).group_by("offset").agg(nw.len().alias(_N)).collect()
     tally = sorted(zip(found[_N].to_list(), found["offset"].to_list(), strict=True), reverse=True)
@@ -144,7 +145,7 @@ def _mixed_zones(sheet: Sheet) -> _Finding:
 
 
 def _duplicates(sheet: Sheet, names: list[str], customer: str) -> _Finding:
-    """Count the rows that repeat an earlier one in every column."""
+    """Count the rows that repeat an earlier one in all columns."""
     frame = _comparable(sheet.frame, names)
     if isinstance(frame, nw.DataFrame):
         first = frame.unique(names, keep="first")
@@ -156,12 +157,12 @@ def _duplicates(sheet: Sheet, names: list[str], customer: str) -> _Finding:
         repeats_each = nw.col(_N).cast(nw.Int64) - 1
         rows = int(groups.select(repeats_each.sum().alias(_N)).collect().item() or 0)
         found = groups.sort(customer).select(customer).head(3).collect()
-    example = _told(found, customer, None) if rows else ""
+    example = _examples(found, customer, None) if rows else ""
     return _Finding("exact duplicate rows", "warning", rows, example)
 
 
 def _comparable(frame: AnyFrame, names: list[str]) -> AnyFrame:
-    """Write Python objects as text, as not all of them can be compared."""
+    """Convert Python objects to text, since not all of them can be compared."""
     if not isinstance(frame, nw.DataFrame):
         return frame
     objects = {name: frame[name] for name in names if frame.schema[name] == nw.Object}
@@ -173,11 +174,14 @@ def _comparable(frame: AnyFrame, names: list[str]) -> AnyFrame:
 
 
 def _returns_only(sheet: Sheet, roles: Roles) -> Iterable[_Finding]:
-    """Count the rows of customers who only ever returned: a summary has no row for them."""
-    is_return = returned(roles)
+    """Count the rows of customers with returns only: a customer summary leaves them out."""
+    is_return = return_rows(roles)
     if is_return is None:
         return
-    key, value = read_as("customer_id"), read_as("quantity" if roles.money is None else "amount")
+    key, value = (
+        role_column("customer_id"),
+        role_column("quantity" if roles.money is None else "amount"),
+    )
     rows = sheet.frame.lazy().filter(~nw.col(key).is_null() & ~nw.col(value).is_null())
     purchases = (~is_return).cast(nw.Int64)
     customers = (
@@ -195,13 +199,13 @@ def _returns_only(sheet: Sheet, roles: Roles) -> Iterable[_Finding]:
 def _example(frame: AnyFrame, rows: nw.Expr, customer: str, shows: str | None) -> str:
     numbered = [ROW] if isinstance(frame, nw.DataFrame) else []
     wanted = [*numbered, customer, *([shows] if shows is not None else [])]
-    return _told(first_rows(frame, rows, wanted), customer, shows)
+    return _examples(first_rows(frame, rows, wanted), customer, shows)
 
 
-def _told(found: nw.DataFrame[Any], customer: str, shows: str | None) -> str:
-    """Tell rows as "row 2 ('ben'): 'x'", as many as there is room for."""
+def _examples(found: nw.DataFrame[Any], customer: str, shows: str | None) -> str:
+    """Describe rows as "row 2 ('ben'): 'x'", cut to a maximum width."""
     places = [f"row {row}" for row in found[ROW].to_list()] if ROW in found.columns else []
-    who = ["" if unknown(value) else shown(value) for value in found[customer].to_list()]
+    who = ["" if is_missing(value) else shown(value) for value in found[customer].to_list()]
     if places:
         names = [f" ({name})" if name else "" for name in who]
         who = [place + name for place, name in zip(places, names, strict=True)]

@@ -1,4 +1,4 @@
-"""A ledger of the rows that can be right, and the others with the reason."""
+"""Valid rows of a raw log as a ledger, and the other rows with the reason."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames
-from crmkit._intake.amounts import returned
+from crmkit._intake.amounts import return_rows
 from crmkit._intake.raw_columns import AnyFrame, Roles, open_raw
-from crmkit._intake.read import Returns, as_manner, as_returns, read_sheet, to_ledger
+from crmkit._intake.read import Returns, checked_returns, read_sheet, to_ledger
+from crmkit._intake.read_options import checked_options
 from crmkit._intake.row_errors import require_readable
 from crmkit._intake.sheet import Sheet
 from crmkit.errors import InvalidArgumentError
@@ -21,14 +22,14 @@ _REASON: Final = "_crmkit_reason"
 
 
 class Cleaned(NamedTuple, Generic[IntoFrameT]):
-    """A raw table in two parts that together have all its rows.
+    """Result of `clean`: valid rows as a ledger, and the rows set aside.
 
     Attributes
     ----------
     kept
         The ledger, as `crmkit.transactions` makes it.
     set_aside
-        The other rows with all their columns as they came, and `reason`.
+        The other rows with all their columns unchanged, and `reason`.
     """
 
     kept: IntoFrameT
@@ -49,10 +50,10 @@ def clean(
     date_format: str | None = None,
     returns: Returns = "net",
 ) -> Cleaned[IntoFrameT]:
-    """Keep the rows of a raw log that can be right, and set the others aside with the reason.
+    """Clean a raw transaction log: keep valid rows, set the others aside.
 
-    Setting rows aside is only harmless where they are few and fall anywhere. Missing customers
-    seldom do: they are often all the guests of one shop, so look at `set_aside` before going on.
+    Leaving rows out is harmless only if they are few and random. Rows without a customer rarely
+    are: they are often all guest orders of one shop, so look at `set_aside` before you go on.
 
     Parameters
     ----------
@@ -75,16 +76,16 @@ def clean(
     Raises
     ------
     MissingColumnsError
-        If a named column is not there.
+        If a named column is missing.
     InvalidArgumentError
-        If a column as a whole cannot be what it should, text dates read both day first and
-        month first, a column is called `reason` already, or arguments contradict each other.
+        If a column has an unsuitable type, text dates are valid both day first and month first,
+        a column is already called `reason`, or arguments contradict each other.
 
     Notes
     -----
-    Repairs that lose nothing are made in `kept`: white space around ids goes, ids of mixed type
-    become text, dates and numbers in text are read where they can be. Rows that are only odd
-    (exact duplicates, returns, zero amounts) are kept.
+    Repairs without loss are made in `kept`: white space around ids is removed, ids of mixed type
+    become text, dates and numbers in text are parsed. Valid rows with a warning (exact
+    duplicates, returns, zero amounts) are kept.
 
     Examples
     --------
@@ -107,12 +108,12 @@ def clean(
     2024-02-30 15.00  unparsable date
     """
     roles = Roles(customer, date, amount, price, order_id, product, quantity)
-    returns = as_returns(returns, roles)
-    manner = as_manner(date_format=date_format, as_of=as_of, mend=True)
+    returns = checked_returns(returns, roles)
+    options = checked_options(date_format=date_format, as_of=as_of, repair=True)
     frame = open_raw(raw, roles.columns, LEDGER)
     names = frame.collect_schema().names()
     _require_no_reason(names)
-    sheet = read_sheet(frame, roles, manner)
+    sheet = read_sheet(frame, roles, options)
     require_readable(sheet, LEDGER)
     rows, reason = sheet.frame, _reason(sheet, roles, returns).alias(_REASON)
     if isinstance(rows, nw.LazyFrame):
@@ -132,22 +133,21 @@ def clean(
 def _require_no_reason(names: list[str]) -> None:
     if "reason" in names:
         msg = (
-            f"{LEDGER.name}: `reason` is a column already, and the rows set aside get one.\n"
-            "Rename it."
+            f"{LEDGER.name}: column `reason` exists already, and `set_aside` adds one.\nRename it."
         )
         raise InvalidArgumentError(msg)
 
 
 def _reason(sheet: Sheet, roles: Roles, returns: Returns) -> nw.Expr:
-    """Name the first rule that a row breaks; null where it keeps them all."""
+    """Name the first rule that a row breaks; null for a valid row."""
     causes = [
         (rule.name, rule.rows)
         for rule in sheet.rules
-        if rule.severity == "error" and not rule.mended and rule.rows is not None
+        if rule.severity == "error" and not rule.is_repaired and rule.rows is not None
     ]
-    is_return = returned(roles)
+    is_return = return_rows(roles)
     if returns == "drop" and is_return is not None:
-        causes.append(("return, left out as asked", is_return))
+        causes.append(("return, left out as requested", is_return))
     reason = nw.lit(None).cast(nw.String)
     for name, rows in reversed(causes):
         broken = rows.fill_null(value=False)

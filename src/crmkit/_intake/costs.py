@@ -1,4 +1,4 @@
-"""The items of a cost-benefit statement."""
+"""Items of a cost-benefit analysis from a raw table."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from crmkit._door import frames
 from crmkit._intake.amounts import read_numbers
 from crmkit._intake.ids import id_text
 from crmkit._intake.raw_columns import open_named
+from crmkit._intake.read_options import ReadOptions
 from crmkit._intake.row_errors import require_good_rows, require_readable
 from crmkit._intake.sheet import (
     TEXT_TYPES,
     WHITE_SPACE,
-    Manner,
     RowRule,
     Sheet,
     from_list,
-    read_as,
+    role_column,
 )
 from crmkit.tables import COSTS
 
@@ -27,30 +27,30 @@ from crmkit.tables import COSTS
 def costs(
     raw: IntoFrameT, *, item: str, kind: str, amount: str, group: str | None = None
 ) -> IntoFrameT:
-    """Turn a list of costs and revenues into the items that a cost-benefit statement adds up.
+    """Turn a raw table of costs and revenues into cost-benefit items.
 
-    The assumption that most often fails is the sign: here the kind tells the direction, so a
-    cost of 300 is 300, and -300 would lower the costs.
+    The assumption that most often fails is the sign: `kind` gives the direction, so a cost of
+    300 is 300, and -300 would lower the costs.
 
     Parameters
     ----------
     raw
         One row per item.
     item
-        Column of what the money went to or came from.
+        Column of item names.
     kind
-        Column that says ``cost`` or ``revenue``; upper case and white space do not matter.
+        Column with ``cost`` or ``revenue``, in upper or lower case.
     amount
         Column of money, in one currency.
     group
-        Column of what each item belongs to, such as a programme, segment or year.
+        Column of groups, such as programmes, segments or years.
 
     Returns
     -------
     The rows of `raw`, in its order:
 
     ==========  =====  =======================================
-    ``item``    text   what the money went to or came from
+    ``item``    text   name of the item
     ``kind``    text   ``"cost"`` or ``"revenue"``
     ``amount``  float  money
     ``group``   text   if given; may be null
@@ -59,12 +59,12 @@ def costs(
     Raises
     ------
     MissingColumnsError
-        If a named column is not there.
+        If a named column is missing.
     InvalidRowsError
-        If an item, kind or amount is missing, a kind is another word, or an amount is no
-        finite number. The values of a lazy table are not looked at.
+        If an item, kind or amount is missing, a kind is neither cost nor revenue, or an amount
+        is not a finite number. The values of a lazy table are not checked.
     InvalidArgumentError
-        If `raw` is no table, or `amount` cannot be numbers.
+        If `raw` is not a table, or the column of amounts has an unsuitable type.
 
     Examples
     --------
@@ -80,8 +80,8 @@ def costs(
     named = {"item": item, "kind": kind, "amount": amount, "group": group}
     columns = {role: name for role, name in named.items() if name is not None}
     frame, columns = open_named(raw, columns, COSTS)
-    manner = Manner(date_format=None, as_of=None, strict=frames.is_lazy(raw))
-    sheet = _with_item(Sheet(frame, manner), columns["item"])
+    options = ReadOptions(date_format=None, as_of=None, strict=frames.is_lazy(raw))
+    sheet = _with_item(Sheet(frame, options), columns["item"])
     sheet = _with_kind(sheet, columns["kind"])
     sheet = read_numbers(sheet, "amount", columns["amount"])
     if group is not None:
@@ -89,26 +89,26 @@ def costs(
     require_readable(sheet, COSTS)
     require_good_rows(_with_own_advice(sheet), COSTS, key=columns["item"])
     names = [name for name in COSTS.column_names if name in columns]
-    items = sheet.frame.select(*(nw.col(read_as(name)).alias(name) for name in names))
+    items = sheet.frame.select(*(nw.col(role_column(name)).alias(name) for name in names))
     return frames.give(items.lazy(), like=raw)
 
 
 def _with_item(sheet: Sheet, name: str) -> Sheet:
-    text = nw.col(read_as("item"))
+    text = nw.col(role_column("item"))
     missing = text.is_null() | (text.str.strip_chars(WHITE_SPACE) == "")
     rule = RowRule("missing item", "error", f"`{name}` is missing", missing)
-    return _with_text(sheet, "item", name).ruled(rule)
+    return _with_text(sheet, "item", name).with_rules(rule)
 
 
 def _with_text(sheet: Sheet, role: str, name: str) -> Sheet:
-    """Read names, of years too; those that nulls have turned into floats lose the point again."""
+    """Read names; whole numbers that nulls have turned into floats lose the decimal point."""
     values = sheet.values(name)
     if values is None or values.dtype in TEXT_TYPES:
-        return sheet.reading(role, nw.col(name).cast(nw.String))
+        return sheet.with_role(role, nw.col(name).cast(nw.String))
     is_null = values.is_null().to_list()
     pairs = zip(values.to_list(), is_null, strict=True)
-    texts = [None if unknown else id_text(value) for value, unknown in pairs]
-    return sheet.appending(read_as(role), from_list(texts, nw.String(), like=values))
+    texts = [None if missing else id_text(value) for value, missing in pairs]
+    return sheet.with_column(role_column(role), from_list(texts, nw.String(), like=values))
 
 
 def _with_kind(sheet: Sheet, name: str) -> Sheet:
@@ -120,7 +120,7 @@ def _with_kind(sheet: Sheet, name: str) -> Sheet:
         RowRule("missing kind", "error", f"`{name}` is missing", missing),
         RowRule("unknown kind", "error", complaint, other, shows=name),
     ]
-    return sheet.reading("kind", kind, rules)
+    return sheet.with_role("kind", kind, rules)
 
 
 def _with_own_advice(sheet: Sheet) -> Sheet:

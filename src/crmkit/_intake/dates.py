@@ -1,4 +1,4 @@
-"""Dates: days and times without a zone, from whatever says them."""
+"""Read dates: days and times without a zone, from dates, times, text or numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from crmkit._intake.sheet import (
     Sheet,
     as_text,
     from_list,
-    read_as,
+    role_column,
 )
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import LEDGER
@@ -42,13 +42,13 @@ def read_dates(sheet: Sheet, name: str) -> Sheet:
     if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
         value = value.dt.replace_time_zone(None)
     if isinstance(dtype, nw.Date | nw.Datetime):
-        return _with_bounds(sheet.reading("date", value, _rules(name, value.is_null())), name)
+        return _with_bounds(sheet.with_role("date", value, _rules(name, value.is_null())), name)
     texts = _with_texts(sheet, name)
     if texts is None:
-        due = "a date"
+        expected = "a date"
         if dtype.is_integer():
-            due = 'a date, or date_format="%Y%m%d" for numbers such as 20241231,'
-        return sheet.refusing("date", name, due=due, like=datetime(2000, 1, 1))  # noqa: DTZ001 - no zone
+            expected = 'a date, or date_format="%Y%m%d" for numbers such as 20241231,'
+        return sheet.with_unreadable("date", name, expected=expected, like=datetime(2000, 1, 1))  # noqa: DTZ001 - no zone
     return _with_bounds(_parsed(texts, name), name)
 
 
@@ -60,23 +60,27 @@ def _rules(
     ambiguous: nw.Expr | None = None,
     date_format: str | None = None,
 ) -> list[RowRule]:
-    cause = "does not read as a date like the others"
-    advice = f'If one format fits all, give it as date_format="%d/%m/%y". Else {SET_ASIDE.lower()}'
+    cause = "is not a date in the format of the others"
+    advice = f'If one format fits all, give date_format="%d/%m/%y". Otherwise {SET_ASIDE.lower()}'
     if date_format is not None:
         cause, advice = f'does not follow date_format="{date_format}"', SET_ASIDE
     return [
         RowRule("missing date", "error", f"`{name}` is missing", missing),
         RowRule("unparsable date", "error", f"`{name}` {cause}", unparsable, name, advice),
         RowRule(
-            "ambiguous date", "error", f"`{name}` reads day first and month first", ambiguous, name
+            "ambiguous date",
+            "error",
+            f"`{name}` is valid day first and month first",
+            ambiguous,
+            name,
         ),
     ]
 
 
 def _with_bounds(sheet: Sheet, name: str) -> Sheet:
-    """Look for days that cannot be."""
+    """Add the rules for implausible days."""
     read = sheet.frame.lazy()
-    column = read_as("date")
+    column = role_column("date")
     eve = OLDEST - timedelta(days=1)
     rules = [
         RowRule(
@@ -87,7 +91,7 @@ def _with_bounds(sheet: Sheet, name: str) -> Sheet:
             shows=column,
         )
     ]
-    as_of = sheet.manner.as_of
+    as_of = sheet.options.as_of
     if as_of is not None:
         rules.append(
             RowRule(
@@ -96,47 +100,47 @@ def _with_bounds(sheet: Sheet, name: str) -> Sheet:
                 f"`{name}` is after as_of ({as_of})",
                 ~time.until(read, as_of, column=column) & ~nw.col(column).is_null(),
                 shows=column,
-                advice=f"Take a later as_of. If these dates are wrong, {SET_ASIDE.lower()}",
+                advice=f"Give a later as_of. If these dates are wrong, {SET_ASIDE.lower()}",
             )
         )
-    return sheet.ruled(*rules)
+    return sheet.with_rules(*rules)
 
 
 # Dates as text
 
 
 def _with_texts(sheet: Sheet, name: str) -> Sheet | None:
-    """Append the dates as bare text, where the column can be taken so."""
+    """Append the dates as stripped text; None if the column cannot hold dates."""
     dtype, values = sheet.dtype(name), sheet.values(name)
     if dtype in TEXT_TYPES:
         text = as_text(sheet, name)
-    elif dtype.is_integer() and sheet.manner.date_format is not None:  # 20241231
+    elif dtype.is_integer() and sheet.options.date_format is not None:  # 20241231
         text = nw.col(name).cast(nw.String)
     elif values is not None and _holds_dates(sheet, values):
         written = from_list(_written(values), nw.String(), like=values)
-        sheet, text = sheet.appending(_TEXT, written), nw.col(_TEXT)
+        sheet, text = sheet.with_column(_TEXT, written), nw.col(_TEXT)
     else:
         return None
     stripped = text.str.strip_chars(WHITE_SPACE)
     bare = nw.when(stripped != "").then(stripped)
-    return replace(sheet.appending(_TEXT, bare), date_text=_TEXT)
+    return replace(sheet.with_column(_TEXT, bare), date_text=_TEXT)
 
 
 def _holds_dates(sheet: Sheet, values: nw.Series[Any]) -> bool:
-    """Tell whether values that are neither times nor text may still be dates."""
+    """Whether values that are neither times nor text may still be dates."""
     if values.dtype == nw.Object or values.is_null().all():
         return True
-    return values.dtype.is_numeric() and sheet.manner.date_format is not None
+    return values.dtype.is_numeric() and sheet.options.date_format is not None
 
 
 def _written(values: nw.Series[Any]) -> list[str | None]:
     is_null = values.is_null().to_list()
     pairs = zip(values.to_list(), is_null, strict=True)
-    return [None if unknown else _in_words(value) for value, unknown in pairs]
+    return [None if missing else _date_text(value) for value, missing in pairs]
 
 
-def _in_words(value: object) -> str | None:
-    """Write a date as ISO text, and 20241231.0 as it was before it met a null."""
+def _date_text(value: object) -> str | None:
+    """Write a date as ISO text, and 20241231.0 without the decimal point that nulls added."""
     if isinstance(value, datetime):
         return value.isoformat(" ", "microseconds")
     if isinstance(value, float):
@@ -145,35 +149,35 @@ def _in_words(value: object) -> str | None:
 
 
 def _parsed(sheet: Sheet, name: str) -> Sheet:
-    """Read the text by the format given, or else by the one known order that reads most."""
-    date_format = sheet.manner.date_format
-    into, text = read_as("date"), nw.col(_TEXT)
+    """Parse the text by the given format, or by the known order that fits most dates."""
+    date_format = sheet.options.date_format
+    into, text = role_column("date"), nw.col(_TEXT)
     if date_format is None:
         return _guessed(sheet, name)
     frame = dates.with_parsed(
-        sheet.frame, text=_TEXT, into=into, date_format=date_format, strict=sheet.manner.strict
+        sheet.frame, text=_TEXT, into=into, date_format=date_format, strict=sheet.options.strict
     )
     unread = nw.col(into).is_null() & ~text.is_null()
     rules = _rules(name, text.is_null(), unparsable=unread, date_format=date_format)
-    return replace(sheet, frame=frame).ruled(*rules)
+    return replace(sheet, frame=frame).with_rules(*rules)
 
 
 def _guessed(sheet: Sheet, name: str) -> Sheet:
     if not isinstance(sheet.frame, nw.DataFrame):
         msg = (
-            f"{LEDGER.name}: `{name}` is text, and the values of a lazy table are not looked at.\n"
-            'Give its format, such as date_format="%Y-%m-%d".'
+            f"{LEDGER.name}: `{name}` is text, and a lazy table needs its format.\n"
+            'Give it, such as date_format="%Y-%m-%d".'
         )
         raise InvalidArgumentError(msg)
-    into, text = read_as("date"), nw.col(_TEXT)
+    into, text = role_column("date"), nw.col(_TEXT)
     frame, formats = dates.with_guessed(sheet.frame, text=_TEXT, into=into)
     unread = nw.col(into).is_null() & ~text.is_null()
     if not formats:
         rules = _rules(name, text.is_null(), unparsable=unread)
-        return replace(sheet, frame=frame).ruled(*rules)
+        return replace(sheet, frame=frame).with_rules(*rules)
     refusal = (
-        f"`{name}` reads both day first and month first.\n"
-        f'Say which it is: date_format="{formats[0]}" or date_format="{formats[1]}".'
+        f"`{name}` is valid both day first and month first.\n"
+        f'Choose date_format="{formats[0]}" or date_format="{formats[1]}".'
     )
     rules = _rules(name, text.is_null(), ambiguous=unread)
-    return replace(sheet, frame=frame, refusals=(*sheet.refusals, refusal)).ruled(*rules)
+    return replace(sheet, frame=frame, refusals=(*sheet.refusals, refusal)).with_rules(*rules)

@@ -1,4 +1,4 @@
-"""Raw tables and the columns that the caller names in them."""
+"""Raw tables, and the columns that the caller names in them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import narwhals as nw
 from narwhals.typing import IntoFrame
 
 from crmkit._door import frames
+from crmkit._words.arguments import require_column_name
 from crmkit.errors import InvalidArgumentError, MissingColumnsError
 from crmkit.tables import Table
 
@@ -22,7 +23,7 @@ _WIDE: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """Which raw column holds what."""
+    """Names of the raw columns by role."""
 
     customer: str
     date: str
@@ -33,11 +34,11 @@ class Roles:
     quantity: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse two sources of one amount."""
+        """Require one source of the amount at most."""
         if self.price is not None and self.amount is not None:
             msg = (
-                "`price` and `amount` are two ways to tell the money.\n"
-                "Give `amount`, or `price` and `quantity`, whose product it then is."
+                "`price` and `amount` cannot be given together.\n"
+                "Give `amount`, or `price` and `quantity`: the amount is then their product."
             )
             raise InvalidArgumentError(msg)
         if self.price is not None and self.quantity is None:
@@ -46,12 +47,12 @@ class Roles:
 
     @property
     def money(self) -> str | None:
-        """What the amount is called, or None where there is none."""
+        """Name of the amount in messages; None without amounts."""
         return self.amount if self.price is None else f"{self.quantity}` x `{self.price}"
 
     @property
     def columns(self) -> dict[str, str]:
-        """Argument name to raw column, of those given."""
+        """The given raw columns by argument."""
         named = {
             "customer": self.customer,
             "date": self.date,
@@ -67,11 +68,11 @@ class Roles:
 def open_named(
     raw: IntoFrame, columns: Mapping[str, str], table: Table
 ) -> tuple[AnyFrame, dict[str, str]]:
-    """Wrap the named columns of a raw table, and tell what each is called from here on.
+    """Wrap the named columns of a raw table, and give the name of each in the result.
 
-    On Spark some names must change to be read at all.
+    Names that Spark cannot read are changed.
     """
-    _require_text(columns)
+    _require_names(columns)
     readable, names = frames.with_readable_names(raw, list(columns.values()))
     renamed = {argument: names[column] for argument, column in columns.items()}
     frame = open_raw(readable, renamed, table, only=set(renamed.values()))
@@ -85,29 +86,25 @@ def open_raw(
     *,
     only: Collection[str] | None = None,
 ) -> AnyFrame:
-    """Wrap a raw table that has the named columns; eager rows are numbered afresh.
+    """Wrap a raw table with the named columns; eager rows get a new index.
 
-    A PyArrow table travels on Polars, without a copy.
+    A PyArrow table is wrapped as a Polars one, without a copy.
     """
-    _require_text(columns)
+    _require_names(columns)
     frame = frames.open_table(raw, table, only=only)
     _require_named(frame.collect_schema().names(), columns, table)
     if isinstance(frame, nw.LazyFrame):
         return frame
     if frame.implementation.is_pyarrow():
         return nw.from_arrow(frame, backend="polars")
-    if len(frame.columns) > _WIDE:  # pandas may hold each in a block of its own, and then warns
+    if len(frame.columns) > _WIDE:  # pandas may keep a block for each column, and then warns
         frame = frame.clone()
     return nw.maybe_reset_index(frame)
 
 
-def _require_text(columns: Mapping[str, str]) -> None:
+def _require_names(columns: Mapping[str, str]) -> None:
     for argument, column in columns.items():
-        if not isinstance(column, str):
-            msg = (
-                f"`{argument}` must be a column's name in text, got {column!r}.\nName the columns."
-            )
-            raise InvalidArgumentError(msg)
+        require_column_name(column, argument=argument)
 
 
 def _require_named(present: Sequence[str], columns: Mapping[str, str], table: Table) -> None:
@@ -127,4 +124,4 @@ def _suggestion(missing: Sequence[str], present: Sequence[str]) -> str:
     by_lower = {str(name).lower(): name for name in present}
     near = [difflib.get_close_matches(str(name).lower(), by_lower, n=1) for name in missing]
     close = list(dict.fromkeys(by_lower[match] for matches in near for match in matches))
-    return f"Did you mean {frames.quoted(close)}?" if close else "Name columns that are there."
+    return f"Did you mean {frames.quoted(close)}?" if close else "Name columns of this table."

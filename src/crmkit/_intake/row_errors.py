@@ -1,4 +1,4 @@
-"""What is wrong with a raw table, said so that one can find it."""
+"""Errors about raw tables: unsuitable columns, and the rows that break a rule."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _VALUE_WIDTH: Final = 40
 
 
 def require_readable(sheet: Sheet, table: Table) -> None:
-    """Raise where a whole column cannot be read."""
+    """Raise if a whole column cannot be read."""
     for refusal in sheet.refusals:
         msg = f"{table.name}: {refusal}"
         raise InvalidArgumentError(msg)
 
 
 def require_good_rows(sheet: Sheet, table: Table, *, key: str) -> None:
-    """Raise for the first rule of severity error that any row breaks; lazy rows are not seen."""
+    """Raise for the first rule of severity error that a row breaks; not for lazy tables."""
     if not isinstance(sheet.frame, nw.DataFrame):
         return
     rules = [rule for rule in sheet.rules if rule.severity == "error"]
@@ -40,7 +40,7 @@ def require_good_rows(sheet: Sheet, table: Table, *, key: str) -> None:
 def counts(frame: AnyFrame, rules: Sequence[RowRule]) -> list[int]:
     """Count the rows that each rule finds, all in one pass."""
     tallies = {str(i): rule.rows for i, rule in enumerate(rules) if rule.rows is not None}
-    # Some engines add up no flags, and one no unknown ones.
+    # Some engines cannot sum flags, and one cannot sum null flags.
     ones = {i: rows.fill_null(value=False).cast(nw.Int64) for i, rows in tallies.items()}
     sums = frame.lazy().select(*(rows.sum().alias(i) for i, rows in ones.items()))
     found = sums.collect().rows(named=True)[0]
@@ -48,18 +48,18 @@ def counts(frame: AnyFrame, rules: Sequence[RowRule]) -> list[int]:
 
 
 def first_rows(frame: AnyFrame, rows: nw.Expr, columns: Sequence[str]) -> nw.DataFrame[Any]:
-    """Look at the first few rows that an expression finds."""
+    """Collect the first few rows that an expression finds."""
     found = frame.lazy().filter(rows).select(*dict.fromkeys(columns))
     return found.head(_EXAMPLES_SHOWN).collect()
 
 
-def unknown(value: Any) -> bool:  # noqa: ANN401 - any cell of a table
-    """Tell whether a cell holds nothing."""
+def is_missing(value: Any) -> bool:  # noqa: ANN401 - any cell of a table
+    """Whether a cell is missing."""
     return value is None or (not isinstance(value, str) and str(value) in {"nan", "NaN", "<NA>"})
 
 
 def shown(value: object) -> str:
-    """Write a value so that nothing in it can be taken for anything else."""
+    """Write a value for a message, short and unambiguous."""
     text = repr(value)
     if isinstance(value, date | Decimal):
         text = str(value).removesuffix(" 00:00:00")
@@ -74,7 +74,7 @@ def _invalid_rows(
     shows = rule.shows or key
     found = first_rows(data.with_row_index(ROW), rows, [ROW, key, shows])
     examples, who = found[key].to_list(), key
-    if any(map(unknown, examples)):
+    if any(map(is_missing, examples)):
         examples, who = found[ROW].to_list(), "row"
     such_as = f", such as {shown(found[shows].to_list()[0])}," if rule.shows else ""
     msg = (

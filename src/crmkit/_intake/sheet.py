@@ -1,31 +1,34 @@
-"""A raw table with its columns read beside it, and what may be wrong with each row."""
+"""A raw table with the columns read from it, and the rules for its rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final, Literal
 
 import narwhals as nw
 
 from crmkit._intake.raw_columns import AnyFrame
+from crmkit._intake.read_options import ReadOptions
 
 Severity = Literal["error", "warning", "info"]
 
 TEXT_TYPES: Final = (nw.String, nw.Categorical, nw.Enum)
 WHITE_SPACE: Final = " \t\n\r\x0b\x0c\xa0\u200b\ufeff"
-"""What is stripped: also the no-break space, the zero-width space and the byte order mark."""
+"""Stripped characters: also the no-break space, the zero-width space and the byte order mark."""
 
-SET_ASIDE: Final = "Mend them, or call crmkit.intake.clean, which sets them aside with the reason."
+SET_ASIDE: Final = (
+    "Correct them, or call crmkit.intake.clean(), which sets them aside with the reason."
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowRule:
-    """Something to look for in each row.
+    """A rule for each row; `rows` finds those that break it.
 
-    `rows` is None where the column's type rules it out. `shows` is a column worth quoting;
-    `mended` says that `clean` repairs such rows instead of setting them aside.
+    `rows` is None if the column's type rules that out. `shows` is the column to quote in
+    messages; with `is_repaired`, `clean` repairs such rows instead of setting them aside.
     """
 
     name: str
@@ -34,83 +37,71 @@ class RowRule:
     rows: nw.Expr | None
     shows: str | None = None
     advice: str = SET_ASIDE
-    mended: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
-    """How to read: by which date format, up to which day, how strictly, with which repairs.
-
-    With `strict`, text that does not parse stops the engine; otherwise it becomes null. With
-    `mend`, white space around ids goes.
-    """
-
-    date_format: str | None
-    as_of: date | None
-    strict: bool = False
-    mend: bool = False
+    is_repaired: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sheet:
-    """The table, with a column `read_as(role)` for each role that has been read.
+    """A raw table, with a column `role_column(role)` for each role that has been read.
 
-    `refusals` say why whole columns cannot be read. `date_text` names the column of dates as
-    text, where they came as text.
+    `refusals` are the reasons why whole columns cannot be read. `date_text` is the name of the
+    column of dates as text, if they are text.
     """
 
     frame: AnyFrame
-    manner: Manner
+    options: ReadOptions
     rules: tuple[RowRule, ...] = ()
     refusals: tuple[str, ...] = ()
     date_text: str | None = None
 
     def dtype(self, column: str) -> nw.dtypes.DType:
-        """Look up the type of a column."""
+        """Type of a column."""
         return self.frame.collect_schema()[column]
 
     def values(self, column: str) -> nw.Series[Any] | None:
-        """Look at a column's values, where the table has any yet."""
+        """Values of a column; None for a lazy table."""
         return self.frame[column] if isinstance(self.frame, nw.DataFrame) else None
 
-    def appending(self, column: str, values: nw.Expr | nw.Series[Any]) -> Sheet:
+    def with_column(self, column: str, values: nw.Expr | nw.Series[Any]) -> Sheet:
         """Append a column."""
         return replace(self, frame=self.frame.with_columns(values.alias(column)))
 
-    def ruled(self, *rules: RowRule) -> Sheet:
+    def with_rules(self, *rules: RowRule) -> Sheet:
         """Append rules."""
         return replace(self, rules=(*self.rules, *rules))
 
-    def reading(self, role: str, value: nw.Expr, rules: Sequence[RowRule] = ()) -> Sheet:
-        """Append what was read for a role, and the rules that its rows should keep."""
-        return self.appending(read_as(role), value).ruled(*rules)
+    def with_role(self, role: str, value: nw.Expr, rules: Sequence[RowRule] = ()) -> Sheet:
+        """Append the values read for a role, and the rules for its rows."""
+        return self.with_column(role_column(role), value).with_rules(*rules)
 
-    def refusing(self, role: str, name: str, *, due: str, like: datetime | float | str) -> Sheet:
-        """Take a column as unreadable as a whole: nulls of the type of `like` stand in for it."""
-        complaint = f"`{name}` has type {self.dtype(name)}; expected {due}"
+    def with_unreadable(
+        self, role: str, name: str, *, expected: str, like: datetime | float | str
+    ) -> Sheet:
+        """Mark a whole column as unreadable, with nulls of the type of `like` in its place."""
+        complaint = f"`{name}` has type {self.dtype(name)}; expected {expected}"
         given = ~nw.col(name).is_null()
         rules = [
-            RowRule(f"missing {word(role)}", "error", f"`{name}` is missing", ~given),
-            RowRule(f"unparsable {word(role)}", "error", complaint, given, shows=name),
+            RowRule(f"missing {role_name(role)}", "error", f"`{name}` is missing", ~given),
+            RowRule(f"unparsable {role_name(role)}", "error", complaint, given, shows=name),
         ]
-        never = given & ~given  # Dask cannot cast a bare null
-        unread = self.reading(role, nw.when(never).then(nw.lit(like)), rules)
+        never = given & ~given  # Dask cannot cast an untyped null
+        unread = self.with_role(role, nw.when(never).then(nw.lit(like)), rules)
         refusal = f"{complaint}.\nName another column, or cast this one."
         return replace(unread, refusals=(*self.refusals, refusal))
 
 
-def read_as(role: str) -> str:
-    """Name the column that holds what was read for a role."""
+def role_column(role: str) -> str:
+    """Name of the column with the values read for a role."""
     return f"_crmkit_{role}"
 
 
-def word(role: str) -> str:
-    """Name a role in the rules: "order" for `order_id`."""
+def role_name(role: str) -> str:
+    """Name of a role in the rules: "order" for `order_id`."""
     return role.removesuffix("_id")
 
 
 def as_text(sheet: Sheet, column: str) -> nw.Expr:
-    """Take a column of any kind of text as plain text."""
+    """Cast a column of any text type to plain text."""
     text = nw.col(column)
     return text if sheet.dtype(column) == nw.String else text.cast(nw.String)
 
@@ -118,5 +109,5 @@ def as_text(sheet: Sheet, column: str) -> nw.Expr:
 def from_list(
     values: Sequence[Any], dtype: nw.dtypes.DType, *, like: nw.Series[Any]
 ) -> nw.Series[Any]:
-    """Make a column on the engine of another; None is null."""
+    """Make a column in the library of another; None is null."""
     return nw.new_series("values", values, dtype, backend=like.implementation)

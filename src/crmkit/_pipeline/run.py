@@ -158,7 +158,7 @@ def run(
         stages=lifecycle.stage_summary(customers),
         tiers=tiers.summary(bought, rule=rule),
         concentration=concentration,
-        cohorts=_cohort_table(retention),
+        cohorts=cohorts.table(days, as_of=as_of),
         retention=retention,
         retention_by_month=cohorts.pooled(retention),
         models=parameters([purchases, spend], like=orders),
@@ -193,28 +193,16 @@ def _customers_only(customers: IntoFrameT) -> IntoFrameT:
     return frames.give(frame, like=customers)
 
 
-def _cohort_table(retention: IntoFrameT) -> IntoFrameT:
-    """Take the table of `cohorts.table` from the rates, which are made of it."""
-    cells = frames.reopen(retention).select(
-        *("cohort", "period", "starts", "ends", "is_complete", "cohort_size"),
-        nw.col("n_retained").alias("customers"),
-    )
-    return frames.give(cells, like=retention)
-
-
 def _tested(
     days: IntoFrameT, settings: Settings
 ) -> tuple[IntoFrameT | None, IntoFrameT | None, tuple[str, ...]]:
     """Test the forecast on held-out days, or say why that cannot be done."""
     split, as_of = settings.split, settings.as_of
     try:
-        ranked = clv.backtest(days, splits=[split], as_of=as_of, models=[_MODEL])
-        calibration = clv.calibration(days, split=split, as_of=as_of, model=_MODEL)
+        tested = clv.validate(days, split=split, as_of=as_of, model=_MODEL)
     except FitError as error:
         return None, None, (f"The forecast could not be tested on held-out days. {error}",)
-    # Two runs of the job give the same, so the seconds are left out.
-    backtest = frames.give(frames.reopen(ranked).drop("seconds"), like=days)
-    return backtest, calibration, ()
+    return tested.backtest, tested.calibration, ()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""How much, by name: actions, customers to call, segments, stages, tiers, cost and benefit."""
+"""Bar charts: actions, call list, segments, stages, tiers, cost and revenue."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from crmkit._door import frames
 from crmkit._door.frames import Row
 from crmkit._plots import canvas
 from crmkit._words import formats
-from crmkit.errors import InvalidArgumentError
+from crmkit._words.arguments import require_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LATE: Final = ("at risk", "lapsing")
+_OVERDUE: Final = ("at risk", "lapsing")
 _HEIGHT_OF_A_ROW: Final = 0.42
 _BAR: Final = 0.34
 _THIN: Final = 0.2
@@ -25,20 +25,20 @@ _ABOVE_BAR: Final = 0.42
 
 
 def actions(action_summary: IntoFrame, *, ax: Axes | None = None, currency: str = "") -> Axes:
-    """Draw what is at stake with each recommended action.
+    """Bar chart of the value at risk by recommended action.
 
     Parameters
     ----------
     action_summary
         One row per action: `actions` of the result of `crmkit.pipeline.run`.
     ax
-        Where to draw; by default a figure of its own.
+        The Axes to draw on; by default a new figure.
     currency
-        Written before amounts.
+        Currency sign to write before amounts, such as "$".
 
     Returns
     -------
-    The Axes: one bar per action, as long as its value at risk, the longest first.
+    The Axes: one bar per action with its value at risk, the longest first.
 
     Raises
     ------
@@ -57,50 +57,49 @@ def actions(action_summary: IntoFrame, *, ax: Axes | None = None, currency: str 
     ... )
     >>> axes = actions(table)
     >>> axes.get_title()
-    'Value at risk, by what to do'
+    'Value at risk by action'
     >>> [text.get_text() for text in axes.texts]
     ['17,473 with 98 customers, 178 each', '8,169 with 665 customers, 12 each']
     """
     rows = frames.read_rows(action_summary, tables.ACTION_SUMMARY)
     rows.sort(key=lambda row: (-(row["value_at_risk"] or 0), str(row["action"])))
-    ax = canvas.start(ax, title="Value at risk, by what to do", height=_height(rows))
+    ax = canvas.start(ax, title="Value at risk by action", height=_height(rows))
     if not rows:
         return canvas.say_empty(ax)
     values = [row["value_at_risk"] or 0.0 for row in rows]
     ax.barh(range(len(rows)), values, height=_BAR, color=canvas.BLUE)
     for i, row in enumerate(rows):
-        canvas.write(ax, (max(values[i], 0), i), _at_stake(row, currency=currency))
+        canvas.write(ax, (max(values[i], 0), i), _value_at_risk(row, currency=currency))
     canvas.name_rows(ax, [row["action"] for row in rows], above=_ABOVE_BAR)
     return _without_scale(ax, values, room=2.0)
 
 
 def call_list(
-    call_list: IntoFrame, *, first: int = 10, ax: Axes | None = None, currency: str = ""
+    call_list: IntoFrame, *, most: int = 10, ax: Axes | None = None, currency: str = ""
 ) -> Axes:
-    """Draw how much of the value expected of each customer to call is at risk.
+    """Bar chart of the expected value and value at risk of customers to call.
 
     Parameters
     ----------
     call_list
         One row per customer: `call_list` of the result of `crmkit.pipeline.run`.
-    first
-        How many customers to draw.
+    most
+        The largest number of customers to draw.
     ax
-        Where to draw; by default a figure of its own.
+        The Axes to draw on; by default a new figure.
     currency
-        Written before amounts.
+        Currency sign to write before amounts, such as "$".
 
     Returns
     -------
-    The Axes: for each customer two bars over each other, the value expected and the part of it
-    that is at risk.
+    The Axes: for each customer a bar of the expected value, and over it the part at risk.
 
     Raises
     ------
     MissingColumnsError, InvalidRowsError
         If the table lacks a column, or a number is not finite.
     InvalidArgumentError
-        If `first` is below 1.
+        If `most` is not a whole number of 1 or more.
 
     Examples
     --------
@@ -114,17 +113,15 @@ def call_list(
     ... )
     >>> axes = call_list(table)
     >>> axes.get_title()
-    'Expected value at risk, customer by customer'
+    'Value at risk by customer'
     >>> [text.get_text() for text in axes.texts]
     ['1,293 of 2,237 at risk', '450 of 900 at risk']
     """
-    if first < 1:
-        msg = f"`first` must be 1 or more, got {first!r}."
-        raise InvalidArgumentError(msg)
+    require_whole(most, argument="most", least=1, advice="Write 10 for ten customers.")
     rows = frames.read_rows(call_list, tables.CALL_LIST)
     rows.sort(key=lambda row: (-(row["value_at_risk"] or 0), str(row["customer_id"])))
-    rows = rows[:first]
-    title = "Expected value at risk, customer by customer"
+    rows = rows[: int(most)]
+    title = "Value at risk by customer"
     ax = canvas.start(ax, title=title, height=_height(rows))
     if not rows:
         return canvas.say_empty(ax)
@@ -144,19 +141,19 @@ def call_list(
 
 
 def segments(segment_summary: IntoFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw each segment's share of the customers beside its share of the money.
+    """Bar chart of each segment's share of customers and of money.
 
     Parameters
     ----------
     segment_summary
-        One row per segment, as made by `crmkit.rfm.segment_summary`; without money, the
-        customers alone are drawn.
+        One row per segment, as made by `crmkit.rfm.segment_summary`; without amounts, only
+        customers are drawn.
     ax
-        Where to draw; by default a figure of its own.
+        The Axes to draw on; by default a new figure.
 
     Returns
     -------
-    The Axes: two bars per segment, that with most money first.
+    The Axes: two bars per segment, the segment with most money first.
 
     Raises
     ------
@@ -187,20 +184,20 @@ def segments(segment_summary: IntoFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def stages(stage_summary: IntoFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw each life-cycle stage's share of the customers beside its share of the money.
+    """Bar chart of each life-cycle stage's share of customers and of money.
 
     Parameters
     ----------
     stage_summary
-        One row per stage, as made by `crmkit.lifecycle.stage_summary`; without money, the
-        customers alone are drawn.
+        One row per stage, as made by `crmkit.lifecycle.stage_summary`; without amounts, only
+        customers are drawn.
     ax
-        Where to draw; by default a figure of its own.
+        The Axes to draw on; by default a new figure.
 
     Returns
     -------
-    The Axes: two bars per stage in the order of a life; the money of the stages that are
-    running late ("at risk" and "lapsing") stands out.
+    The Axes: two bars per stage in the order of the life cycle; the money of the overdue stages
+    ("at risk" and "lapsing") is highlighted.
 
     Raises
     ------
@@ -228,18 +225,18 @@ def stages(stage_summary: IntoFrame, *, ax: Axes | None = None) -> Axes:
     rows = frames.read_rows(stage_summary, tables.STAGE_SUMMARY)
     rows.sort(key=lambda row: (row["stage_order"], str(row["stage"])))
     by = "amount_share" if any(row.get("amount_share") is not None for row in rows) else ""
-    return _paired(ax, rows, name="stage", value=by, what="Stages", outstanding=_LATE)
+    return _paired(ax, rows, name="stage", value=by, what="Stages", highlighted=_OVERDUE)
 
 
 def tiers(tier_summary: IntoFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw each tier's share of the customers beside its share of the value.
+    """Bar chart of each tier's share of customers and of value.
 
     Parameters
     ----------
     tier_summary
         One row per tier, as made by `crmkit.tiers.summary`.
     ax
-        Where to draw; by default a figure of its own.
+        The Axes to draw on; by default a new figure.
 
     Returns
     -------
@@ -274,21 +271,20 @@ def tiers(tier_summary: IntoFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def cost_benefit(groups: IntoFrame, *, ax: Axes | None = None, currency: str = "") -> Axes:
-    """Draw what each group costs beside what it brings.
+    """Bar chart of cost and revenue of each group.
 
     Parameters
     ----------
     groups
         One row per group: `groups` of the result of `crmkit.economics.cost_benefit`.
     ax
-        Where to draw; by default a figure of its own.
+        The Axes to draw on; by default a new figure.
     currency
-        Written before amounts.
+        Currency sign to write before amounts, such as "$".
 
     Returns
     -------
-    The Axes: two bars per group in the order of the table; the revenue of a group that does
-    not bring back its cost stands out.
+    The Axes: two bars per group in the order of the table; revenue below cost is highlighted.
 
     Raises
     ------
@@ -306,7 +302,7 @@ def cost_benefit(groups: IntoFrame, *, ax: Axes | None = None, currency: str = "
     >>> axes.get_title()
     'Cost and revenue'
     >>> [text.get_text() for text in axes.texts]
-    ['cost 400.00', 'revenue 1,000, 2.50 for each 1 of cost']
+    ['cost 400.00', 'revenue 1,000, 2.50 per 1 of cost']
     """
     rows = frames.read_rows(groups, tables.COST_GROUPS)
     ax = canvas.start(ax, title="Cost and revenue", height=_height(rows, thick=1.3))
@@ -316,7 +312,7 @@ def cost_benefit(groups: IntoFrame, *, ax: Axes | None = None, currency: str = "
         covered = row["revenue"] >= row["cost"]
         colors = (canvas.GREY, canvas.BLUE if covered else canvas.VERMILLION)
         ratio = row["ratio"]
-        gain = "" if ratio is None else f", {formats.decimal(ratio)} for each 1 of cost"
+        gain = "" if ratio is None else f", {formats.decimal(ratio)} per 1 of cost"
         texts = (
             f"cost {formats.money(row['cost'], currency=currency)}",
             f"revenue {formats.money(row['revenue'], currency=currency)}{gain}",
@@ -334,9 +330,9 @@ def _paired(
     value: str,
     what: str,
     worth: str = "money",
-    outstanding: Collection[str] = (),
+    highlighted: Collection[str] = (),
 ) -> Axes:
-    """Draw two shares for each row; the first row's numbers say what they are shares of."""
+    """Draw two shares for each row; the labels of the first row name the totals."""
     title = f"{what}: share of customers" + (f" and of {worth}" if value else "")
     ax = canvas.start(ax, title=title, height=_height(rows, thick=1.25 if value else 1.0))
     if not rows:
@@ -345,8 +341,8 @@ def _paired(
         of = [" of the customers", f" of the {worth}"] if i == 0 else ["", ""]
         shares = [row["customer_share"], *([row[value]] if value else [])]
         texts = [formats.percent(share) + of[place] for place, share in enumerate(shares)]
-        late = row[name] in outstanding
-        colors = [canvas.GREY, canvas.VERMILLION if late else canvas.BLUE]
+        is_highlighted = row[name] in highlighted
+        colors = [canvas.GREY, canvas.VERMILLION if is_highlighted else canvas.BLUE]
         _two_bars(ax, i, shares, texts, colors)
     canvas.name_rows(ax, [row[name] for row in rows], above=_ABOVE_BAR)
     drawn = [row[each] or 0.0 for row in rows for each in ("customer_share", value) if each]
@@ -364,14 +360,14 @@ def _two_bars(
         canvas.write(ax, (max(value or 0.0, 0.0), y), text, color=dark)
 
 
-def _at_stake(row: Row, *, currency: str) -> str:
+def _value_at_risk(row: Row, *, currency: str) -> str:
     n, value = row["n_customers"], row["value_at_risk"]
-    told = f"{formats.money(value, currency=currency)} with {formats.counted(n, 'customer')}"
+    text = f"{formats.money(value, currency=currency)} with {formats.counted(n, 'customer')}"
     if value is None or n <= 1:
-        return told
+        return text
     each = value / n
     digits = 2 if abs(each) < 10 else 0  # noqa: PLR2004 - two figures are enough to compare
-    return f"{told}, {formats.money(each, currency=currency, digits=digits)} each"
+    return f"{text}, {formats.money(each, currency=currency, digits=digits)} each"
 
 
 def _height(rows: Sequence[Row], *, thick: float = 1.0) -> float:
@@ -379,7 +375,7 @@ def _height(rows: Sequence[Row], *, thick: float = 1.0) -> float:
 
 
 def _without_scale(ax: Axes, values: Sequence[float], *, room: float) -> Axes:
-    """Leave room for the numbers beside the bars, and drop the scale, which they replace."""
+    """Leave room for the numbers beside the bars; they replace the scale."""
     low, high = min(0.0, *values), max(0.0, *values)
     ax.set_xlim(low, low + (high - low or 1.0) * room)
     ax.set_xticks([])

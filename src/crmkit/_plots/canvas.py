@@ -1,4 +1,4 @@
-"""The look of all pictures: where they are drawn, in which colours and type."""
+"""The style of all plots: figure, colours and type."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from crmkit._words import formats
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# From the palette of Okabe and Ito, which people of every colour vision can tell apart.
+# From the palette of Okabe and Ito, which is safe for all kinds of colour vision.
 BLUE: Final = "#0072B2"
 VERMILLION: Final = "#C04A00"
 GREY: Final = "#8A94A0"
@@ -30,9 +30,9 @@ _LUMINANCE_OF_EQUAL_CONTRAST: Final = 0.179  # with black and with white
 
 
 def start(ax: Axes | None, *, title: str, height: float, width: float = WIDTH) -> Axes:
-    """Take the given axes, or a figure of our own that nothing else holds on to, and clear them.
+    """Style the given Axes, or those of a new figure: no frame, no tick marks, pale labels.
 
-    What is not data goes: frame, tick marks, strong colours.
+    `matplotlib.pyplot` is not used, so nothing else holds the figure in memory.
     """
     if ax is None:
         from matplotlib.figure import Figure  # noqa: PLC0415 - heavy, so not loaded with crmkit
@@ -56,7 +56,7 @@ def write(
     ha: str = "left",
     va: str = "center",
 ) -> None:
-    """Write beside a point of the data, `shift` points of type away from it."""
+    """Write text beside a data point, `shift` points of type away from it."""
     ax.annotate(
         text,
         xy,
@@ -72,13 +72,13 @@ def write(
 
 
 def write_on_line(ax: Axes, xy: tuple[float, float], text: str) -> None:
-    """Write below a point of a line, legible also where another line runs through."""
+    """Write text below a point of a line, on a background that keeps it legible."""
     write(ax, xy, text, shift=(6, -2), va="top")
     ax.texts[-1].set_bbox({"facecolor": WHITE, "alpha": 0.75, "linewidth": 0, "pad": 0.5})
 
 
 def draw_cell(ax: Axes, place: tuple[float, float], *, depth: float, hatch: str = "") -> str:
-    """Draw a cell that is darker for more, and give the colour to write on it with.
+    """Draw a cell, darker for higher values, and give the colour for text on it.
 
     Black or white, whichever has the better contrast (with the luminance of WCAG 2.2).
     """
@@ -94,7 +94,7 @@ def draw_cell(ax: Axes, place: tuple[float, float], *, depth: float, hatch: str 
 
 
 def name_rows(ax: Axes, names: Sequence[object], *, above: float) -> None:
-    """Write each row's name over its bars, so that long names take no room from them."""
+    """Write the name of each row above its bars, so that long names do not shorten the bars."""
     ax.set_yticks([i - above for i in range(len(names))], labels=list(map(formats.name, names)))
     ax.tick_params(axis="y", pad=0)
     for label in ax.get_yticklabels():
@@ -103,7 +103,7 @@ def name_rows(ax: Axes, names: Sequence[object], *, above: float) -> None:
 
 
 def say_empty(ax: Axes) -> Axes:
-    """Say that there is nothing to draw."""
+    """Mark an empty plot."""
     ax.set_axis_off()
     ax.text(0, 0.5, "no rows", transform=ax.transAxes, color=FAINT, fontsize=MEDIUM)
     return ax

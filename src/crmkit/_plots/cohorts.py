@@ -1,4 +1,4 @@
-"""Who came back: the triangle of cohorts, the pooled curve, new customers and old ones."""
+"""Plots of cohorts: retention heatmap and curve, new and returning customers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from narwhals.typing import IntoFrame
 
 from crmkit import tables
-from crmkit._door import frames, time
+from crmkit._door import frames
 from crmkit._door.frames import Row
 from crmkit._plots import canvas
 from crmkit._words import formats
+from crmkit._words.rates import require_period
 from crmkit.errors import MissingColumnsError
 from crmkit.tables import COHORTS
 from crmkit.typing import Period
@@ -39,7 +40,7 @@ class _Cell(NamedTuple):
 def retention_heatmap(
     retention: IntoFrame, *, every: Period = "month", ax: Axes | None = None
 ) -> Axes:
-    """Draw what share of each cohort came back, cohort by cohort.
+    """Retention heatmap: retention rate of each cohort by period or window.
 
     Parameters
     ----------
@@ -47,15 +48,15 @@ def retention_heatmap(
         One row per cohort and period or window, as made by `crmkit.cohorts.calendar_retention`
         or `crmkit.cohorts.retention`.
     every
-        The calendar period of the table, as it was made with.
+        The calendar period of the table, as in the call that made it.
     ax
-        Where to draw; by default a figure of its own.
+        The Axes to draw on; by default a new figure.
 
     Returns
     -------
-    The Axes: a cell for each rate that is known, darker where more came back; a rate that may
-    still change is hatched, one that is not known yet stays blank. The cohort's own period,
-    in which everybody bought, is not drawn.
+    The Axes: a cell for each known rate, darker for higher rates; a rate that may still change
+    is hatched, an unknown rate stays blank. Period 0, in which all customers bought, is not
+    drawn.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def retention_heatmap(
     >>> [label.get_text() for label in axes.get_yticklabels()], len(axes.patches)
     (['2024-01 (2 customers)', '2024-02 (1 customer)'], 1)
     """
-    every = time.as_period(every, argument="every")
+    require_period(every)
     rows = frames.read_rows(retention, tables.RETENTION_RATES)
     by_period = _is_by_period(rows, made_by=tables.RETENTION_RATES.made_by)
     rows = [row for row in rows if not by_period or row["period"] > 0]
@@ -121,21 +122,21 @@ def retention_heatmap(
 def retention_curve(
     retention_by_period: IntoFrame, *, every: Period = "month", ax: Axes | None = None
 ) -> Axes:
-    """Draw what share of all customers came back, with the interval for it.
+    """Retention curve: retention rate of all cohorts together, with intervals.
 
     Parameters
     ----------
     retention_by_period
         One row per period or window, as made by `crmkit.cohorts.pooled`.
     every
-        The calendar period of the table, as it was made with.
+        The calendar period of the table, as in the call that made it.
     ax
-        Where to draw; by default a figure of its own.
+        The Axes to draw on; by default a new figure.
 
     Returns
     -------
-    The Axes: a line with a point for each known rate, and the band of its interval. Period 0,
-    in which everybody bought, is not drawn.
+    The Axes: a line with a point for each known rate, and a band for the interval. Period 0, in
+    which all customers bought, is not drawn.
 
     Raises
     ------
@@ -161,7 +162,7 @@ def retention_curve(
     >>> axes.get_xlabel()
     'months since the first purchase; the band is the interval'
     """
-    every = time.as_period(every, argument="every")
+    require_period(every)
     rows = frames.read_rows(retention_by_period, tables.POOLED_RATES)
     by_period = _is_by_period(rows, made_by=tables.POOLED_RATES.made_by)
     rows = [row for row in rows if not by_period or row["period"] > 0]
@@ -191,21 +192,21 @@ def retention_curve(
 def new_and_returning(
     cohort_table: IntoFrame, *, every: Period = "month", ax: Axes | None = None
 ) -> Axes:
-    """Draw how much of each period comes from new customers and how much from old ones.
+    """Stacked bar chart of new and returning customers by period.
 
     Parameters
     ----------
     cohort_table
         One row per cohort and period, as made by `crmkit.cohorts.table` with any measure.
     every
-        The calendar period of the table, as it was made with.
+        The calendar period of the table, as in the call that made it.
     ax
-        Where to draw; by default a figure of its own.
+        The Axes to draw on; by default a new figure.
 
     Returns
     -------
-    The Axes: a bar for each period that has begun, old customers below, new ones above; a
-    period that is not over is hatched.
+    The Axes: a bar for each period that has begun, returning customers below, new customers
+    above; a period that is not over is hatched.
 
     Raises
     ------
@@ -231,7 +232,7 @@ def new_and_returning(
     >>> [float(patch.get_height()) for patch in axes.patches]
     [0.0, 1.0, 2.0, 1.0]
     """
-    every = time.as_period(every, argument="every")
+    require_period(every)
     rows = frames.read_rows(cohort_table, COHORTS)
     measure = next((name for name in _MEASURES if rows and name in rows[0]), "customers")
     what = "customers" if measure == "customers" else f"customers' {measure}"
@@ -286,7 +287,7 @@ def _is_by_period(rows: Sequence[Row], *, made_by: str) -> bool:
 
 
 def _window(row: Row) -> _Window:
-    """Place a row among the others: by its period, or by the days of its window."""
+    """Sort key of a row: its period, or the days of its window."""
     if "period" in row:
         return int(row["period"]), 0
     to_day = row.get("to_day")
@@ -310,7 +311,7 @@ def _period_name(day: date, every: Period) -> str:
 
 
 def _name_columns(ax: Axes, names: Sequence[str], *, top: bool = True) -> None:
-    """Name the columns, or every so many of them where there are too many to read."""
+    """Label the columns, or every n-th column if there are too many to read."""
     longest = max(map(len, names), default=1)
     room = _MOST_NUMBERED if top else max(_TICKS * 4 // (longest + 1), 2)
     step = -(-len(names) // room)

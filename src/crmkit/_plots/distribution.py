@@ -1,4 +1,4 @@
-"""How customers are spread: how much the best bring, and how lately and how often they bought."""
+"""Plots of how customers are distributed: by value, and by recency and frequency."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _ROOM_FOR_TEXT: Final = 0.07
 
 
 def concentration(concentration: IntoFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw what part of the value the best customers bring.
+    """Concentration curve: share of the value from the best customers.
 
     Parameters
     ----------
     concentration
         One row per share of the customers, as made by `crmkit.tiers.concentration`.
     ax
-        Where to draw; by default a figure of its own.
+        The Axes to draw on; by default a new figure.
 
     Returns
     -------
-    The Axes: the cumulative share of value over the share of customers, the best first, beside
-    the line where all customers are equal.
+    The Axes: the cumulative share of value over the share of customers, the best first, with
+    the line of equal customers.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def concentration(concentration: IntoFrame, *, ax: Axes | None = None) -> Axes:
     >>> table = pd.DataFrame({"customer_share": [0.2, 1.0], "value_share": [0.7, 1.0]})
     >>> axes = concentration(table)
     >>> axes.get_title()
-    'What the best customers bring'
+    'Share of the value from the best customers'
     >>> axes.texts[0].get_text()
     'best 20%: 70%'
     """
@@ -53,7 +53,7 @@ def concentration(concentration: IntoFrame, *, ax: Axes | None = None) -> Axes:
         (row for row in rows if row["value_share"] is not None),
         key=lambda row: row["customer_share"],
     )
-    ax = canvas.start(ax, title="What the best customers bring", height=3.2)
+    ax = canvas.start(ax, title="Share of the value from the best customers", height=3.2)
     if not rows:
         return canvas.say_empty(ax)
     x = [0.0, *(row["customer_share"] for row in rows)]
@@ -67,7 +67,7 @@ def concentration(concentration: IntoFrame, *, ax: Axes | None = None) -> Axes:
             last = value
             text = f"best {formats.percent(share, digits=0)}: {formats.percent(value)}"
             canvas.write_on_line(ax, (share, value), text)
-    canvas.write(ax, (0.62, 0.62), "if all were equal", color=canvas.FAINT, shift=(8, -6), va="top")
+    canvas.write(ax, (0.62, 0.62), "equal customers", color=canvas.FAINT, shift=(8, -6), va="top")
     ax.set_xlabel("share of the customers, the best first")
     ax.set_ylabel("share of the value")
     for axis in (ax.xaxis, ax.yaxis):
@@ -77,15 +77,15 @@ def concentration(concentration: IntoFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def rfm_grid(scored: IntoFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw how many customers there are of each recency and frequency score.
+    """Heatmap of the number of customers by recency and frequency score.
 
     Parameters
     ----------
     scored
         One row per customer, as made by `crmkit.rfm.score`. Customers without scores are left
-        out. A lazy table is run, to count its customers.
+        out. A lazy table is run, to count the customers.
     ax
-        Where to draw; by default a figure of its own.
+        The Axes to draw on; by default a new figure.
 
     Returns
     -------
@@ -125,6 +125,6 @@ def rfm_grid(scored: IntoFrame, *, ax: Axes | None = None) -> Axes:
     ax.set_yticks(scores)
     ax.set_xlim(0.5, best + 0.5)
     ax.set_ylim(0.5, best + 0.5)
-    ax.set_xlabel("frequency score: how often they bought, most often at the right")
-    ax.set_ylabel("recency score: latest at the top")
+    ax.set_xlabel("frequency score: most orders at the right")
+    ax.set_ylabel("recency score: most recent at the top")
     return ax

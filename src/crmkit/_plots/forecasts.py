@@ -1,4 +1,4 @@
-"""How good the forecast was on days that it had not seen."""
+"""Plots of forecasts on held-out data."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from crmkit import tables
 from crmkit._door import frames
 from crmkit._plots import canvas
 from crmkit._words import formats
+from crmkit._words.arguments import require_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 def calibration(calibration: IntoFrame, *, most: int = 7, ax: Axes | None = None) -> Axes:
-    """Draw forecast and outcome for customers who had bought rarely and often before.
+    """Calibration plot: predicted and actual purchases by past frequency.
 
     Parameters
     ----------
     calibration
-        One row per number of repeat days, as made by `crmkit.clv.calibration`.
+        One row per number of repeat purchase days, as made by `crmkit.clv.calibration`.
     most
-        As the table was made with: the row of so many repeat days holds those with more too.
+        The same as in the call that made the table: its last row holds customers with this
+        number of repeat purchase days or more.
     ax
-        Where to draw; by default a figure of its own.
+        The Axes to draw on; by default a new figure.
 
     Returns
     -------
-    The Axes: a line for the forecast and points for what came, customers' means.
+    The Axes: a line for the forecast and points for the actual purchases, mean per customer.
 
     Raises
     ------
@@ -52,6 +54,7 @@ def calibration(calibration: IntoFrame, *, most: int = 7, ax: Axes | None = None
     >>> [label.get_text() for label in axes.get_xticklabels()]
     ['0', '1', '2+']
     """
+    require_whole(most, argument="most", least=1, advice="Write 7, the default of both functions.")
     rows = frames.read_rows(calibration, tables.CALIBRATION)
     rows.sort(key=lambda row: row["frequency"])
     ax = canvas.start(ax, title="Purchases per customer on held-out days", height=3.2)
@@ -65,7 +68,7 @@ def calibration(calibration: IntoFrame, *, most: int = 7, ax: Axes | None = None
     high, low = ("bottom", "top") if actual[-1] >= forecast[-1] else ("top", "bottom")
     for text, value, color, va in (
         ("forecast", forecast[-1], canvas.BLUE, low),
-        ("what came", actual[-1], canvas.VERMILLION, high),
+        ("actual", actual[-1], canvas.VERMILLION, high),
     ):
         canvas.write(ax, (x[-1], value), text, color=color, shift=(7, 0), va=va)
     ax.set_xticks(x, labels=[f"{n}+" if n == most else f"{n}" for n in x])
@@ -78,19 +81,19 @@ def calibration(calibration: IntoFrame, *, most: int = 7, ax: Axes | None = None
 
 
 def forecast_error(backtest: IntoFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw how far each way of forecasting missed the number of purchases.
+    """Bar chart of the forecast error of each model and baseline.
 
     Parameters
     ----------
     backtest
         One row per split and method, as made by `crmkit.clv.backtest`.
     ax
-        Where to draw; by default a figure of its own.
+        The Axes to draw on; by default a new figure.
 
     Returns
     -------
     The Axes: a bar for each row, to the left for too few and to the right for too many; the
-    nearest of each split is first and stands out.
+    smallest error of each split is first and is highlighted.
 
     Raises
     ------
@@ -109,7 +112,7 @@ def forecast_error(backtest: IntoFrame, *, ax: Axes | None = None) -> Axes:
     ... )
     >>> axes = forecast_error(table)
     >>> axes.get_title()
-    'How far forecasts missed the number of purchases'
+    'Forecast error: number of purchases'
     >>> [text.get_text() for text in axes.texts]
     ['14% too few', '47% too many']
     """
@@ -119,19 +122,19 @@ def forecast_error(backtest: IntoFrame, *, ax: Axes | None = None) -> Axes:
         if row["purchases_error"] is not None
     ]
     rows.sort(key=lambda row: (row["split"], abs(row["purchases_error"]), row["method"]))
-    title = "How far forecasts missed the number of purchases"
+    title = "Forecast error: number of purchases"
     ax = canvas.start(ax, title=title, height=0.55 + 0.45 * max(len(rows), 1))
     if not rows:
         return canvas.say_empty(ax)
     splits = [row["split"] for row in rows]
-    is_nearest = [i == splits.index(split) for i, split in enumerate(splits)]
+    is_best = [i == splits.index(split) for i, split in enumerate(splits)]
     errors = [row["purchases_error"] for row in rows]
-    colors = [canvas.BLUE if nearest else canvas.GREY for nearest in is_nearest]
+    colors = [canvas.BLUE if best else canvas.GREY for best in is_best]
     ax.barh(range(len(rows)), errors, height=0.34, color=colors)
     for i, error in enumerate(errors):
         side = -1 if error < 0 else 1
-        told = f"{formats.percent(abs(error))} too {'few' if error < 0 else 'many'}"
-        canvas.write(ax, (error, i), told, shift=(4 * side, 0), ha="right" if error < 0 else "left")
+        text = f"{formats.percent(abs(error))} too {'few' if error < 0 else 'many'}"
+        canvas.write(ax, (error, i), text, shift=(4 * side, 0), ha="right" if error < 0 else "left")
     several = len(set(splits)) > 1
     names = [f"{row['method']}, {row['split']}" if several else row["method"] for row in rows]
     canvas.name_rows(ax, names, above=0.42)

@@ -1,4 +1,4 @@
-"""Tables as people read them: named columns, numbers in the form of their kind."""
+"""HTML tables of the report: readable headings, numbers formatted by kind."""
 
 from __future__ import annotations
 
@@ -13,60 +13,60 @@ from crmkit._words import formats
 Kind = Literal["text", "whole", "tenths", "decimal", "money", "percent"]
 
 COLUMNS: Final[Mapping[str, tuple[str, Kind]]] = {
-    "action": ("What to do", "text"),
-    "actual_amount": ("Money that came", "money"),
-    "actual_purchases": ("Purchases that came", "whole"),
-    "amount_error": ("Off by", "percent"),
+    "action": ("Action", "text"),
+    "actual_amount": ("Actual amount", "money"),
+    "actual_purchases": ("Actual purchases", "whole"),
+    "amount_error": ("Error", "percent"),
     "amount_share": ("Share of money", "percent"),
     "average_order_value": ("Per order", "money"),
-    "churn_risk": ("Risk", "percent"),
+    "churn_risk": ("Churn risk", "percent"),
     "clv": ("Expected value", "money"),
     "customer_id": ("Customer", "text"),
     "customer_share": ("Share of customers", "percent"),
     "cut": ("From", "money"),
     "estimate": ("Estimate", "decimal"),
     "example": ("Example", "text"),
-    "frequency": ("Repeat days before", "whole"),
+    "frequency": ("Repeat purchase days", "whole"),
     "last_date": ("Last purchase", "text"),
     "lower": ("From", "percent"),
     "mean_amount": ("Per customer", "money"),
     "mean_days_since_last": ("Days since last order", "whole"),
     "mean_orders": ("Orders each", "tenths"),
-    "method": ("Way of forecasting", "text"),
+    "method": ("Method", "text"),
     "model": ("Model", "text"),
     "n_customers": ("Customers", "whole"),
-    "n_eligible": ("Customers old enough", "whole"),
-    "n_retained": ("Bought", "whole"),
+    "n_eligible": ("Eligible customers", "whole"),
+    "n_retained": ("Retained customers", "whole"),
     "orders": ("Orders", "whole"),
     "parameter": ("Parameter", "text"),
-    "period": ("Months after", "whole"),
-    "predicted_amount": ("Money forecast", "money"),
-    "predicted_purchases": ("Purchases forecast", "whole"),
-    "purchases_error": ("Off by", "percent"),
-    "retention_rate": ("Share", "percent"),
+    "period": ("Months since first purchase", "whole"),
+    "predicted_amount": ("Forecast amount", "money"),
+    "predicted_purchases": ("Forecast purchases", "whole"),
+    "purchases_error": ("Error", "percent"),
+    "retention_rate": ("Retention rate", "percent"),
     "rows": ("Rows", "whole"),
-    "rule": ("What was looked for", "text"),
+    "rule": ("Rule", "text"),
     "segment": ("Segment", "text"),
     "severity": ("Severity", "text"),
     "share": ("Share of rows", "percent"),
     "stage": ("Stage", "text"),
     "standard_error": ("Standard error", "decimal"),
     "tier": ("Tier", "text"),
-    "top_tenth_share": ("Money of the tenth picked", "percent"),
-    "total_amount": ("Money so far", "money"),
+    "top_tenth_share": ("Share of the predicted top tenth", "percent"),
+    "total_amount": ("Total amount", "money"),
     "upper": ("To", "percent"),
     "value": ("Value", "money"),
     "value_at_risk": ("Value at risk", "money"),
     "value_share": ("Share of value", "percent"),
 }
-"""What the report calls each column, and how it writes it."""
+"""Heading and number format of each column."""
 
 _CENTS_BELOW: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell: what is read, a second line below it, the number to sort by, where it leads."""
+    """One cell: its text, a second line below it, the number to sort by, and a link."""
 
     text: str
     detail: str = ""
@@ -76,15 +76,15 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One column's name, and whether numbers stand in it."""
+    """The heading of a column, and whether it holds numbers."""
 
     text: str
     is_number: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """One table: what it shows, the file that it is in, heads and rows; folded if it is long."""
+class HtmlTable:
+    """One table: caption, file, headings and rows; folded if it is long."""
 
     caption: str
     table: str
@@ -93,20 +93,20 @@ class Grid:
     is_folded: bool = False
 
 
-def make_grid(
+def html_table(
     rows: Sequence[Row],
     *names: str,
     table: str,
     caption: str,
     details: Mapping[str, str] | None = None,
     is_folded: bool = False,
-) -> Grid:
-    """Write the named columns; `details` names the column that stands in small below another."""
+) -> HtmlTable:
+    """Format the named columns; `details` maps a column to the one in small type below it."""
     names = tuple(name for name in names if not rows or name in rows[0])
     columns = [_column(rows, name, below=(details or {}).get(name)) for name in names]
     heads = tuple(Head(COLUMNS[name][0], COLUMNS[name][1] != "text") for name in names)
     cells = tuple(zip(*columns, strict=True))
-    return Grid(caption=caption, table=table, heads=heads, rows=cells, is_folded=is_folded)
+    return HtmlTable(caption=caption, table=table, heads=heads, rows=cells, is_folded=is_folded)
 
 
 def _column(rows: Sequence[Row], name: str, *, below: str | None) -> list[Cell]:

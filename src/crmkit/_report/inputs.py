@@ -1,4 +1,4 @@
-"""What the sections of the report read from: small tables as rows, and what was asked."""
+"""Inputs of the report: the small tables as rows, the settings and options."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _UNSORTED_IF_LAZY: Final = {"stages": "stage_order", "retention_by_month": "peri
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
-    """The result, opened.
+class ReportInputs:
+    """The tables, settings and options that the sections of the report read.
 
     Attributes
     ----------
     tables
-        Every small table, run once; `customers` is left where it is.
+        All small tables, each run once; without `customers`.
     customers
-        The customers, as they came.
+        The table of customers, on its own engine.
     rows
-        The small tables as rows; no rows for a table that is not there.
+        The small tables as rows.
     sizes
-        Rows of every table, `customers` too.
+        Number of rows of every table, with `customers`.
     """
 
     tables: Mapping[str, IntoDataFrame]
@@ -50,11 +50,11 @@ class Book:
     currency: str
 
     def has(self, name: str) -> bool:
-        """Tell whether there is such a table, with rows."""
+        """Whether the table exists and has rows."""
         return bool(self.rows.get(name))
 
     def figure(self, name: str) -> float | None:
-        """Look a key figure up; None where it is unknown."""
+        """Look up a key figure; None if it is unknown."""
         return next(
             (row["value"] for row in self.rows["key_figures"] if row["figure"] == name), None
         )
@@ -64,12 +64,12 @@ class Book:
         return formats.money(amount, currency=self.currency)
 
     def link(self, name: str) -> str:
-        """Say where the table is, as seen from the page."""
+        """Path of the table's file, relative to the page."""
         folder = "" if name == _BESIDE_THE_PAGE else f"{quote(self.tables_folder)}/"
         return f"{folder}{quote(name)}.csv"
 
 
-def open_book(
+def read_inputs(
     result: Result[Any],
     *,
     source: str,
@@ -77,8 +77,8 @@ def open_book(
     n_set_aside: int | None,
     tables_folder: str,
     currency: str,
-) -> Book:
-    """Bring the small tables here."""
+) -> ReportInputs:
+    """Collect the small tables of a result, and keep the options of the report."""
     named = result.frames()
     customers = named.pop("customers")
     if findings is not None:
@@ -87,7 +87,7 @@ def open_book(
     rows = {name: frames.rows(frames.reopen(table)) for name, table in tables.items()}
     for name, column in _UNSORTED_IF_LAZY.items():
         rows[name].sort(key=lambda row: row[column])
-    return Book(
+    return ReportInputs(
         tables=tables,
         customers=customers,
         rows=rows,

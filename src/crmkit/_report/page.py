@@ -1,4 +1,4 @@
-"""The page: sections in the order of a manager's questions, laid out by the template."""
+"""The HTML page: sections in the order of a manager's questions, in a template."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
-from crmkit._report.book import Book
+from crmkit._report.appendix import data_quality, notes, tables
 from crmkit._report.customers import actions, call_list, segments, stages, tiers
-from crmkit._report.evidence import lifetime_value, retention
+from crmkit._report.inputs import ReportInputs
 from crmkit._report.overview import assumptions, cards
-from crmkit._report.records import data_quality, notes, tables
+from crmkit._report.retention_and_value import lifetime_value, retention
 from crmkit._report.sections import Section
 
 __all__ = ["write_page"]
@@ -31,7 +31,7 @@ _SECTIONS = (
 )
 
 
-def write_page(book: Book, *, title: str) -> str:
+def write_page(inputs: ReportInputs, *, title: str) -> str:
     """Fill the template with every section."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - heavy
 
@@ -43,12 +43,12 @@ def write_page(book: Book, *, title: str) -> str:
         lstrip_blocks=True,
     )
     script = _part("sort.js")
-    sections: list[Section] = [cards(book), *(section(book) for section in _SECTIONS)]
+    sections: list[Section] = [cards(inputs), *(section(inputs) for section in _SECTIONS)]
     return environment.get_template("template.html").render(
         title=title,
-        assumptions=assumptions(book),
+        assumptions=assumptions(inputs),
         sections=sections,
-        link=book.link,
+        link=inputs.link,
         style=_part("style.css"),
         script=script,
         script_hash=_hash(script),
@@ -56,11 +56,11 @@ def write_page(book: Book, *, title: str) -> str:
 
 
 def _part(name: str) -> Markup:
-    """Read a part of the page that is ours, and so not to be escaped."""
+    """Read a file of the package, which must not be escaped."""
     return Markup((files(__package__) / name).read_text(encoding="utf-8"))  # noqa: S704 - see above
 
 
 def _hash(script: str) -> str:
-    """Name the one script that the browser may run."""
+    """Hash of the only script that the browser may run."""
     digest = hashlib.sha256(script.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"

@@ -6,8 +6,9 @@ from typing import Any
 
 from narwhals.typing import IntoFrame
 
-from crmkit._report.book import open_book
+from crmkit._report.inputs import read_inputs
 from crmkit._report.page import write_page
+from crmkit._words.arguments import require_fitted
 from crmkit.pipeline import Result
 
 
@@ -21,11 +22,11 @@ def render(
     tables_folder: str = "tables",
     currency: str = "",
 ) -> str:
-    """Write the result of the main job as one page for people who would rather look than read.
+    """Render the result of the main job as one HTML page.
 
-    Each section opens with its reading in one sentence, made from the numbers, and names the
-    tables that they come from. The page does not write these tables: links lead to
-    ``customers.csv`` beside the page and to the other tables in `tables_folder`.
+    Each section begins with a summary of its numbers in one sentence, and links to its tables.
+    `render` does not write these tables: the links lead to ``customers.csv`` beside the page and
+    to the other tables in `tables_folder`.
 
     Parameters
     ----------
@@ -34,20 +35,24 @@ def render(
     title
         The page's title.
     source
-        Where the ledger comes from, in words.
+        Description of the source of the data.
     findings
-        What was found in the raw log, as made by `crmkit.intake.check`.
+        Findings on the raw log, as made by `crmkit.intake.check`.
     n_set_aside
-        How many rows of the raw log were set aside by `crmkit.intake.clean`; None if nobody
-        looked.
+        Number of rows of the raw log that `crmkit.intake.clean` set aside; None if unknown.
     tables_folder
-        The folder of the tables, as seen from the page.
+        The folder of the tables, relative to the page.
     currency
-        Written before amounts, such as "$" or "EUR ".
+        Currency sign to write before amounts, such as "$" or "EUR ".
 
     Returns
     -------
-    The page as text, to be written to a file as UTF-8. Equal results give equal pages.
+    The page as HTML text, to write to a file in UTF-8. Equal results give equal pages.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `result` is of another type.
 
     Examples
     --------
@@ -59,7 +64,8 @@ def render(
     >>> page.count("<section"), page.count("<svg")
     (11, 11)
     """
-    book = open_book(
+    require_fitted(result, Result, argument="result", made_by="crmkit.pipeline.run")
+    inputs = read_inputs(
         result,
         source=source,
         findings=findings,
@@ -67,4 +73,4 @@ def render(
         tables_folder=tables_folder,
         currency=currency,
     )
-    return write_page(book, title=title)
+    return write_page(inputs, title=title)

@@ -1,4 +1,4 @@
-"""What the answers rest on: who came back before, and how good the same forecast was."""
+"""Sections on retention, and on lifetime value with the test of the forecast."""
 
 from __future__ import annotations
 
@@ -7,62 +7,63 @@ from typing import Final
 
 from crmkit import plots
 from crmkit._door.frames import Row
-from crmkit._report.book import Book
-from crmkit._report.drawings import draw
-from crmkit._report.grids import Grid, make_grid
+from crmkit._report.html_tables import HtmlTable, html_table
+from crmkit._report.inputs import ReportInputs
 from crmkit._report.sections import Section
+from crmkit._report.svg import draw_svg
 from crmkit._words import formats
 
 _A_YEAR: Final = 12
-_PLAIN_RULES: Final[Mapping[str, str]] = {
-    "same rate": "plain rule: everybody goes on as before",
-    "same rate if recent": "plain rule: whoever bought lately goes on as before",
+_BASELINES: Final[Mapping[str, str]] = {
+    "same rate": "baseline: all customers keep their past rate",
+    "same rate if recent": "baseline: customers who bought recently keep their past rate",
 }
 
 
-def retention(book: Book) -> Section:
-    """Say how many come back."""
-    grid = make_grid(
-        book.rows["retention_by_month"],
+def retention(inputs: ReportInputs) -> Section:
+    """Section: retention rates, by cohort and overall."""
+    table = html_table(
+        inputs.rows["retention_by_month"],
         *("period", "n_eligible", "n_retained", "retention_rate", "lower", "upper"),
         table="retention_by_month",
-        caption="All cohorts together, with the interval for the share",
+        caption="All cohorts together, with the interval of the rate",
         is_folded=True,
     )
-    heatmap = draw("retention", lambda: plots.retention_heatmap(book.tables["retention"]))
-    curve = draw("curve", lambda: plots.retention_curve(book.tables["retention_by_month"]))
-    mixed = draw("cohorts", lambda: plots.new_and_returning(book.tables["cohorts"]))
+    heatmap = draw_svg("retention", lambda: plots.retention_heatmap(inputs.tables["retention"]))
+    curve = draw_svg("curve", lambda: plots.retention_curve(inputs.tables["retention_by_month"]))
+    mixed = draw_svg("cohorts", lambda: plots.new_and_returning(inputs.tables["cohorts"]))
     return Section(
         key="retention",
         heading="Who comes back",
-        reading=_returning(book.rows["retention_by_month"]),
+        reading=_returning(inputs.rows["retention_by_month"]),
         remarks=(
-            "A cohort is all who first bought in one month. What is not known yet stays blank.",
+            "A cohort is all customers who first bought in the same month.",
+            "Unknown rates stay blank.",
         ),
         pictures=(heatmap, curve, mixed),
-        grids=(grid,),
+        html_tables=(table,),
         tables=("retention", "retention_by_month", "cohorts"),
     )
 
 
-def lifetime_value(book: Book) -> Section:
-    """Say what is to be expected, and how well the same forecast did before."""
-    purchases, value = book.figure("expected purchases"), book.figure("expected value")
+def lifetime_value(inputs: ReportInputs) -> Section:
+    """Section: expected purchases and value, and the forecast on held-out days."""
+    purchases, value = inputs.figure("expected purchases"), inputs.figure("expected value")
     reading = (
-        f"In the next {book.settings.horizon_days:g} days {formats.whole(purchases)} purchases are "
-        f"expected of these customers, worth {book.money(value)}. {_tested(book)}"
+        f"In the next {inputs.settings.horizon_days:g} days {formats.whole(purchases)} purchases "
+        f"are expected of these customers, worth {inputs.money(value)}. {_tested(inputs)}"
     )
     pictures = []
-    grids = []
-    if book.has("backtest"):
-        grids.append(_forecasts(book))
-        drawing = draw("backtest", lambda: plots.forecast_error(book.tables["backtest"]))
+    html_tables = []
+    if inputs.has("backtest"):
+        html_tables.append(_forecasts(inputs))
+        drawing = draw_svg("backtest", lambda: plots.forecast_error(inputs.tables["backtest"]))
         pictures.append(drawing)
-    if book.has("calibration"):
-        drawing = draw("calibration", lambda: plots.calibration(book.tables["calibration"]))
+    if inputs.has("calibration"):
+        drawing = draw_svg("calibration", lambda: plots.calibration(inputs.tables["calibration"]))
         pictures.append(drawing)
-    parameters = make_grid(
-        book.rows["models"],
+    parameters = html_table(
+        inputs.rows["models"],
         *("model", "parameter", "estimate", "standard_error"),
         table="models",
         caption="Parameters of the models",
@@ -71,21 +72,21 @@ def lifetime_value(book: Book) -> Section:
     names = ("backtest", "calibration", "models")
     return Section(
         key="lifetime-value",
-        heading="Lifetime value, and how far to trust it",
+        heading="Lifetime value, and how accurate it is",
         reading=reading,
-        remarks=_in_plain_terms(book),
+        remarks=_parameters_in_words(inputs),
         pictures=tuple(pictures),
-        grids=(*grids, parameters),
-        tables=(*(name for name in names if name in book.tables), "customers"),
+        html_tables=(*html_tables, parameters),
+        tables=(*(name for name in names if name in inputs.tables), "customers"),
     )
 
 
 def _returning(rows: Sequence[Row]) -> str:
     known = [row for row in rows if row["period"] > 0 and row["retention_rate"] is not None]
     if not known:
-        return "No month after anybody's first is over yet, so nothing can be said."
+        return "No retention rate is known yet: no month after a first purchase is over."
     first, later = known[0], [row for row in known if row["period"] <= _A_YEAR][-1:]
-    told = (
+    text = (
         f"{formats.percent(first['retention_rate'])} of the customers bought again in month "
         f"{first['period']} after the month of their first purchase"
     )
@@ -94,55 +95,56 @@ def _returning(rows: Sequence[Row]) -> str:
         for row in later
         if row is not first
     )
-    return f"{told}{further}."
+    return f"{text}{further}."
 
 
-def _tested(book: Book) -> str:
-    """Hold the model against the plain rules."""
-    rows = [row for row in book.rows.get("backtest", []) if row["purchases_error"] is not None]
-    models = [row for row in rows if row["method"] not in _PLAIN_RULES]
-    rules = [row for row in rows if row["method"] in _PLAIN_RULES]
-    if not models or not rules:
-        return "How good that is could not be tested on held-out days; the notes say why."
+def _tested(inputs: ReportInputs) -> str:
+    """Compare the model with the baselines."""
+    rows = [row for row in inputs.rows.get("backtest", []) if row["purchases_error"] is not None]
+    models = [row for row in rows if row["method"] not in _BASELINES]
+    baselines = [row for row in rows if row["method"] in _BASELINES]
+    if not models or not baselines:
+        return "The forecast could not be tested on held-out days; see the notes."
     model = models[0]
-    told = (
-        f"On days that it had not seen, the model forecast {_off(model)} purchases; the plain "
-        f"rules forecast {' and '.join(map(_off, rules))}."
+    text = (
+        f"On held-out days the model forecast {_error(model)} purchases; the baselines forecast "
+        f"{' and '.join(map(_error, baselines))}."
     )
-    is_nearest = all(abs(model["purchases_error"]) < abs(row["purchases_error"]) for row in rules)
-    return told if is_nearest else f"{told} A plain rule did as well: take the forecast with care."
+    error = abs(model["purchases_error"])
+    is_best = all(error < abs(row["purchases_error"]) for row in baselines)
+    return text if is_best else f"{text} A baseline did as well: use the forecast with care."
 
 
-def _off(row: Row) -> str:
+def _error(row: Row) -> str:
     error = row["purchases_error"]
     return f"{formats.percent(abs(error))} too {'few' if error < 0 else 'many'}"
 
 
-def _in_plain_terms(book: Book) -> tuple[str, ...]:
-    """Say what the parameters of the model of purchases mean."""
-    rows = [row for row in book.rows["models"] if row["model"] == "bg_nbd"]
+def _parameters_in_words(inputs: ReportInputs) -> tuple[str, ...]:
+    """Explain the parameters of the BG/NBD model in a sentence."""
+    rows = [row for row in inputs.rows["models"] if row["model"] == "bg_nbd"]
     found = {row["parameter"]: row["estimate"] for row in rows}
     has_maximum = all(row["standard_error"] is not None for row in rows)
     if not rows or not has_maximum:
         return ()
-    days, leaving = found["alpha"] / found["r"], found["a"] / (found["a"] + found["b"])
-    told = (
-        f"By the model, customers who are still there buy every {formats.whole(days)} days on "
-        f"average, and after a repeat purchase {formats.percent(leaving)} leave for good."
+    days, dropout = found["alpha"] / found["r"], found["a"] / (found["a"] + found["b"])
+    text = (
+        f"By the model, active customers buy every {formats.whole(days)} days on average, and "
+        f"after a repeat purchase {formats.percent(dropout)} become inactive for good."
     )
-    return (told,)
+    return (text,)
 
 
-def _forecasts(book: Book) -> Grid:
+def _forecasts(inputs: ReportInputs) -> HtmlTable:
     rows = [
-        {**row, "what": _PLAIN_RULES.get(row["method"], "the model")}
-        for row in book.rows["backtest"]
+        {**row, "what": _BASELINES.get(row["method"], "the model")}
+        for row in inputs.rows["backtest"]
     ]
-    return make_grid(
+    return html_table(
         rows,
         *("method", "predicted_purchases", "actual_purchases", "purchases_error"),
         *("predicted_amount", "actual_amount", "amount_error", "top_tenth_share"),
         table="backtest",
-        caption="Forecasts of the held-out days against what came",
+        caption="Forecast and actual purchases on held-out days",
         details={"method": "what"},
     )

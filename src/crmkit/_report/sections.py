@@ -1,4 +1,4 @@
-"""What a section of the report is made of."""
+"""The parts of a section of the report: cards, pictures and tables."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Final
 
 from markupsafe import Markup
 
-from crmkit._report.grids import Grid
+from crmkit._report.html_tables import HtmlTable
 
 _WIDTH_OF_HALF_A_PAGE: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One key figure: its name, its value in words, what it means, and the table behind it."""
+    """One key figure: its name, its value as text, its meaning, and its table."""
 
     name: str
     value: str
@@ -24,35 +24,35 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One drawing, and its width in points; a wide one takes the page's whole width."""
+    """One plot as SVG, and its width in points; a wide plot takes the page's full width."""
 
     svg: Markup
     width: int
 
     @property
     def is_wide(self) -> bool:
-        """Tell whether it would be too small to read beside another."""
+        """Whether it would be too small to read in half a page."""
         return self.width > _WIDTH_OF_HALF_A_PAGE
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One question and its answer.
+    """One section of the report.
 
     Attributes
     ----------
     key
         Its id in the page.
     heading
-        The question, in a few words.
+        Its heading.
     reading
-        The answer, in one sentence made from the numbers.
+        Its numbers in one sentence.
     remarks
-        What else to know, a sentence or two each.
+        Remarks of a sentence or two each.
     tables
-        The tables behind it.
+        The tables that its numbers come from.
     is_split
-        Whether picture and table stand side by side where there is room.
+        Whether picture and table are side by side where there is room.
     """
 
     key: str
@@ -61,6 +61,6 @@ class Section:
     remarks: tuple[str, ...] = ()
     cards: tuple[Card, ...] = ()
     pictures: tuple[Picture, ...] = ()
-    grids: tuple[Grid, ...] = ()
+    html_tables: tuple[HtmlTable, ...] = ()
     tables: tuple[str, ...] = ()
     is_split: bool = False

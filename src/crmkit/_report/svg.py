@@ -1,4 +1,4 @@
-"""Pictures as SVG that can stand in a page with others."""
+"""Plots as SVG elements that can share one HTML page."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _GEOMETRY: Final = ("d", "transform", "x", "y", "width", "height", "viewBox")
 _LEFT_OUT: Final = ("metadata", "style")
 
 
-def draw(key: str, make: Callable[[], Axes]) -> Picture:
-    """Draw a picture as an SVG element of its own.
+def draw_svg(key: str, make: Callable[[], Axes]) -> Picture:
+    """Draw a plot as an SVG element.
 
-    It takes the page's width and type, names itself to screen readers, and its ids begin with
-    `key`, so that no two pictures of a page share one.
+    It scales to the page, has a label for screen readers, and its ids begin with `key`, so that
+    they are unique on the page.
     """
     from matplotlib import style  # noqa: PLC0415 - heavy, so not loaded with crmkit
 
-    # The default style, so that a page does not depend on how the caller draws.
+    # The default style, so that a page does not depend on the caller's settings.
     page_style = {"svg.fonttype": "none", "svg.hashsalt": key, "font.family": "DejaVu Sans"}
     with style.context(["default", page_style]), warnings.catch_warnings():
-        # The browser has the letters that matplotlib's own font lacks.
+        # The browser has the glyphs that matplotlib's own font lacks.
         warnings.filterwarnings(
             "ignore", message="Glyph .* missing from font", category=UserWarning
         )
@@ -51,7 +51,7 @@ def draw(key: str, make: Callable[[], Axes]) -> Picture:
 
 
 def _make_plain(svg: ET.Element, key: str) -> None:
-    """Drop namespaces, metadata and idle ids; number the others; round to what can be seen."""
+    """Drop namespaces, metadata and unused ids; number the other ids; round coordinates."""
     ids: dict[str, str] = {}
     for element in svg.iter():
         for name, value in element.attrib.items():
@@ -72,7 +72,7 @@ def _make_plain(svg: ET.Element, key: str) -> None:
 
 
 def _points(name: str, value: str) -> bool:
-    """Tell whether an attribute points to an id; a colour such as #0072b2 does not."""
+    """Whether an attribute refers to an id; a colour such as #0072b2 does not."""
     return name == "href" or "url(" in value
 
 

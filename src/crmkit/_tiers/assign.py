@@ -1,4 +1,4 @@
-"""Each customer's tier, and what the company does for it."""
+"""The tier of each customer, the policy for each tier, and a summary."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit._door import frames
 from crmkit._tiers.rule import TierRule, value_of
+from crmkit._words.arguments import require_backend, require_column_name, require_fitted
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import TIER, TIER_POLICY, customers_with
 from crmkit.typing import Backend
@@ -28,28 +29,29 @@ _POLICY: Final = {
 
 
 def assign(customers: IntoFrameT, *, rule: TierRule, policy: IntoFrame | None = None) -> IntoFrameT:
-    """Put each customer in the tier that the value reaches.
+    """Assign each customer to a tier by value.
 
-    The rule may be of an earlier day: a tier then means the same as it did. Values in a
-    currency that has lost worth since are the usual trap.
+    By a rule that was fitted earlier, a tier means the same as it did then. The assumption that
+    most often fails is that money is worth what it was: after inflation the same cut is a lower
+    bar.
 
     Parameters
     ----------
     customers
         One row per customer, with the measures of the rule.
     rule
-        As made by `rule`.
+        As made by `crmkit.tiers.rule`.
     policy
-        What to do for each tier, one row per tier with a `tier` column, as made by `policy`.
-        Its other columns are added to each customer of the tier.
+        What to do for each tier, one row per tier with a `tier` column, as made by
+        `crmkit.tiers.policy`. Its other columns are added to each customer of the tier.
 
     Returns
     -------
     The same rows in the same order, with more columns:
 
     ================  =====  ================================================================
-    ``tier_value``    float  the value that was cut, 1 for the average customer of the fit;
-                             only where the rule has several measures
+    ``tier_value``    float  weighted value, 1 for the average customer of the fit; only
+                             where the rule has several measures
     ``tier``          text   name of the tier; null where a measure is null or NaN
     policy's columns  as in  what to do; null where the tier is null
     ================  =====  ================================================================
@@ -59,8 +61,8 @@ def assign(customers: IntoFrameT, *, rule: TierRule, policy: IntoFrame | None = 
     MissingColumnsError, InvalidRowsError
         If `customers` lacks a measure, or it is not finite.
     InvalidArgumentError
-        If `customers` has one of the new columns already, or `policy` lacks a tier of the rule
-        or has it twice.
+        If `rule` is of another type, `customers` already has one of the new columns, or
+        `policy` lacks a tier of the rule or has it twice.
 
     Examples
     --------
@@ -70,7 +72,7 @@ def assign(customers: IntoFrameT, *, rule: TierRule, policy: IntoFrame | None = 
     ...     {"customer_id": ["ann", "ben", "cid"], "total_amount": [40.0, 900.0, 300.0]}
     ... )
     >>> by_value = tiers.rule(customers, method="thresholds", cuts=(500, 100))
-    >>> what_to_do = tiers.policy(backend="pandas")[["tier", "goal"]]
+    >>> what_to_do = tiers.policy()[["tier", "goal"]]
     >>> tiered = tiers.assign(customers, rule=by_value, policy=what_to_do)
     >>> print(tiered.to_string(index=False))
     customer_id  total_amount    tier           goal
@@ -78,27 +80,28 @@ def assign(customers: IntoFrameT, *, rule: TierRule, policy: IntoFrame | None = 
             ben         900.0 diamond         retain
             cid         300.0    gold        develop
     """
+    require_fitted(rule, TierRule, argument="rule", made_by="crmkit.tiers.rule")
     frame = frames.read(customers, customers_with(*rule.measures))
-    duties = {} if policy is None else _duties(policy, rule)
+    added = {} if policy is None else _policy_columns(policy, rule)
     several = len(rule.measures) > 1
-    require_free(frame, [*(["tier_value"] if several else []), "tier", *duties])
+    require_free(frame, [*(["tier_value"] if several else []), "tier", *added])
     value = value_of(rule.measures, rule.weights, rule.scales)
     if several:
         frame = frames.with_columns(frame, tier_value=value)
         value = nw.col("tier_value")
     frame = frames.with_columns(frame, tier=class_of(value, rule))
-    if duties:
-        frame = frames.with_columns(frame, **duties)
+    if added:
+        frame = frames.with_columns(frame, **added)
     return frames.give(frame, like=customers)
 
 
-def policy(*, backend: Backend = "polars") -> Any:  # noqa: ANN401 - native to `backend`
-    """Give the usual policy for diamond, gold and silver, to be edited.
+def policy(*, backend: Backend = "pandas") -> Any:  # noqa: ANN401 - native to `backend`
+    """Usual policy for diamond, gold and silver customers, as a table to edit.
 
     Parameters
     ----------
     backend
-        The kind of table.
+        The library of the table: "pandas", "polars" or "pyarrow".
 
     Returns
     -------
@@ -106,48 +109,55 @@ def policy(*, backend: Backend = "polars") -> Any:  # noqa: ANN401 - native to `
 
     =============  ====  =================================
     ``tier``       text  name of the tier
-    ``goal``       text  what is wanted of its customers
+    ``goal``       text  aim with its customers
     ``marketing``  text  what marketing does for them
     ``sales``      text  how they are sold to
     ``service``    text  how they are served
     =============  ====  =================================
 
+    Raises
+    ------
+    InvalidArgumentError
+        If `backend` is not among the choices.
+
     Examples
     --------
-    >>> print(policy(backend="pandas")[["tier", "goal", "service"]].to_string(index=False))
+    >>> print(policy()[["tier", "goal", "service"]].to_string(index=False))
        tier           goal                     service
     diamond         retain priority / personal service
        gold        develop            personal service
      silver lift or let go                self-service
     """
+    require_backend(backend)
     return frames.new_table(_POLICY, backend=backend)
 
 
 def summary(tiered: IntoFrameT, *, rule: TierRule, by: str = "total_amount") -> IntoFrameT:
-    """Tell how many customers and how much of the value each tier holds.
+    """Summarize tiers: customers and value of each.
 
     Parameters
     ----------
     tiered
-        One row per customer, as made by `assign`. A lazy table is run, to collect the sums.
+        One row per customer, as made by `crmkit.tiers.assign`. A lazy table is run, to collect
+        the sums.
     rule
-        The rule that the tiers were assigned by; it gives their order and cuts.
+        The rule that assigned the tiers; it gives their order and cuts.
     by
-        The measure that is added up.
+        The measure of value to add up.
 
     Returns
     -------
-    One row per tier, best first, those without customers too; then a row with a null `tier`
-    for customers of unknown value, where there are any:
+    One row per tier, best first, also for tiers without customers; then a row with a null
+    `tier` for customers of unknown value, if any:
 
     ==================  =====  ============================================================
     ``tier``            text   name of the tier
-    ``cut``             float  least value of the tier, in the unit of the rule's value; null
-                               for the last tier
+    ``cut``             float  least value of the tier, in the unit of the rule; null for the
+                               last tier
     ``n_customers``     int    customers in the tier
-    ``customer_share``  float  of all customers
-    ``value``           float  sum of `by`; null where no customer's is known
-    ``value_share``     float  of the total of `by`; null where that is not above zero
+    ``customer_share``  float  share of all customers
+    ``value``           float  sum of `by`; null where it is unknown for all
+    ``value_share``     float  share of the total of `by`; null where that is not above 0
     ==================  =====  ============================================================
 
     Raises
@@ -155,7 +165,7 @@ def summary(tiered: IntoFrameT, *, rule: TierRule, by: str = "total_amount") -> 
     MissingColumnsError, InvalidRowsError
         If `tiered` lacks `tier` or `by`, or `by` is not finite.
     InvalidArgumentError
-        If `tiered` has tiers that the rule has not.
+        If `rule` is of another type, or `tiered` has tiers that are not in it.
 
     Examples
     --------
@@ -172,6 +182,8 @@ def summary(tiered: IntoFrameT, *, rule: TierRule, by: str = "total_amount") -> 
        gold 100.0            0           0.000    0.0          0.0
      silver   NaN            2           0.667  100.0          0.1
     """
+    require_fitted(rule, TierRule, argument="rule", made_by="crmkit.tiers.rule")
+    require_column_name(by, argument="by")
     table = customers_with(by)
     table = replace(table, columns=(*table.columns, TIER), made_by="crmkit.tiers.assign")
     frame = frames.read(tiered, table)
@@ -195,20 +207,20 @@ def class_of(value: nw.Expr, rule: TierRule) -> nw.Expr:
     """Name the best tier whose cut the value reaches; null where the value is unknown."""
     name: nw.Expr = nw.when(~value.is_null()).then(nw.lit(rule.names[-1]))
     for cut, better in zip(rule.cuts[::-1], rule.names[-2::-1], strict=True):
-        # 0.1 + 0.2 spends as much as 0.3, though its float is larger.
+        # 0.1 + 0.2 is as much money as 0.3, though its float is larger.
         least = cut - _ROUNDING * abs(cut)
         name = nw.when(value >= least).then(nw.lit(better)).otherwise(name)
     return name
 
 
 def require_free(frame: nw.LazyFrame[Any], new: Sequence[str]) -> None:
-    """Refuse to write over columns that are there."""
+    """Require that the table does not have the new columns yet."""
     present = frame.collect_schema().names()
     taken = [name for name in new if name in present]
     if taken:
         msg = (
-            f"customers: there is a column {frames.quoted(taken)} already.\n"
-            "Drop or rename it; what is there would be lost."
+            f"customers: column {frames.quoted(taken)} exists already.\n"
+            "Drop or rename it; its values would be overwritten."
         )
         raise InvalidArgumentError(msg)
 
@@ -216,7 +228,7 @@ def require_free(frame: nw.LazyFrame[Any], new: Sequence[str]) -> None:
 def small_table(
     columns: Mapping[str, Sequence[Any]], *, frame: nw.LazyFrame[Any], like: IntoFrameT
 ) -> IntoFrameT:
-    """Hand out a few computed rows in the form in which the customers came."""
+    """Make a table of a few computed rows, in the library of the customers."""
     made = frames.table_like(columns, like=frame)
     floats = [name for name in columns if not name.startswith("n_") and name != "tier"]
     return frames.give(made.with_columns(nw.col(*floats).cast(nw.Float64)), like=like)
@@ -255,17 +267,17 @@ def _require_tiers_of(rule: TierRule, found: Iterable[str | None]) -> None:
     foreign = sorted({name for name in found if name is not None} - set(rule.names))
     if foreign:
         msg = (
-            f"customers: the rule has no tier {frames.quoted(foreign)}, "
-            f"it has {frames.quoted(rule.names)}.\n"
-            "Give the rule that these tiers were assigned by."
+            f"customers: tier {frames.quoted(foreign)} is not in the rule, "
+            f"which has {frames.quoted(rule.names)}.\n"
+            "Give the rule that assigned these tiers."
         )
         raise InvalidArgumentError(msg)
 
 
-def _duties(policy: IntoFrame, rule: TierRule) -> dict[str, nw.Expr]:
-    """Write each column of the policy as a choice by tier.
+def _policy_columns(policy: IntoFrame, rule: TierRule) -> dict[str, nw.Expr]:
+    """Write each column of the policy as an expression of the tier.
 
-    A join would do too, but loses the order of rows or their index on some engines.
+    A join would lose the order of rows or their index on some engines.
     """
     data = frames.read(policy, TIER_POLICY).collect()
     tiers = data["tier"].to_list()
@@ -278,17 +290,17 @@ def _duties(policy: IntoFrame, rule: TierRule) -> dict[str, nw.Expr]:
             f"The rule has the tiers {frames.quoted(rule.names)}: give each of them one row."
         )
         raise InvalidArgumentError(msg)
-    return {column: _choice(tiers, data[column]) for column in data.columns if column != "tier"}
+    return {column: _by_tier(tiers, data[column]) for column in data.columns if column != "tier"}
 
 
-def _choice(tiers: Sequence[str], duties: nw.Series[Any]) -> nw.Expr:
+def _by_tier(tiers: Sequence[str], values: nw.Series[Any]) -> nw.Expr:
     choice: nw.Expr | None = None
-    for tier, duty, unknown in zip(
-        tiers, duties.to_list(), duties.is_null().to_list(), strict=True
+    for tier, value, unknown in zip(
+        tiers, values.to_list(), values.is_null().to_list(), strict=True
     ):
         if not unknown:
-            this = nw.when(nw.col("tier") == tier).then(nw.lit(duty))
+            this = nw.when(nw.col("tier") == tier).then(nw.lit(value))
             choice = this if choice is None else this.otherwise(choice)
     if choice is None:  # pandas has nulls of these two types only
-        return nw.lit(None).cast(nw.Float64 if duties.dtype.is_numeric() else nw.String)
+        return nw.lit(None).cast(nw.Float64 if values.dtype.is_numeric() else nw.String)
     return choice

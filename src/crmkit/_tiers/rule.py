@@ -1,12 +1,11 @@
-"""Where one tier ends and the next begins: a rule that is fitted once and kept."""
+"""Cut points of the tiers: a rule that is fitted once and kept."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, Self, TypeAlias, get_args
 
 import narwhals as nw
@@ -15,6 +14,15 @@ import numpy.typing as npt
 from narwhals.typing import IntoFrame
 
 from crmkit._door import frames
+from crmkit._words import kept
+from crmkit._words.arguments import (
+    is_number,
+    require_choice,
+    require_column_name,
+    require_list,
+    require_numbers,
+    shown,
+)
 from crmkit.errors import FitError, InvalidArgumentError, InvalidRowsError
 from crmkit.models.numerics import class_breaks
 from crmkit.tables import customers_with
@@ -24,7 +32,12 @@ Method: TypeAlias = Literal[
 ]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
-_CUTS_BY_HAND: Final = ("thresholds", "customer_share", "value_share")
+_EXAMPLES: Final = {
+    "thresholds": "(500, 100)",
+    "customer_share": "(0.05, 0.20)",
+    "value_share": "(0.75, 0.95)",
+}
+"""How to write the cuts of the methods that take them."""
 _FEWEST_TIERS: Final = 2
 _SHARE_TOLERANCE: Final = 1e-9
 """Sums of floats miss a round share such as 0.75 by a hair; this is well above the hair."""
@@ -32,7 +45,9 @@ _SHARE_TOLERANCE: Final = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class TierRule:
-    """What a customer must reach to be in a tier; made by `rule`, used by `assign`.
+    """Tiers and the value at which each begins, as a value to keep.
+
+    `crmkit.tiers.rule` makes it, `crmkit.tiers.assign` applies it.
 
     Attributes
     ----------
@@ -41,11 +56,11 @@ class TierRule:
     cuts
         The least value of each tier but the last, best first.
     measures
-        The columns that the value is made of.
+        The columns that make up the value.
     weights
-        The weight of each measure, above zero.
+        The weight of each measure, above 0.
     scales
-        What each measure is divided by: 1 for a single measure, else its mean when fitted.
+        The divisor of each measure: 1 for a single measure, else its mean in the fit.
     method
         How the cuts were found.
     """
@@ -58,38 +73,46 @@ class TierRule:
     method: Method
 
     def __post_init__(self) -> None:
-        """Refuse a rule that cannot be applied."""
-        falling = all(a >= b for a, b in itertools.pairwise(self.cuts))
-        positive = all(0 < number < math.inf for number in (*self.weights, *self.scales))
-        lengths = {len(self.measures), len(self.weights), len(self.scales)}
+        """Require fields that fit together."""
+        require_choice(self.method, get_args(Method), argument="method")
+        for name in ("names", "measures"):
+            require_list(getattr(self, name), argument=name)
+        cuts, weights, scales = (
+            require_numbers(getattr(self, name), argument=name, example=example)
+            for name, example in (("cuts", "(500, 100)"), ("weights", "(1,)"), ("scales", "(1,)"))
+        )
+        falling = all(a >= b for a, b in itertools.pairwise(cuts))
+        positive = all(0 < number < math.inf for number in (*weights, *scales))
+        lengths = {len(self.measures), len(weights), len(scales)}
         sound = (
-            len(set(self.names)) == len(self.names) == len(self.cuts) + 1
+            len(set(self.names)) == len(self.names) == len(cuts) + 1
             and len(lengths) == 1
-            and all(map(math.isfinite, self.cuts))
+            and all(map(math.isfinite, cuts))
         )
         if not (falling and positive and sound and self.measures):
             msg = (
-                "A tier rule has distinct names, one falling cut fewer than names, and a positive "
-                f"weight and scale for each measure; got {self}.\nMake it with crmkit.tiers.rule()."
+                "TierRule: needs distinct names, one cut fewer than names in falling order, and a "
+                f"positive weight and scale for each measure; got {self}.\n"
+                "Make it with crmkit.tiers.rule()."
             )
             raise InvalidArgumentError(msg)
 
     def to_json(self) -> str:
-        """Write the rule as text, to be kept."""
-        return json.dumps(asdict(self))
+        """Write the rule as JSON text."""
+        return kept.write("TierRule", asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read a rule that `to_json` wrote."""
-        try:
-            kept = json.loads(text)
-            lists = {f.name: tuple(kept[f.name]) for f in fields(cls) if f.name != "method"}
-            return cls(**lists, method=kept["method"])
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            msg = (
-                f"This text is no tier rule: {error!r}.\nGive what TierRule.to_json() has written."
-            )
-            raise InvalidArgumentError(msg) from None
+        fields: dict[str, kept.Reader[Any]] = {
+            "names": kept.list_of(kept.text),
+            "cuts": kept.list_of(kept.number),
+            "measures": kept.list_of(kept.text),
+            "weights": kept.list_of(kept.positive),
+            "scales": kept.list_of(kept.positive),
+            "method": kept.choice(*get_args(Method)),
+        }
+        return cls(**kept.read(text, kind="TierRule", fields=fields))
 
 
 def rule(
@@ -100,11 +123,11 @@ def rule(
     names: Sequence[str] = ("diamond", "gold", "silver"),
     cuts: Sequence[float] | None = None,
 ) -> TierRule:
-    """Find the value at which each tier begins.
+    """Cut points of customer tiers by value, to keep and reuse.
 
-    Tiers are by value, not by number of orders, and the rule is kept, so that gold means the
-    same next month. The assumption that most often fails is that the past value of a customer
-    is the value to come; tier by predicted value where there is one.
+    Keep the rule, so that gold means the same next month. The assumption that most often fails
+    is that a customer's past value predicts future value; use predicted lifetime value (`clv`)
+    if you have it.
 
     Parameters
     ----------
@@ -112,21 +135,23 @@ def rule(
         One row per customer, such as `crmkit.rfm.summarize` makes. A lazy table is run, to
         collect its distinct values.
     method
-        How to cut; "the best" are those with the highest value.
+        How to cut; the best customers are those with the highest value.
 
         ==================  =================================================================
         ``thresholds``      `cuts` are values, falling: (10000, 1000)
-        ``customer_share``  `cuts` are shares of the customers, the best first, each with all
-                            before it: (0.05, 0.20) is the best 5 %, the next 15 %, the rest
-        ``value_share``     `cuts` are shares of the total value, likewise: (0.75, 0.95)
-        ``quantile``        tiers of equally many customers, cut at type-7 quantiles; no `cuts`
-        ``natural``         tiers that differ least within themselves (Fisher-Jenks); no `cuts`
-        ``head_tail``       cut at the mean, and those above it at their mean; no `cuts`
+        ``customer_share``  `cuts` are cumulative shares of the customers, the best first:
+                            (0.05, 0.20) is the best 5 %, the next 15 %, the rest
+        ``value_share``     `cuts` are cumulative shares of the total value: (0.75, 0.95)
+        ``quantile``        tiers of equal size, cut at type-7 quantiles; no `cuts`
+        ``natural``         tiers with the least variance within them (Fisher-Jenks natural
+                            breaks); no `cuts`
+        ``head_tail``       head/tail breaks: cut at the mean, then at the mean of those above
+                            it; no `cuts`
         ==================  =================================================================
     by
         The measure of value, or several with their weights: ``{"total_amount": 0.7,
-        "orders": 0.3}``. Several are each divided by their mean and averaged by weight, so the
-        value has no unit and is 1 for the average customer.
+        "orders": 0.3}``. Several measures are each divided by their mean, and the value is
+        their weighted average, so it has no unit and is 1 for the average customer.
     names
         The tiers, best first.
     cuts
@@ -141,20 +166,21 @@ def rule(
     MissingColumnsError, InvalidRowsError
         If `customers` lacks a measure, or it is not finite.
     InvalidArgumentError
-        If `cuts`, `names` or weights do not fit together or are out of range.
+        If `method` is not among the choices, or `cuts`, `names` or weights do not fit together
+        or are out of range.
     FitError
-        If no customer has a value, a total is not above zero where shares or scales are taken
-        of it, or there are fewer distinct values than natural classes.
+        If no customer has a value, a total that is divided by is not above 0, or there are
+        fewer distinct values than natural classes.
 
     Notes
     -----
     A value at a cut is in the better tier, and equal values are always in one tier; sums of
     money that differ by rounding only (a part in 10^12) count as equal to the cut. So the
-    customer who crosses a share is in the better tier, with all who are equal: a tier and those
-    above it hold at least their share. Where many are equal a tier may take them all.
+    customer who crosses a share is in the better tier, with all of equal value: a tier and the
+    tiers above it hold at least their share. A tier may be larger where many values are equal.
 
-    A null (or NaN) is unknown and counts nowhere. In tiers by share, values below zero are
-    always in the last tier, and they lower the total of `value_share`.
+    A null (or NaN) is unknown and not counted. In tiers by share, values below 0 are always in
+    the last tier, and they lower the total of `value_share`.
 
     References
     ----------
@@ -192,12 +218,12 @@ def rule(
 
 
 def value_name(measures: Sequence[str]) -> str:
-    """Name the value that is cut: the measure itself, or an index of several."""
+    """Name the value to cut: the measure itself, or an index of several."""
     return measures[0] if len(measures) == 1 else "tier_value"
 
 
 def value_of(measures: Sequence[str], weights: Sequence[float], scales: Sequence[float]) -> nw.Expr:
-    """Weigh the measures into the value that is cut; null where one of them is unknown."""
+    """Combine the measures by weight into the value to cut; null where one is unknown."""
     if len(measures) == 1:
         return frames.known(measures[0])
     whole = math.fsum(weights)
@@ -211,7 +237,7 @@ def value_of(measures: Sequence[str], weights: Sequence[float], scales: Sequence
 def distribution(
     frame: nw.LazyFrame[Any], value: nw.Expr, *, name: str
 ) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Collect the known values, in order, and how many customers have each."""
+    """Collect the distinct known values in order, and the number of customers of each."""
     known_values = frame.select(value.alias(name)).filter(~nw.col(name).is_null())
     values, counts = frames.distribution(known_values, name)
     endless = ~np.isfinite(values)
@@ -231,14 +257,14 @@ def distribution(
 
 
 def total_above_zero(values: Floats, counts: npt.NDArray[np.int64], *, name: str) -> float:
-    """Add up a measure of which shares are to be taken."""
+    """Add up a measure, and require a total above 0, so that shares have a meaning."""
     amounts = values * counts
     total = math.fsum(amounts)
-    # What is left of a sum that cancels is rounding, not money.
+    # The remainder of a sum that cancels is rounding, not money.
     if total <= 1e-12 * math.fsum(np.abs(amounts)):
         msg = (
-            f"customers: `{name}` adds up to {total:g}, and shares of that mean nothing.\n"
-            "Take a measure with a total above zero, or cut by thresholds or customer_share."
+            f"customers: `{name}` adds up to {total:g}; shares need a total above 0.\n"
+            "Take a measure with a total above 0, or cut by thresholds or customer_share."
         )
         raise FitError(msg)
     return total
@@ -247,27 +273,30 @@ def total_above_zero(values: Floats, counts: npt.NDArray[np.int64], *, name: str
 def share_cuts(
     values: Floats, amounts: npt.NDArray[Any], shares: Sequence[float]
 ) -> tuple[float, ...]:
-    """Find the least value of those who come before each share is full, best first."""
+    """Find the least value that comes before each share is full, best first."""
     best_first = amounts[::-1]
     before = (np.cumsum(best_first) - best_first) / amounts.sum()
     n_above = [int(np.count_nonzero(before < share - _SHARE_TOLERANCE)) for share in shares]
     return tuple(max(float(values[-n]), 0.0) for n in n_above)
 
 
-def checked_cuts(cuts: Sequence[float] | None, *, method: str, n_tiers: int) -> tuple[float, ...]:
-    """Hold the cuts that a user gave against the method and the number of tiers."""
-    if method not in get_args(Method):
-        msg = f"`method` must be one of {', '.join(get_args(Method))}; got {method!r}."
-        raise InvalidArgumentError(msg)
-    if method not in _CUTS_BY_HAND:
+def checked_cuts(
+    cuts: Sequence[float] | None, *, method: str, n_tiers: int | None = None
+) -> tuple[float, ...]:
+    """Require cuts that suit the method and the number of tiers, if one is given."""
+    require_choice(method, get_args(Method), argument="method")
+    if method not in _EXAMPLES:
         if cuts is not None:
-            msg = f"`cuts` are found by method {method!r}, got {cuts!r}.\nLeave them out."
+            msg = f"Method {method!r} finds the cuts; got `cuts` {shown(cuts)}.\nLeave `cuts` out."
             raise InvalidArgumentError(msg)
         return ()
-    given = tuple(float(cut) for cut in cuts or ())
-    if len(given) != n_tiers - 1:
+    example = _EXAMPLES[method]
+    left_out = cuts is None and n_tiers is not None
+    given = () if left_out else require_numbers(cuts, argument="cuts", example=example)
+    if n_tiers is not None and len(given) != n_tiers - 1:
         msg = (
-            f"{n_tiers} tiers need {n_tiers - 1} `cuts` with method {method!r}, got {cuts!r}.\n"
+            f"{n_tiers} tiers need {n_tiers - 1} `cuts` with method {method!r}, "
+            f"got {shown(cuts)}.\n"
             "Give the cut below each tier but the last, best tier first."
         )
         raise InvalidArgumentError(msg)
@@ -277,8 +306,15 @@ def checked_cuts(cuts: Sequence[float] | None, *, method: str, n_tiers: int) -> 
         method == "thresholds" or all(_SHARE_TOLERANCE < cut < 1 for cut in given)
     )
     if not (falling and in_range):
-        kind = "values that fall" if method == "thresholds" else "shares between 0 and 1 that rise"
-        msg = f"`cuts` of method {method!r} must be {kind} from the best tier on, got {cuts!r}."
+        kind = (
+            "values in falling order"
+            if method == "thresholds"
+            else "shares between 0 and 1 in rising order"
+        )
+        msg = (
+            f"`cuts` of method {method!r} must be {kind}, got {shown(cuts)}.\n"
+            f"Begin with the best tier, as in {example}."
+        )
         raise InvalidArgumentError(msg)
     return given
 
@@ -311,8 +347,8 @@ def _head_tail_cuts(values: Floats, counts: npt.NDArray[np.int64], *, n_tiers: i
     found = class_breaks.head_tail_cuts(values, counts)
     if found.size < n_tiers - 1:
         msg = (
-            f"customers: head/tail breaks find {found.size + 1} tiers, {n_tiers} are named.\n"
-            "Name fewer tiers, or cut in another way: the values have no such heavy tail."
+            f"customers: head/tail breaks find {found.size + 1} tiers, `names` has {n_tiers}.\n"
+            "Name fewer tiers, or use another method: the tail of the values is not heavy enough."
         )
         raise FitError(msg)
     heads = found[: n_tiers - 1]
@@ -320,7 +356,7 @@ def _head_tail_cuts(values: Floats, counts: npt.NDArray[np.int64], *, n_tiers: i
 
 
 def _scales(frame: nw.LazyFrame[Any], measures: Sequence[str]) -> tuple[float, ...]:
-    """Find the mean of each measure; a single measure keeps its unit."""
+    """Compute the mean of each measure; a single measure keeps its unit."""
     if len(measures) == 1:
         return (1.0,)
     scales = []
@@ -331,25 +367,28 @@ def _scales(frame: nw.LazyFrame[Any], measures: Sequence[str]) -> tuple[float, .
 
 
 def _checked_names(names: Sequence[str]) -> tuple[str, ...]:
-    if (
-        isinstance(names, str)
-        or len(names) < _FEWEST_TIERS
-        or len(set(names)) < len(names)
-        or not all(isinstance(name, str) and name for name in names)
-    ):
-        msg = f"`names` must be two or more different names, best tier first; got {names!r}."
+    require_list(names, argument="names", example='("diamond", "gold", "silver")')
+    given = tuple(names)
+    are_names = all(isinstance(name, str) and name for name in given)
+    if not are_names or len(given) < _FEWEST_TIERS or len(set(given)) < len(given):
+        msg = (
+            f"`names` must be two or more different names as text, got {shown(names)}.\n"
+            "Begin with the best tier."
+        )
         raise InvalidArgumentError(msg)
-    return tuple(names)
+    return given
 
 
 def _checked_weights(by: str | Mapping[str, float]) -> dict[str, float]:
-    if isinstance(by, str):
+    if not isinstance(by, Mapping):
+        require_column_name(by, argument="by")
         return {by: 1.0}
-    weights = {name: float(weight) for name, weight in by.items()}
-    if not weights or not all(0 < weight < math.inf for weight in weights.values()):
+    if not by or not all(is_number(each) and 0 < each < math.inf for each in by.values()):
         msg = (
-            f"`by` must give each measure a weight above zero, got {by!r}.\n"
-            "Leave out what should not count."
+            f"`by` must give each measure a weight above 0, got {shown(by)}.\n"
+            "Leave out measures that should not count."
         )
         raise InvalidArgumentError(msg)
-    return weights
+    for name in by:
+        require_column_name(name, argument="by")
+    return {name: float(weight) for name, weight in by.items()}

@@ -1,14 +1,15 @@
-"""How unevenly value is spread: ABC classes, concentration, and the whale curve."""
+"""Concentration of value: ABC classes, shares of the best, Gini and whale curve."""
 
 from __future__ import annotations
 
 import math
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import narwhals as nw
 import numpy as np
+import numpy.typing as npt
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit._door import frames
@@ -21,6 +22,7 @@ from crmkit._tiers.rule import (
     share_cuts,
     total_above_zero,
 )
+from crmkit._words.arguments import require_column_name, require_numbers, shown
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import customers_with
 
@@ -32,10 +34,10 @@ _DIGITS: Final = 12
 def abc(
     customers: IntoFrameT, *, by: str = "total_amount", cuts: Sequence[float] = (0.75, 0.95)
 ) -> IntoFrameT:
-    """Class customers A, B, C by their part in the total, the largest first.
+    """ABC analysis: class customers by their part in the cumulative total.
 
-    Sort by value, add up, and cut where the sum reaches a share of the total. The same is done
-    with products or regions: one row each. It tells what was bought, not what it earned.
+    Sort by value, add up, and cut where the sum reaches a share of the total. Also for products
+    or regions, with one row each. By revenue it shows sales, not profit.
 
     Parameters
     ----------
@@ -45,16 +47,17 @@ def abc(
     by
         The measure of value.
     cuts
-        Cumulative shares of the total, rising; two give A, B, C, three A, B, C, D.
+        Cumulative shares of the total in rising order; two give A, B, C, three A, B, C, D.
 
     Returns
     -------
-    The same rows in the same order, with two more columns:
+    The same rows in the same order (DuckDB, Dask and Spark may give them in another order), with
+    two more columns:
 
     ====================  =====  ============================================================
     ``abc_class``         text   A is the best; null where `by` is null or NaN
-    ``cumulative_share``  float  share of the total that this customer, all who are equal and
-                                 all who are better make up; null where `by` is
+    ``cumulative_share``  float  share of the total that customers of this value or above it
+                                 make up; null where `by` is
     ====================  =====  ============================================================
 
     Raises
@@ -62,18 +65,19 @@ def abc(
     MissingColumnsError, InvalidRowsError
         If `customers` lacks `by`, or it is not finite.
     InvalidArgumentError
-        If `cuts` do not rise between 0 and 1, or there are columns of these names already.
+        If `cuts` are not in rising order between 0 and 1, or the table already has one of the
+        new columns.
     FitError
-        If no value is or the total is not above zero.
+        If no value is known, or the total is not above 0.
 
     Notes
     -----
-    The customer who crosses a share is in the better class, with all who are equal: A holds at
+    The customer who crosses a share is in the better class, with all of equal value: A holds at
     least its share, and without its lowest value it holds less. So the `cumulative_share` of
     the last customer in A is the first at or above the cut.
 
-    Values below zero are in the last class and lower the total; the cumulative share then rises
-    above 1 before it comes back to it.
+    Values below 0 are in the last class and lower the total; the cumulative share then rises
+    above 1 before it falls back to 1.
 
     Examples
     --------
@@ -91,7 +95,8 @@ def abc(
             cid         300.0         A              0.80
             dee         160.0         B              0.96
     """
-    shares = checked_cuts(cuts, method="value_share", n_tiers=len(cuts) + 1)
+    require_column_name(by, argument="by")
+    shares = checked_cuts(cuts, method="value_share")
     names = _letters(len(shares) + 1)
     frame = frames.read(customers, customers_with(by))
     require_free(frame, ["abc_class", "cumulative_share"])
@@ -112,31 +117,31 @@ def concentration(
     by: str = "total_amount",
     shares: Sequence[float] = (0.01, 0.05, 0.10, 0.20, 0.50, 1.0),
 ) -> IntoFrameT:
-    """Tell what part of the value the best 1 %, 5 %, 20 % of the customers bring.
+    """Share of the total value that the best customers bring.
 
-    Customers are put in order of value, the best first, and added up (the Lorenz curve read
-    from the top). Spending of one period overstates how uneven customers are in the long run:
-    chance alone makes some of them look better than they are.
+    Customers are sorted by value, the best first, and added up (the Lorenz curve, read from the
+    top). Spending of a single period overstates concentration in the long run: chance alone
+    makes some customers look better than they are.
 
     Parameters
     ----------
     customers
-        One row per customer. Those of unknown value are left out of all counts. A lazy table
-        is run, to collect its distinct values.
+        One row per customer. Customers of unknown value are left out of all counts. A lazy
+        table is run, to collect its distinct values.
     by
-        The measure of value; amounts or profit, below zero too.
+        The measure of value, such as amount or profit; it may be below 0.
     shares
-        Shares of the customers, rising, up to 1.
+        Shares of the customers in rising order, up to 1.
 
     Returns
     -------
     One row per share:
 
     ==================  =====  ==============================================================
-    ``customer_share``  float  the share asked for
-    ``n_customers``     int    the best customers: the least whole number that is this share
-    ``value``           float  what they add up to
-    ``value_share``     float  of the total; null where the total is not above zero
+    ``customer_share``  float  share of the customers, as in `shares`
+    ``n_customers``     int    number of best customers, the share rounded up
+    ``value``           float  total value of these customers
+    ``value_share``     float  share of the total; null where the total is not above 0
     ==================  =====  ==============================================================
 
     Raises
@@ -144,7 +149,7 @@ def concentration(
     MissingColumnsError, InvalidRowsError
         If `customers` lacks `by`, or it is not finite.
     InvalidArgumentError
-        If `shares` do not rise between 0 and 1.
+        If `shares` are not in rising order between 0 and 1.
     FitError
         If no value is known.
 
@@ -158,11 +163,12 @@ def concentration(
                 0.5            3  900.0          0.9
                 1.0            5 1000.0          1.0
     """
-    _require_rising(shares)
+    require_column_name(by, argument="by")
+    shares = _checked_shares(shares)
     frame = frames.read(customers, customers_with(by))
     best, n_best = _best_first(frame, by)
     n = int(n_best[-1])
-    # 0.07 x 100 is 7.000000000000001, and no reason to take an eighth customer.
+    # 0.07 x 100 is 7.000000000000001, which must not round up to 8.
     n_customers = [math.ceil(share * n - _ROUNDING) for share in shares]
     value = np.interp(n_customers, n_best, best)
     total = float(best[-1])
@@ -176,29 +182,30 @@ def concentration(
 
 
 def gini(customers: IntoFrame, *, by: str = "total_amount") -> float:
-    """Measure in one number how unevenly value is spread: 0 if evenly, near 1 if one has all.
+    """Gini coefficient of value among customers.
 
-    Compare only like with like: a longer period or a wider customer base moves it too.
+    0 where all customers have the same value, near 1 where one customer has everything. Compare
+    like with like: a longer period or a wider customer base changes it too.
 
     Parameters
     ----------
     customers
-        One row per customer. Those of unknown value are left out. A lazy table is run, to
+        One row per customer. Customers of unknown value are left out. A lazy table is run, to
         collect its distinct values.
     by
         The measure of value.
 
     Returns
     -------
-    The Gini coefficient of the customers at hand, without correction for a sample. With values
-    below zero it can exceed 1; `whale` is the better view then.
+    The Gini coefficient of these customers, without correction for a sample. With values below
+    0 it can exceed 1; use `crmkit.tiers.whale` then.
 
     Raises
     ------
     MissingColumnsError, InvalidRowsError
         If `customers` lacks `by`, or it is not finite.
     FitError
-        If no value is or the total is not above zero.
+        If no value is known, or the total is not above 0.
 
     Notes
     -----
@@ -214,6 +221,7 @@ def gini(customers: IntoFrame, *, by: str = "total_amount") -> float:
     >>> round(gini(pd.DataFrame({"total_amount": [1, 1, 1, 7]})), 2)
     0.45
     """
+    require_column_name(by, argument="by")
     frame = frames.read(customers, customers_with(by))
     values, counts = distribution(frame, frames.known(by), name=by)
     total = total_above_zero(values, counts, name=by)
@@ -223,30 +231,30 @@ def gini(customers: IntoFrame, *, by: str = "total_amount") -> float:
 
 
 def whale(customers: IntoFrameT, *, by: str = "profit") -> IntoFrameT:
-    """Tell how much profit the good customers make and the bad ones eat up.
+    """Whale curve: peak of cumulative profit, and the losses beyond it.
 
-    Adding up from the most profitable on, profit rises to a peak and falls with each customer
-    who costs money: the whale's back. How costs are laid on customers decides its shape.
+    Added up from the most profitable customer on, profit rises to a peak and then falls with
+    each customer who makes a loss. How costs are allocated to customers decides its shape.
 
     Parameters
     ----------
     customers
-        One row per customer. Those of unknown profit are left out. A lazy table is run, to
+        One row per customer. Customers of unknown profit are left out. A lazy table is run, to
         collect its distinct values.
     by
-        The measure of profit, below zero for a loss.
+        The measure of profit, below 0 for a loss.
 
     Returns
     -------
-    One row; `concentration` gives the curve itself:
+    One row; `crmkit.tiers.concentration` gives the curve itself:
 
     =================  =====  ===============================================================
     ``n_customers``    int    customers of known profit
-    ``n_at_peak``      int    those with a profit above zero
-    ``peak``           float  what these add up to
-    ``total``          float  what all add up to
-    ``eroded``         float  `peak` less `total`: what the others cost
-    ``peak_multiple``  float  `peak` over `total`; null where the total is not above zero
+    ``n_at_peak``      int    customers with a profit above 0
+    ``peak``           float  cumulative profit at the peak: the sum of all profits above 0
+    ``total``          float  total profit
+    ``eroded``         float  `peak` less `total`: the losses of the other customers
+    ``peak_multiple``  float  `peak` over `total`; null where the total is not above 0
     =================  =====  ===============================================================
 
     Raises
@@ -269,14 +277,15 @@ def whale(customers: IntoFrameT, *, by: str = "profit") -> IntoFrameT:
      n_customers  n_at_peak  peak  total  eroded  peak_multiple
                4          2 800.0  500.0   300.0            1.6
     """
+    require_column_name(by, argument="by")
     frame = frames.read(customers, customers_with(by))
     values, counts = distribution(frame, frames.known(by), name=by)
     amounts = values * counts
-    gainful = values > 0
-    peak, total = math.fsum(amounts[gainful]), math.fsum(amounts)
+    profitable = values > 0
+    peak, total = math.fsum(amounts[profitable]), math.fsum(amounts)
     columns: dict[str, Sequence[Any]] = {
         "n_customers": [int(counts.sum())],
-        "n_at_peak": [int(counts[gainful].sum())],
+        "n_at_peak": [int(counts[profitable].sum())],
         "peak": [peak],
         "total": [total],
         "eroded": [peak - total],
@@ -294,29 +303,47 @@ def _with_cumulative_share(
     total: float,
     like: IntoFrame,
 ) -> nw.LazyFrame[Any]:
-    """Append what each customer, all who are equal and all who are better make up.
+    """Append the share of the total that all customers of at least this value make up.
 
-    Values are told apart by whole numbers of a unit that no sum of cents falls between, for a
-    sum of money may differ in its last digit each time it is made.
+    Values are compared as whole numbers of a small unit, finer than any sum of cents, since a
+    sum of money may differ in its last digit each time it is computed.
     """
     per_unit = 10.0 ** (_DIGITS - math.ceil(math.log10(np.abs(values).max())))
     steps, first = np.unique(np.rint(values * per_unit), return_index=True)
     shares = np.append((np.cumsum(amounts[::-1])[::-1] / total)[first], np.nan)
-    unknown = steps[-1] + 1  # comes after the last step, where there is no share
+    unknown = steps[-1] + 1  # comes after the last step and has no share
     step = (frames.known(by) * per_unit).round(0).fill_null(unknown).cast(nw.Int64)
+    stepped = frames.with_columns(frame, step.alias(_STEP))
+
+    def share_of(step: npt.NDArray[Any]) -> Floats:
+        return np.asarray(shares[np.searchsorted(steps, step)])
+
+    if frames.is_lazy(like) and frame.implementation.is_polars():
+        return _with_looked_up(stepped, share_of).drop(_STEP)
     return frames.with_computed(
-        frames.with_columns(frame, step.alias(_STEP)),
+        stepped,
         like=like,
         table=customers_with(by),
         inputs=[_STEP],
-        compute=lambda **column: {
-            "cumulative_share": shares[np.searchsorted(steps, column[_STEP])]
-        },
+        compute=lambda **column: {"cumulative_share": share_of(column[_STEP])},
     ).drop(_STEP)
 
 
+def _with_looked_up(
+    frame: nw.LazyFrame[Any], share_of: Callable[[npt.NDArray[Any]], Floats]
+) -> nw.LazyFrame[Any]:
+    """Append the share of each step row by row: a lazy join of Polars loses the order of rows."""
+    steps, _ = frames.distribution(frame, _STEP)
+    share = nw.col(_STEP).replace_strict(
+        steps.tolist(), share_of(steps).tolist(), default=None, return_dtype=nw.Float64
+    )
+    return frame.with_columns(cumulative_share=share).with_columns(
+        nw.col("cumulative_share").fill_nan(None)
+    )
+
+
 def _best_first(frame: nw.LazyFrame[Any], by: str) -> tuple[Floats, Floats]:
-    """Add up the best 0, 1, 2, ... customers at the numbers where the value changes."""
+    """Add up the best 0, 1, 2, ... customers, at each count where the value changes."""
     values, counts = distribution(frame, frames.known(by), name=by)
     amounts = np.cumsum((values * counts)[::-1])
     return np.append(0.0, amounts), np.append(0.0, np.cumsum(counts[::-1]))
@@ -324,13 +351,19 @@ def _best_first(frame: nw.LazyFrame[Any], by: str) -> tuple[Floats, Floats]:
 
 def _letters(n: int) -> tuple[str, ...]:
     if n > len(string.ascii_uppercase):
-        msg = f"`cuts` make {n} classes, and there are 26 letters.\nGive fewer cuts."
+        msg = f"`cuts` make {n} classes, more than the 26 letters.\nGive fewer cuts."
         raise InvalidArgumentError(msg)
     return tuple(string.ascii_uppercase[:n])
 
 
-def _require_rising(shares: Sequence[float]) -> None:
-    rising = all(a < b for a, b in zip((0.0, *shares), shares, strict=False))
-    if not (rising and shares and shares[-1] <= 1):
-        msg = f"`shares` must rise from above 0 to 1 at most, got {shares!r}."
+def _checked_shares(shares: Sequence[float]) -> tuple[float, ...]:
+    example = "(0.01, 0.05, 0.20, 1)"
+    given = require_numbers(shares, argument="shares", example=example)
+    rising = all(a < b for a, b in zip((0.0, *given), given, strict=False))
+    if not (rising and given and given[-1] <= 1):
+        msg = (
+            "`shares` must be in rising order, above 0 and at most 1, "
+            f"got {shown(shares)}.\nWrite {example}."
+        )
         raise InvalidArgumentError(msg)
+    return given

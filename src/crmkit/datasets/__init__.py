@@ -20,6 +20,11 @@ from crmkit.typing import Backend
 __all__ = ["load_cdnow"]
 
 
+def __dir__() -> list[str]:
+    """List the public names only."""
+    return __all__
+
+
 def load_cdnow(*, sample: bool = False, backend: Backend = "pandas") -> Any:  # noqa: ANN401 - native to `backend`
     """Load the purchases of CDNOW, an online shop for music, as a ledger.
 

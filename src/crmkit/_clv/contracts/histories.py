@@ -1,4 +1,4 @@
-"""Read how long customers kept their contracts, from counts or from the contracts themselves."""
+"""Lifetimes of contracts, from counts of survivors or from a row per contract."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from crmkit.tables import CONTRACTS, SURVIVORS, Table
 from crmkit.typing import Period
 
 Histories = tuple[Floats, Floats, Floats]
-"""Periods, whether lost at the end of them, and how many customers have this history."""
+"""Periods, whether lost at their end, and the number of customers with this history."""
 
 _MONTHS: Final[dict[Period, int]] = {"month": 1, "quarter": 3, "year": 12}
 _DAYS: Final[dict[Period, int]] = {"day": 1, "week": 7}
@@ -24,7 +24,7 @@ _EXAMPLES_SHOWN: Final = 3
 
 
 def from_survivors(survivors: IntoFrame) -> Histories:
-    """Take who is missing after each period as lost in it, and who is left as still there."""
+    """Count customers missing after a period as lost in it, and the last survivors as censored."""
     frame = frames.read(survivors, SURVIVORS)
     keys = ["cohort", "period"] if frames.has(frame, "cohort") else ["period"]
     rows = frames.counted(frame, SURVIVORS.only(*keys, "survivors"))
@@ -37,7 +37,7 @@ def from_survivors(survivors: IntoFrame) -> Histories:
     out_of_step = (period != since) | (rows["n_rows"].to_numpy() > 1)
     for complaint, broken in (
         ("`period` does not run 0, 1, 2, ... once each", out_of_step),
-        ("`survivors` rises, yet who has left does not return,", ~first & (lost < 0)),
+        ("`survivors` rises, but customers who left do not return,", ~first & (lost < 0)),
     ):
         if broken.any():
             examples = [value for value, bad in zip(rows[keys[0]], broken, strict=True) if bad]
@@ -66,7 +66,7 @@ def from_contracts(contracts: IntoFrame, *, as_of: date, every: Period) -> Histo
 
 
 def _periods_to_end(frame: frames.Frame, *, every: Period) -> nw.Expr:
-    """Count the periods begun by the end of a contract, 1 for one that ends at once.
+    """Count the periods begun by the end of a contract; at least 1.
 
     Rounding up gives the same for the last day and for the day after.
     """
@@ -100,7 +100,7 @@ def _tally(frame: frames.Frame, periods: nw.Expr) -> tuple[Floats, Floats]:
 
 
 def _require_in_order(frame: frames.Frame) -> None:
-    """Hold a plan to the contract, whose values have not been seen before."""
+    """Check the values of a lazy table, which have not been seen before."""
     wrong = frame.filter(nw.col("start").is_null() | (nw.col("start") > nw.col("end")))
     examples = wrong.select("customer_id").collect()["customer_id"].to_list()
     if examples:

@@ -1,27 +1,31 @@
-"""Contracts: how many customers will renew, how long they stay, and what that is worth."""
+"""Retention of customers under contract: fit, forecast, discounted residual lifetime."""
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import date
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from narwhals.typing import IntoFrame
 
 from crmkit._clv.contracts.histories import Histories, from_contracts, from_survivors
-from crmkit._clv.fitting import diagnostics
-from crmkit._clv.fitting.fit import Fit, read_fit, reading
-from crmkit._clv.fitting.require_fit import require_fit
+from crmkit._clv.fitting import diagnostics, kept_fit
+from crmkit._clv.fitting.fitted import Fit
 from crmkit._door import frames, time
-from crmkit._words.arguments import require_list, require_whole
-from crmkit._words.rates import rate_per_period
+from crmkit._words import kept
+from crmkit._words.arguments import (
+    require_backend,
+    require_choice,
+    require_fitted,
+    require_list,
+    require_whole,
+)
+from crmkit._words.rates import rate_per_period, require_period
 from crmkit.errors import CrmkitWarning, InvalidArgumentError
 from crmkit.models import CONTRACT_MODELS
-from crmkit.models.inference.newton import MaximumLikelihood
 from crmkit.models.protocol import ContractModel
 from crmkit.tables import CONTRACTS, SURVIVORS
 from crmkit.typing import Backend, Period
@@ -29,14 +33,14 @@ from crmkit.typing import Backend, Period
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RetentionFit(Fit):
-    """A fitted model of contracts: a value to print, compare, keep as JSON and forecast with.
+    """Fitted retention model: a value to keep and forecast with.
 
     Attributes
     ----------
     every
-        How long one period is, at the end of which a contract is renewed or not.
+        Length of a period, at the end of which a contract is renewed or not.
     n_left_out
-        Customers whose first renewal had not come due; they tell nothing.
+        Customers who had not reached their first renewal, and so have no information.
     """
 
     _: KW_ONLY
@@ -44,23 +48,19 @@ class RetentionFit(Fit):
 
     def to_json(self) -> str:
         """Write the fit as JSON text, to keep it for next month."""
-        return json.dumps(json.loads(Fit.to_json(self)) | {"every": self.every})
+        return kept_fit.written(self, every=self.every)
 
     @classmethod
     def from_json(cls, text: str) -> RetentionFit:
-        """Read a fit back from the text that `to_json` wrote.
+        """Read a fit from the text that `to_json` wrote.
 
         Raises
         ------
         InvalidArgumentError
-            If the text holds no fit of contracts.
+            If the text holds another kind of value, or a field is missing or of a wrong type.
         """
-        kept = read_fit(text)
-        build: type[ContractModel] = _model_class(kept["name"])
-        with reading():
-            likelihood = MaximumLikelihood.from_dict(kept["likelihood"], build=build)
-        every = time.as_period(kept.get("every", "none"), argument="every")
-        return cls(kept["name"], likelihood, kept["n_left_out"], every=every)
+        more = {"every": kept.choice(*get_args(Period))}
+        return cls(**kept_fit.read(text, kind="RetentionFit", models=CONTRACT_MODELS, more=more))
 
 
 def fit_retention(
@@ -70,25 +70,25 @@ def fit_retention(
     every: Period,
     as_of: date | None = None,
 ) -> RetentionFit:
-    """Learn from customers under contract how readily they leave, and how they differ in it.
+    """Fit a retention model to customers under contract.
 
-    The retention rate of a cohort rises with its age, since those who leave readily are gone
-    first; a model that forgets this forecasts too few survivors. It takes it that contracts
-    are renewed once a period, and that old and new cohorts behave alike: a change of price or
-    product breaks that.
+    The retention rate of a cohort rises with its age, since those who churn easily are gone first;
+    a constant rate forecasts too few survivors. The model assumes that contracts are renewed
+    once a period, and that old and new cohorts behave alike: a change of price or product
+    breaks that.
 
     Parameters
     ----------
     contracts
-        Either counts: `period` (0, 1, 2, ...) and `survivors`, how many of those who began are
-        there after so many periods; with a `cohort` column, of several groups, each followed
-        for as long as it could be. Or one row per contract: `customer_id`, `start` and `end`,
-        null where it still runs; a renewed contract is one row from its first day on.
+        Either counts: `period` (0, 1, 2, ...) and `survivors`, the number of customers still
+        there after each period; with a `cohort` column, of several groups, each followed for as
+        long as it could be. Or one row per contract: `customer_id`, `start` and `end`, null where
+        it still runs; a renewed contract is one row from its first day on.
     model
-        "sbg", the shifted beta-geometric: each customer's own odds of leaving never change.
-        "bdw", the beta-discrete-Weibull: they may rise or fall with time.
+        "sbg", the shifted beta-geometric: each customer's churn probability stays the same.
+        "bdw", the beta-discrete-Weibull: it may rise or fall with time.
     every
-        How long one period is: "day", "week", "month", "quarter" or "year".
+        Length of a period: "day", "week", "month", "quarter" or "year".
     as_of
         For contracts, the last day that is seen; a later end has not happened yet.
 
@@ -101,15 +101,15 @@ def fit_retention(
     MissingColumnsError, InvalidRowsError
         If `contracts` breaks its contract: counts that rise, or leave out a period.
     InvalidArgumentError
-        If there is no such model or period; if `as_of` is missing, or given with counts.
+        If `model` or `every` is unknown; if `as_of` is missing, or given with counts.
     FitError
-        If nobody left, or nobody renewed.
+        If all customers renewed, or all left.
 
     Warns
     -----
     CrmkitWarning
-        If the data leave a parameter open, or fewer than 10 customers left;
-        `RetentionFit.diagnostics` says what.
+        If the data do not identify a parameter, or fewer than 10 customers left;
+        `RetentionFit.diagnostics` has the sentence.
 
     Notes
     -----
@@ -131,28 +131,29 @@ def fit_retention(
     >>> fit_retention(regular, every="year")
     SBG(alpha=0.7041, beta=1.182; log-likelihood -1,680.3, 1,000 customers)
     """
-    every = time.as_period(every, argument="every")
-    kind = _model_class(model)
+    require_period(every)
+    require_choice(model, CONTRACT_MODELS, argument="model")
+    chosen: Any = CONTRACT_MODELS[model]
     periods, lost, n_customers = _histories(contracts, as_of=as_of, every=every)
-    due = periods > 0
-    likelihood = kind.fit(periods[due], lost[due], weights=n_customers[due])
-    likelihood = diagnostics.of_contracts(likelihood, float(n_customers @ lost))
-    n_left_out = round(float(n_customers[~due].sum()))
+    seen = periods > 0
+    likelihood = chosen.fit(periods[seen], lost[seen], weights=n_customers[seen])
+    likelihood = diagnostics.with_contract_diagnostics(likelihood, float(n_customers @ lost))
+    n_left_out = round(float(n_customers[~seen].sum()))
     fitted = RetentionFit(model, likelihood, n_left_out, every=every)
     for note in fitted.diagnostics:
         warnings.warn(f"{model}: {note}", CrmkitWarning, stacklevel=2)
     return fitted
 
 
-def forecast_retention(fit: RetentionFit, *, periods: int, backend: Backend = "polars") -> Any:  # noqa: ANN401 - native to `backend`
-    """Forecast how many of a new cohort will still be there, period by period.
+def forecast_retention(fit: RetentionFit, *, periods: int, backend: Backend = "pandas") -> Any:  # noqa: ANN401 - native to `backend`
+    """Forecast survival, retention and churn rate of a new cohort by period.
 
     Parameters
     ----------
     fit
         A fitted model, as made by `fit_retention`.
     periods
-        How many periods to follow the cohort, counted from its beginning.
+        Number of periods to follow the cohort, counted from its beginning.
     backend
         Library of the returned table: "pandas", "polars" or "pyarrow".
 
@@ -161,7 +162,7 @@ def forecast_retention(fit: RetentionFit, *, periods: int, backend: Backend = "p
     One row per period, in order:
 
     ==================  =====  ==========================================================
-    ``period``          int    1 for the period at whose end the first renewal falls due
+    ``period``          int    1 for the period that ends with the first renewal
     ``survival``        float  share of the cohort that is there after the period
     ``retention_rate``  float  share of those there before who renew at its end, per period
     ``churn_rate``      float  share of those there before who leave at its end, per period
@@ -170,16 +171,14 @@ def forecast_retention(fit: RetentionFit, *, periods: int, backend: Backend = "p
     Raises
     ------
     InvalidArgumentError
-        If `periods` is no whole number of 1 or more, or `fit` is of another kind.
+        If `periods` is not a whole number of 1 or more, or `fit` is not a `RetentionFit`.
 
     Examples
     --------
     >>> import pandas as pd
     >>> survivors = [1000, 631, 468, 382, 326, 289, 262, 241]
     >>> regular = pd.DataFrame({"period": range(8), "survivors": survivors})
-    >>> ahead = forecast_retention(
-    ...     fit_retention(regular, every="year"), periods=12, backend="pandas"
-    ... )
+    >>> ahead = forecast_retention(fit_retention(regular, every="year"), periods=12)
     >>> print(ahead.tail(3).round(3).to_string(index=False))
      period  survival  retention_rate  churn_rate
          10     0.191           0.935       0.065
@@ -187,6 +186,7 @@ def forecast_retention(fit: RetentionFit, *, periods: int, backend: Backend = "p
          12     0.170           0.945       0.055
     """
     model = _contract_model(fit)
+    require_backend(backend)
     require_whole(periods, argument="periods", least=1, advice="Write 12 for a year of months.")
     period = np.arange(1, int(periods) + 1)
     t = period.astype(np.float64)
@@ -204,12 +204,12 @@ def discounted_residual_lifetime(
     *,
     renewals: Sequence[int],
     annual_discount_rate: float,
-    backend: Backend = "polars",
+    backend: Backend = "pandas",
 ) -> Any:  # noqa: ANN401 - native to `backend`
-    """Value the time that customers will still stay, by how often they have renewed.
+    """Expected remaining periods by past renewals, discounted (DERL).
 
-    Times the margin of one period it is what a customer is worth just before deciding on the
-    next renewal. Who has renewed often stays longer, so customers are not worth the same.
+    Times the margin of one period it is the residual value of a customer just before the decision
+    on the next renewal. Customers who have renewed often stay longer, so they are worth more.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def discounted_residual_lifetime(
     renewals
         Renewals made so far: [0, 1, 2] gives a row for each; 0 is before the first.
     annual_discount_rate
-        What money a year from now is worth less, as a fraction: 0.1 for 10 % a year.
+        Yearly rate at which future money is discounted, as a fraction: 0.1 for 10 % a year.
     backend
         Library of the returned table: "pandas", "polars" or "pyarrow".
 
@@ -237,7 +237,7 @@ def discounted_residual_lifetime(
     ------
     InvalidArgumentError
         If `renewals` are not whole numbers of 0 or more; if the rate is outside its range, or
-        too low for the sum to have an end; if `fit` is of another kind.
+        too low for the sum to be finite; if `fit` is not a `RetentionFit`.
 
     Notes
     -----
@@ -260,15 +260,15 @@ def discounted_residual_lifetime(
     ...     fit_retention(regular, every="year"),
     ...     renewals=[0, 1, 7],
     ...     annual_discount_rate=0.1,
-    ...     backend="pandas",
     ... )
     >>> print(worth.round(2).to_string(index=False))
      renewals  discounted_residual_lifetime
             0                          2.96
             1                          4.10
             7                          6.84
-    """
+    """  # noqa: D401 - the field's term
     model = _contract_model(fit)
+    require_backend(backend)
     rate = rate_per_period(annual_discount_rate, every=fit.every)
     require_list(renewals, argument="renewals")
     for each in renewals:
@@ -290,26 +290,17 @@ def _histories(contracts: IntoFrame, *, as_of: date | None, every: Period) -> Hi
         day = time.as_day(as_of, argument="as_of")
         return from_contracts(contracts, as_of=day, every=every)
     if not counts:
-        frames.read(contracts, CONTRACTS)  # another table is the first thing to hear of
+        frames.read(contracts, CONTRACTS)  # the wrong table is the first thing to report
     msg = (
-        "`as_of` is for contracts, and counts of survivors are as they were counted.\nLeave it out."
+        "`as_of` is for rows of contracts; this table has counts of survivors.\nLeave it out."
         if counts
-        else "`as_of` is needed: who still has a contract is known on a day.\n"
+        else "`as_of` is needed to see which contracts still run on that day.\n"
         "Write as_of=datetime.date(2024, 12, 31)."
     )
     raise InvalidArgumentError(msg)
 
 
-def _contract_model(fit: Fit) -> ContractModel:
-    require_fit(fit, argument="fit", made_by="crmkit.clv.fit_retention")
-    _model_class(fit.name)
+def _contract_model(fit: RetentionFit) -> ContractModel:
+    require_fitted(fit, RetentionFit, argument="fit", made_by="crmkit.clv.fit_retention")
     model: ContractModel = fit.model
     return model
-
-
-def _model_class(name: str) -> Any:  # noqa: ANN401 - a model of contracts, with its own parameters
-    if isinstance(name, str) and name in CONTRACT_MODELS:
-        return CONTRACT_MODELS[name]
-    choices = ", ".join(map(repr, CONTRACT_MODELS))
-    msg = f"There is no model of contracts {name!r}.\nChoose one of {choices}."
-    raise InvalidArgumentError(msg)

@@ -1,21 +1,22 @@
-"""Which forecast to believe: forecasts from one half of the ledger, held against the other."""
+"""Backtests: forecasts from the first part of a ledger, compared with the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Final
+from typing import Final, Generic, NamedTuple
 
 import narwhals as nw
 import numpy as np
 from narwhals.typing import IntoFrameT
 
-from crmkit._clv.evaluation.holdout_trial import WITH_MONEY, Trial, trial
+from crmkit._clv.evaluation.holdout import WITH_MONEY, HoldoutTest, holdout_test
 from crmkit._clv.evaluation.leaderboard import leaderboard
 from crmkit._clv.prediction.predict import predict
 from crmkit._door import frames
-from crmkit._words.arguments import require_list, require_whole
+from crmkit._words.arguments import require_choice, require_list, require_whole
 from crmkit.errors import InvalidArgumentError
+from crmkit.models import PURCHASE_MODELS, SPEND_MODELS
 
 _HIATUS_DAYS: Final = 56
 _MOST: Final = 7
@@ -32,12 +33,12 @@ def backtest(
     boosted_trees: bool = False,
     calibrated: bool = False,
 ) -> IntoFrameT:
-    """Forecast days that have already been, and see how far off each way of forecasting is.
+    """Compare forecasting methods on held-out data.
 
-    Beside the models stand two that need none: everybody goes on at the same rate as before,
-    and the same for those who bought lately while the others are taken to be lost. A model
-    that does not beat both is not worth its trouble. Customers who came after a split are left
-    out (`crmkit.rfm.newcomers` counts them).
+    The models compete with two baselines: all customers go on at the same rate as before, and only
+    those who bought recently do while the others are lost. A model that does not beat both
+    is not worth its cost. Customers who came after a split are left out (`crmkit.rfm.newcomers`
+    counts them).
 
     Parameters
     ----------
@@ -52,13 +53,12 @@ def backtest(
     spend
         The spend model that turns their purchases into money.
     hiatus_days
-        The second plain rule takes customers whose last purchase is longer ago as lost, in days.
+        Days since the last purchase above which the second baseline counts a customer as lost.
     boosted_trees
-        Whether to set gradient-boosted trees beside them, a learner that knows nothing of
-        customers; it needs ``pip install crmkit[ml]``.
+        Whether to add gradient-boosted trees, a general learner; it needs scikit-learn.
     calibrated
-        Whether to show each model a second time, scaled by the season or trend that
-        `crmkit.clv.pattern` sees before the split.
+        Whether to add each model a second time, scaled by the season or trend that
+        `crmkit.clv.pattern` finds before the split.
 
     Returns
     -------
@@ -70,21 +70,21 @@ def backtest(
     ``method``               text   model, "same rate", "same rate if recent", "boosted
                                     trees", or a model's name and ", calibrated"
     ``n_customers``          int    customers seen by the split
-    ``actual_purchases``     float  purchase days of theirs in the holdout period
+    ``actual_purchases``     float  their purchase days in the holdout period
     ``predicted_purchases``  float  the forecast of it
-    ``purchases_error``      float  predicted / actual - 1; null where nobody bought
+    ``purchases_error``      float  predicted / actual - 1; null without actual purchases
     ``mae``                  float  mean absolute error of a customer's purchase days
     ``rmse``                 float  root mean squared error of them
-    ``wmape``                float  sum of the absolute errors / purchase days of all; null where
-                                    nobody bought
-    ``spearman``             float  rank correlation of forecast and outcome; null where all are
-                                    forecast alike or did alike
-    ``calibration_error``    float  how far groups by `frequency` (0, 1, ... 6, 7 and more) are off
-                                    in their mean, on average over customers, as a share of the
-                                    mean outcome; null where nobody bought
-    ``coverage``             float  share of customers whose purchases fell inside the 90 %
+    ``wmape``                float  sum of the absolute errors / purchase days of all; null
+                                    without actual purchases
+    ``spearman``             float  rank correlation of forecast and outcome; null where either
+                                    does not vary
+    ``calibration_error``    float  mean absolute error of groups by `frequency` (0, 1, ... 6, 7 and
+                                    more), weighted by customers, as a share of the mean outcome;
+                                    null without actual purchases
+    ``coverage``             float  share of customers whose purchases were inside the 90 %
                                     interval; 0.9 is right
-    ``log_score``            float  mean log of the probability given to what each customer did;
+    ``log_score``            float  mean log of the probability given to each customer's outcome;
                                     the closer to 0 the better
     ``actual_amount``        float  money of the holdout period, less returns
     ``predicted_amount``     float  the forecast of it
@@ -101,31 +101,31 @@ def backtest(
     MissingColumnsError, InvalidRowsError
         If `orders` breaks its contract, or has no amounts.
     InvalidArgumentError
-        If there is no split, one is not before `as_of`, a model is unknown, or the trees are
-        asked for without scikit-learn.
+        If `splits` is empty, a split is not before `as_of`, a model is unknown, or
+        `boosted_trees` is true without scikit-learn.
     FitError
-        If no customer came back by a split, or the trees have no days to learn from.
+        If no customer bought again by a split, or the history is too short for the trees.
 
     Notes
     -----
-    Most customers buy nothing, so the mean absolute error rewards forecasting low: nothing for
-    everybody would beat some models. The log score asks what chance each method gave to what came,
-    and is best on average for who tells the chances as they are.
+    Most customers buy nothing, so the mean absolute error rewards low forecasts: 0 for everybody
+    would beat some models. The log score rewards the probability given to the outcome, and is best
+    on average for the true distribution.
 
-    The chances of a model are its own distribution of purchases; those of the other methods,
-    which have none, are a Poisson distribution about the forecast, and a forecast below 0.001
-    counts as that. Of a model that is scaled they are those over a horizon long enough for the
-    scaled total. Counts are whole, so few intervals hold 90 %: `coverage` takes those on the edge
-    in part, as far as the outcome's share of the distribution lies between 5 % and 95 %.
+    The distribution of a model is its own; the other methods, which have none, get a
+    Poisson distribution with their forecast as mean, at least 0.001. For a scaled model it is the
+    distribution over a horizon long enough for the scaled total. Counts are whole, so few
+    intervals hold exactly 90 %: `coverage` counts outcomes on the edge in part, by their share of
+    the distribution between 5 % and 95 %.
 
     The trees are scikit-learn's HistGradientBoostingRegressor for Poisson counts, once for
-    purchases and once for money (below 0 taken as 0). They see the columns of
-    `crmkit.rfm.summarize` but for `T`, which they would have to extrapolate; they are trained on
-    the last days before the split: as many as are to be forecast, but at most a third of the
-    longest history. What they then forecast is scaled to the horizon.
+    purchases and once for money (below 0 as 0). They use the columns of `crmkit.rfm.summarize` but
+    for `T`, which they would have to extrapolate; they are trained on the last days before the
+    split: as many as the horizon has, but at most a third of the longest history. Their forecast
+    is scaled to the horizon.
 
-    The plain rules value a purchase at the customer's own mean amount of repeat days, and at
-    nothing where there is none. Where customers tie for a place in the top tenth, they share it.
+    The baselines value a purchase at the customer's mean amount of repeat days, and at 0 where
+    that is unknown. Where customers tie for a place in the top tenth, they share it.
 
     References
     ----------
@@ -150,16 +150,19 @@ def backtest(
     require_list(splits, argument="splits", example="[datetime.date(2024, 6, 30)]")
     require_list(models, argument="models")
     require_whole(hiatus_days, argument="hiatus_days", least=0, advice="Write 56 for eight weeks.")
-    if spend is None:
-        msg = "`spend` is None, and forecasts of money need one.\nWrite 'gamma_gamma' if in doubt."
-        raise InvalidArgumentError(msg)
+    for each in models:
+        require_choice(each, PURCHASE_MODELS, argument="models")
+    require_choice(spend, SPEND_MODELS, argument="spend")
     if not splits:
         msg = "`splits` is empty.\nGive at least one day before `as_of`."
         raise InvalidArgumentError(msg)
     frames.read(orders, WITH_MONEY)
+    tests = (
+        holdout_test(orders, split=each, as_of=as_of, models=models, spend=spend) for each in splits
+    )
     return leaderboard(
         orders,
-        (trial(orders, split=each, as_of=as_of, models=models, spend=spend) for each in splits),
+        tests,
         hiatus_days=hiatus_days,
         with_boosted_trees=boosted_trees,
         calibrated=calibrated,
@@ -169,7 +172,7 @@ def backtest(
 def calibration(
     orders: IntoFrameT, *, split: date, as_of: date, model: str = "bg_nbd", most: int = _MOST
 ) -> IntoFrameT:
-    """Compare forecast and outcome by how often customers had bought before.
+    """Compare forecast and actual purchases by past frequency.
 
     A good total can hide two errors that cancel: too little for the regular customers and too
     much for the others.
@@ -185,7 +188,7 @@ def calibration(
     model
         The purchase model.
     most
-        Customers with so many repeat days or more are taken together.
+        Customers with this number of repeat days or more form one group.
 
     Returns
     -------
@@ -194,7 +197,7 @@ def calibration(
     =======================  =====  ======================================================
     ``frequency``            int    purchase days after the first, by the split; the last
                                     row holds `most` and more
-    ``n_customers``          int    customers with so many
+    ``n_customers``          int    customers with this frequency
     ``actual_purchases``     float  their mean purchase days in the holdout period
     ``predicted_purchases``  float  the mean forecast of it
     =======================  =====  ======================================================
@@ -206,7 +209,7 @@ def calibration(
     InvalidArgumentError
         If `split` is not before `as_of`, or the model is unknown.
     FitError
-        If no customer came back by the split.
+        If no customer bought again by the split.
 
     References
     ----------
@@ -226,29 +229,81 @@ def calibration(
              3          293              3.22                 3.01
     """
     require_whole(most, argument="most", least=1, advice="Write 7.")
-    held = trial(orders, split=split, as_of=as_of, models=[model])
-    return calibration_of(held, like=orders, model=model, most=most)
+    require_choice(model, PURCHASE_MODELS, argument="model")
+    test = holdout_test(orders, split=split, as_of=as_of, models=[model])
+    return calibration_of(test, like=orders, model=model, most=most)
 
 
-def backtest_and_calibration(
-    orders: IntoFrameT, *, split: date, as_of: date, model: str
-) -> tuple[IntoFrameT, IntoFrameT]:
-    """Make the tables of `backtest` and `calibration` from one split and one fit.
+class Validation(NamedTuple, Generic[IntoFrameT]):
+    """Backtest and calibration of one model.
 
-    The seconds are left out, so that two runs give the same.
+    Attributes
+    ----------
+    backtest
+        The table of `backtest`, without `seconds`, so that two runs give the same.
+    calibration
+        The table of `calibration`.
     """
+
+    backtest: IntoFrameT
+    calibration: IntoFrameT
+
+
+def validate(
+    orders: IntoFrameT, *, split: date, as_of: date, model: str = "bg_nbd"
+) -> Validation[IntoFrameT]:
+    """Backtest and calibration of one model from a single split and fit.
+
+    The tables are those of `backtest` and `calibration`, for half of the work.
+
+    Parameters
+    ----------
+    orders
+        One row per order, order line or return, as made by `crmkit.transactions`, with amounts.
+    split
+        Last day of the calibration period.
+    as_of
+        Last day of the holdout period.
+    model
+        The purchase model; the spend model is Gamma-Gamma.
+
+    Returns
+    -------
+    The two tables, as `backtest` and `calibration` of a named tuple.
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If `orders` breaks its contract, or has no amounts.
+    InvalidArgumentError
+        If `split` is not before `as_of`, or the model is unknown.
+    FitError
+        If no customer came back by the split.
+
+    Examples
+    --------
+    >>> from crmkit.datasets import load_cdnow
+    >>> orders = load_cdnow(sample=True)
+    >>> tested = validate(orders, split=date(1997, 9, 30), as_of=date(1998, 6, 30))
+    >>> print(tested.backtest[["method", "purchases_error"]].round(2).to_string(index=False))
+                 method  purchases_error
+                 bg_nbd            -0.12
+              same rate             0.56
+    same rate if recent            -0.25
+    """
+    require_choice(model, PURCHASE_MODELS, argument="model")
     frames.read(orders, WITH_MONEY)
-    held = trial(orders, split=split, as_of=as_of, models=[model], spend="gamma_gamma")
+    test = holdout_test(orders, split=split, as_of=as_of, models=[model], spend="gamma_gamma")
     ranked = leaderboard(
-        orders, [held], hiatus_days=_HIATUS_DAYS, with_boosted_trees=False, calibrated=False
+        orders, [test], hiatus_days=_HIATUS_DAYS, with_boosted_trees=False, calibrated=False
     )
-    told = frames.give(frames.reopen(ranked).drop("seconds"), like=orders)
-    return told, calibration_of(held, like=orders, model=model, most=_MOST)
+    tested = frames.give(frames.reopen(ranked).drop("seconds"), like=orders)
+    return Validation(tested, calibration_of(test, like=orders, model=model, most=_MOST))
 
 
-def calibration_of(held: Trial, *, like: IntoFrameT, model: str, most: int) -> IntoFrameT:
-    """Group the customers of a trial by how often they had bought before."""
-    ahead = predict(held.halves, purchases=held.fits[model].fit, horizon_days=held.horizon_days)
+def calibration_of(test: HoldoutTest, *, like: IntoFrameT, model: str, most: int) -> IntoFrameT:
+    """Mean forecast and outcome of a test, by frequency at the split."""
+    ahead = predict(test.customers, purchases=test.fits[model].fit, horizon_days=test.horizon_days)
     capped = nw.when(nw.col("frequency") < most).then(nw.col("frequency")).otherwise(nw.lit(most))
     grouped = (
         frames.reopen(ahead)

@@ -1,4 +1,4 @@
-"""One test of forecasts: what was known at the split, what came after it, and the fits to it."""
+"""Holdout tests: customers at a split date, their purchases after it, and models fitted before."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from typing import Final, TypeVar
 import numpy as np
 from narwhals.typing import IntoDataFrame, IntoFrame
 
-from crmkit._clv.fitting.fit import Fit, fit
+from crmkit._clv.fitting.fit import fit
+from crmkit._clv.fitting.fitted import Fit
 from crmkit._door import frames, time
 from crmkit._door.frames import Floats
-from crmkit._summary.summarize import holdout
+from crmkit._summary.holdout import holdout
 from crmkit.tables import HOLDOUT, LEDGER
 
 WITH_MONEY: Final = LEDGER.only("customer_id", "date", "amount")
-"""A ledger of which the amounts are needed too."""
+"""The columns of a ledger with amounts."""
 
-_HALVES: Final = HOLDOUT.only(
+_COLUMNS: Final = HOLDOUT.only(
     "frequency",
     "recency",
     "T",
@@ -42,24 +43,24 @@ class TimedFit:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """The two halves of each customer's history, and models fitted to the first."""
+class HoldoutTest:
+    """Customers at the split with their holdout period, and models fitted at the split."""
 
     split: date
     as_of: date
-    halves: IntoDataFrame
+    customers: IntoDataFrame
     fits: Mapping[str, TimedFit]
     spend: TimedFit | None
 
     @property
     def horizon_days(self) -> int:
-        """How long the second half is."""
+        """Length of the holdout period."""
         return (self.as_of - self.split).days
 
 
 @dataclass(frozen=True, slots=True)
-class Halves:
-    """What was known of each customer at the split, and what each did after it."""
+class HoldoutColumns:
+    """Each customer's history at the split, then purchases and amount after it."""
 
     frequency: Floats
     recency: Floats
@@ -70,34 +71,34 @@ class Halves:
     amount: Floats
 
 
-def trial(
+def holdout_test(
     orders: IntoFrame, *, split: date, as_of: date, models: Sequence[str], spend: str | None = None
-) -> Trial:
-    """Split the ledger once, and fit the models once; the customers come to this machine."""
+) -> HoldoutTest:
+    """Split the ledger and fit the models; the customers come to this machine."""
     split = time.as_day(split, argument="split")
     as_of = time.as_day(as_of, argument="as_of")
-    halves = frames.run_once(holdout(orders, split=split, as_of=as_of))
-    fits = {model: _timed_fit(halves, model) for model in models}
-    spending = None if spend is None else _timed_fit(halves, spend)
-    return Trial(split, as_of, halves, fits, spending)
+    customers = frames.run_once(holdout(orders, split=split, as_of=as_of))
+    fits = {model: _timed_fit(customers, model) for model in models}
+    spending = None if spend is None else _timed_fit(customers, spend)
+    return HoldoutTest(split, as_of, customers, fits, spending)
 
 
-def columns_of(held: Trial) -> Halves:
-    """Bring the columns of a trial to numpy; who has no repeat spend has a mean of 0."""
-    frame = frames.read(held.halves, _HALVES)
-    columns = frames.collect(frame, *_HALVES.column_names)
-    arrays = [columns[name].astype(float) for name in _HALVES.column_names]
+def columns_of(test: HoldoutTest) -> HoldoutColumns:
+    """Collect the columns of a test; a customer without repeat spend has a mean of 0."""
+    frame = frames.read(test.customers, _COLUMNS)
+    columns = frames.collect(frame, *_COLUMNS.column_names)
+    arrays = [columns[name].astype(float) for name in _COLUMNS.column_names]
     frequency, recency, T, days_since_last, mean_amount, purchases, amount = arrays
     mean_amount = np.nan_to_num(mean_amount)
-    return Halves(frequency, recency, T, days_since_last, mean_amount, purchases, amount)
+    return HoldoutColumns(frequency, recency, T, days_since_last, mean_amount, purchases, amount)
 
 
 def timed(make: Callable[[], V]) -> tuple[V, float]:
-    """Do it, and tell the CPU seconds that it took."""
+    """Call `make`, and give also the CPU seconds that it took."""
     began = process_time()
     made = make()
     return made, process_time() - began
 
 
-def _timed_fit(halves: IntoDataFrame, model: str) -> TimedFit:
-    return TimedFit(*timed(lambda: fit(halves, model=model)))
+def _timed_fit(customers: IntoDataFrame, model: str) -> TimedFit:
+    return TimedFit(*timed(lambda: fit(customers, model=model)))

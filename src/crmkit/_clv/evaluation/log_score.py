@@ -1,4 +1,4 @@
-"""What chance a forecast gave to what each customer then really bought."""
+"""Log score and coverage: the probability that a forecast gave to each outcome."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from crmkit.models.protocol import PurchaseModel
 _CELLS_AT_ONCE: Final = 2**20
 _LOWER, _UPPER = 0.05, 0.95
 _FEWEST: Final = 0.001
-"""A forecast of no purchase at all would make one that comes impossible, and its score endless."""
+"""A forecast of 0 would give a purchase no probability, and so an infinite score."""
 _STEPS, _CLOSE, _LONGEST = 60, 1e-9, 100.0
 
 
-class Chances(NamedTuple):
-    """The probability that a method gave to the number that came, and to fewer."""
+class OutcomeProbability(NamedTuple):
+    """The probability that a method gave to the actual number of purchases, and to fewer."""
 
     of_outcome: Floats
     of_fewer: Floats
 
 
-def log_score(chances: Chances) -> float:
-    """Mean log probability of what came; below 1e-308 a probability counts as that."""
-    return float(np.log(np.maximum(chances.of_outcome, np.finfo(float).tiny)).mean())
+def log_score(probabilities: OutcomeProbability) -> float:
+    """Mean log probability of the outcome; below 1e-308 a probability counts as that."""
+    return float(np.log(np.maximum(probabilities.of_outcome, np.finfo(float).tiny)).mean())
 
 
-def coverage(chances: Chances) -> float:
-    """Share of customers inside the 90 % interval; who stands on its edge counts in part.
+def coverage(probabilities: OutcomeProbability) -> float:
+    """Share of customers inside the 90 % interval; an outcome on its edge counts in part.
 
-    The outcome's place is anywhere from the chance of fewer to that of as many; what counts is
-    how much of this stretch lies between 5 % and 95 %.
+    An outcome covers the stretch from the probability of fewer to that of as many; it counts by
+    the part of this stretch between 5 % and 95 %.
     """
-    low = chances.of_fewer
-    high = np.minimum(low + chances.of_outcome, 1.0)
+    low = probabilities.of_fewer
+    high = np.minimum(low + probabilities.of_outcome, 1.0)
     inside = np.minimum(high, _UPPER) - np.maximum(low, _LOWER)
     is_point = high <= low
     whole = np.where(is_point, 1.0, high - low)
@@ -52,11 +52,11 @@ def of_model(
     purchases: Floats,
     *,
     horizon_days: float,
-) -> Chances:
-    """Look the outcome up in the model's own distribution, once per distinct history.
+) -> OutcomeProbability:
+    """Probability of each outcome by the model's distribution, once per distinct history.
 
-    Histories come in order of the outcome, in blocks, so that a few who bought very often do not
-    make the table wide for all.
+    Histories are sorted by outcome, in blocks, so that a few very large counts do not widen the
+    table for all.
     """
     x, t_x, T, counts, of_row = _distinct(*history, purchases)
     exact, fewer = np.empty(len(counts)), np.empty(len(counts))
@@ -75,15 +75,15 @@ def of_model(
         below = np.concatenate([np.zeros((len(rows), 1)), np.cumsum(table, axis=1)], axis=1)
         exact[rows], fewer[rows] = table[each, at], below[each, at]
         start += len(rows)
-    return Chances(exact[of_row], fewer[of_row])
+    return OutcomeProbability(exact[of_row], fewer[of_row])
 
 
-def poisson(expected: Floats, purchases: Floats) -> Chances:
-    """Take purchases to scatter about a forecast as they would by chance alone."""
+def poisson(expected: Floats, purchases: Floats) -> OutcomeProbability:
+    """Probability of each outcome by a Poisson distribution with the forecast as mean."""
     mean = np.maximum(expected, _FEWEST)
     exact = np.exp(purchases * np.log(mean) - mean - gammaln(purchases + 1))
     fewer = np.where(purchases > 0, pdtr(np.maximum(purchases - 1, 0), mean), 0.0)
-    return Chances(exact, fewer)
+    return OutcomeProbability(exact, fewer)
 
 
 def horizon_for(
@@ -93,16 +93,16 @@ def horizon_for(
     horizon_days: float,
     factor: float,
 ) -> float:
-    """Find the horizon over which the model expects `factor` times as many purchases in all."""
+    """Find the horizon over which the model expects `factor` times the total purchases."""
 
     def total(days: float) -> float:
         return float(model.expected_purchases(*history, horizon_days=days).sum())
 
-    due = factor * total(horizon_days)
+    target = factor * total(horizon_days)
     days = horizon_days
-    # Expected purchases rise ever more slowly, so each step lands short of the horizon due.
+    # Expected purchases are concave in the horizon, so each step stops short of the target.
     for _ in range(_STEPS):
-        stretch = due / total(days)
+        stretch = target / total(days)
         days = min(days * stretch, _LONGEST * horizon_days)
         if abs(stretch - 1) < _CLOSE:
             break
@@ -112,7 +112,7 @@ def horizon_for(
 def _distinct(
     x: Floats, t_x: Floats, T: Floats, counts: Floats
 ) -> tuple[Floats, Floats, Floats, Floats, npt.NDArray[np.int64]]:
-    """Find the distinct histories with their outcomes, and for each row the place of its own."""
+    """Find the distinct histories with their outcomes, and the position of each row among them."""
     xs, Ts, of_pair = distinct_pairs(x, T)
     t_xs, ns, of_other = distinct_pairs(t_x, counts)
     first, second, of_row = distinct_pairs(of_pair.astype(float), of_other.astype(float))

@@ -1,4 +1,4 @@
-"""How far a forecast was off: the figures of the leaderboard."""
+"""Error, ranking and calibration metrics of a forecast: the columns of the leaderboard."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from crmkit._clv.evaluation.holdout_trial import Halves
-from crmkit._clv.evaluation.log_score import Chances, coverage, log_score
+from crmkit._clv.evaluation.holdout import HoldoutColumns
+from crmkit._clv.evaluation.log_score import OutcomeProbability, coverage, log_score
 from crmkit._clv.evaluation.spend_dependence import mid_ranks
 from crmkit._door.frames import Floats
 
@@ -18,19 +18,19 @@ _OFTEN: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a method made of each customer, and the CPU seconds that it took."""
+    """A method's forecast for each customer, and the CPU seconds that it took."""
 
     purchases: Floats
     amount: Floats
-    chances: Chances
+    probabilities: OutcomeProbability
     seconds: float
 
 
-def measures(half: Halves, forecast: Forecast) -> dict[str, Any]:
-    """Hold a forecast against what came; what cannot be told is None."""
+def metrics(columns: HoldoutColumns, forecast: Forecast) -> dict[str, Any]:
+    """Compute the metrics of a forecast; an undefined one is None."""
     purchases, amount = forecast.purchases, forecast.amount
-    error = purchases - half.purchases
-    total = half.purchases.sum()
+    error = purchases - columns.purchases
+    total = columns.purchases.sum()
     return {
         "n_customers": len(purchases),
         "actual_purchases": float(total),
@@ -39,15 +39,15 @@ def measures(half: Halves, forecast: Forecast) -> dict[str, Any]:
         "mae": float(np.abs(error).mean()),
         "rmse": float(np.sqrt((error**2).mean())),
         "wmape": float(np.abs(error).sum() / total) if total > 0 else None,
-        "spearman": _spearman(purchases, half.purchases),
-        "calibration_error": _calibration_error(half, purchases),
-        "coverage": coverage(forecast.chances),
-        "log_score": log_score(forecast.chances),
-        "actual_amount": float(half.amount.sum()),
+        "spearman": _spearman(purchases, columns.purchases),
+        "calibration_error": _calibration_error(columns, purchases),
+        "coverage": coverage(forecast.probabilities),
+        "log_score": log_score(forecast.probabilities),
+        "actual_amount": float(columns.amount.sum()),
         "predicted_amount": float(amount.sum()),
-        "amount_error": _relative(amount.sum(), half.amount.sum()),
-        "top_tenth_share": _top_tenth_share(amount, half.amount),
-        "top_tenth_found": _top_tenth_found(amount, half.amount),
+        "amount_error": _relative(amount.sum(), columns.amount.sum()),
+        "top_tenth_share": _top_tenth_share(amount, columns.amount),
+        "top_tenth_found": _top_tenth_found(amount, columns.amount),
         "seconds": forecast.seconds,
     }
 
@@ -64,13 +64,13 @@ def _spearman(first: Floats, second: Floats) -> float | None:
     return float(np.corrcoef(forecast, outcome)[0, 1])
 
 
-def _calibration_error(half: Halves, purchases: Floats) -> float | None:
-    """Add up how far the groups by frequency are off, too many and too few not set off."""
-    if half.purchases.sum() <= 0:
+def _calibration_error(columns: HoldoutColumns, purchases: Floats) -> float | None:
+    """Sum of absolute errors of groups by frequency, over actual purchases."""
+    if columns.purchases.sum() <= 0:
         return None
-    group = np.minimum(half.frequency, _OFTEN).astype(np.int64)
-    off = np.bincount(group, purchases - half.purchases)
-    return float(np.abs(off).sum() / half.purchases.sum())
+    group = np.minimum(columns.frequency, _OFTEN).astype(np.int64)
+    error = np.bincount(group, purchases - columns.purchases)
+    return float(np.abs(error).sum() / columns.purchases.sum())
 
 
 def _top_tenth_share(forecast: Floats, outcome: Floats) -> float | None:
@@ -87,7 +87,7 @@ def _top_tenth_found(forecast: Floats, outcome: Floats) -> float | None:
 
 
 def _in_top_tenth(values: Floats) -> Floats:
-    """Tell who is in the top tenth: 1 or 0, or a share of a place where customers tie for it."""
+    """Membership in the top tenth: 1 or 0, or a share where customers tie for a place."""
     n_top = len(values) // _LEAST_FOR_A_TENTH
     least = np.partition(values, -n_top)[-n_top]
     above, tied = values > least, values == least

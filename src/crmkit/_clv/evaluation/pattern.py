@@ -1,4 +1,4 @@
-"""Whether the weeks before today show a season or a trend that a model knows nothing of."""
+"""Season and trend in recent weeks, against the expectation of a stationary model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from narwhals.typing import IntoFrame
 
 from crmkit._clv.evaluation.tracking import tracking
-from crmkit._clv.fitting.fit import Fit
+from crmkit._clv.fitting.fitted import Fit
 from crmkit._clv.prediction.pattern_value import Pattern
 from crmkit._door import frames
 from crmkit._door.frames import Floats
@@ -22,15 +22,15 @@ _FEWEST_WEEKS: Final = 26
 _FEWEST_LAST: Final = 4
 _QUARTER: Final = 4
 _VISIBLE: Final = 2.0
-_MOST_ALIKE: Final = 0.9
+_LARGEST_CORRELATION: Final = 0.9
 
 
 def pattern(orders: IntoFrame, *, purchases: Fit, as_of: date, horizon_days: float) -> Pattern:
-    """Look for a season or a trend in the weeks up to a day, to scale a forecast from it.
+    """Estimate season and trend from recent weeks, to scale a forecast.
 
-    Models take it that the weeks to come are like those seen. A trend that is visible is taken
-    to last through the horizon, which fails more often the longer that is: customers who buy
-    more for a month may well buy as ever in the year.
+    Models assume that the weeks ahead are like those seen. A visible trend is assumed to last
+    through the horizon, which fails more often the longer that is: customers who buy more for a
+    month may well buy as usual over the year.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def pattern(orders: IntoFrame, *, purchases: Fit, as_of: date, horizon_days: flo
     as_of
         The day that the forecast starts from.
     horizon_days
-        How far the forecast looks ahead, in days.
+        Length of the forecast, in days.
 
     Returns
     -------
@@ -53,26 +53,26 @@ def pattern(orders: IntoFrame, *, purchases: Fit, as_of: date, horizon_days: flo
     MissingColumnsError, InvalidRowsError
         If `orders` breaks its contract.
     InvalidArgumentError
-        If the horizon is not above 0 and finite, `purchases` is no purchase model, or nobody had
-        bought by `as_of`.
+        If the horizon is not above 0 and finite, `purchases` is not a purchase model, or the
+        first purchase came after `as_of`.
 
     Notes
     -----
     Weeks are counted back from `as_of`; expected purchases are those of `tracking`. A ratio of
     actual to expected counts as visible where it is more than two standard errors from 1, and is
-    then drawn back towards 1 by the share (error / distance) squared. The error takes in how
-    far other weeks scatter, and that a week is like the one before it.
+    then shrunk towards 1 by the share (error / distance) squared. The error includes the scatter
+    of other weeks and their autocorrelation.
 
     The trend is the ratio of the last weeks: as many as the horizon has, a quarter of the history
-    at most, and four at least; its error comes from the weeks before them. Below half a year
-    of history none is looked for. The season is the ratio of the same weeks in earlier years, for
-    horizons below a year; its error is how far the years differ, or the scatter of
-    the other weeks where there is one year only. With less than a year of history a season
-    looks like a trend.
+    at most, and four at least; its error comes from the weeks before them. It needs half a year
+    of history. The season is the ratio of the same weeks in earlier years, for horizons below a
+    year; its error comes from the differences between years, or from the scatter of the other
+    weeks where there is only one year. With less than a year of history a season looks like a
+    trend.
 
     Examples
     --------
-    CDNOW's customers bought in waves, and the last weeks stand out from none of them.
+    CDNOW's customers bought in waves, and the last weeks do not stand out.
 
     >>> from crmkit import rfm
     >>> from crmkit.clv import fit
@@ -121,7 +121,7 @@ class _Ratio(NamedTuple):
 
     @property
     def shrunk(self) -> float:
-        """What to believe of it: 1 where it is not visible, and a little less than it elsewhere."""
+        """The ratio shrunk towards 1; exactly 1 where it is not visible."""
         apart = self.value - 1
         if abs(apart) <= _VISIBLE * self.error:
             return 1.0
@@ -141,7 +141,7 @@ def _weeks(orders: IntoFrame, *, purchases: Fit, as_of: date) -> _Weeks:
 
 
 def _trend(weeks: _Weeks, *, n_weeks: int) -> _Ratio | None:
-    """Measure the last weeks, without the season that they have had before."""
+    """Estimate the ratio of the last weeks, adjusted for the season of earlier years."""
     n_known = len(weeks.actual)
     if n_known < _FEWEST_WEEKS:
         return None
@@ -156,7 +156,7 @@ def _trend(weeks: _Weeks, *, n_weeks: int) -> _Ratio | None:
 
 
 def _season(weeks: _Weeks, *, n_weeks: int, start: int) -> _Ratio | None:
-    """Measure the weeks from `start` (0 is the next) in the years before, against whole years."""
+    """Estimate the ratio of the weeks from `start` (0 is the next) in the years before."""
     n_known = len(weeks.actual)
     n_years = (n_known + min(start, 0)) // _YEAR
     if n_years < 1 or n_weeks >= _YEAR:
@@ -181,7 +181,7 @@ def _season(weeks: _Weeks, *, n_weeks: int, start: int) -> _Ratio | None:
 
 
 def _deviations(weeks: _Weeks) -> tuple[Floats, int]:
-    """Tell how far each week is from the level of all, in units of chance alone."""
+    """Standardised deviation of each week from the level of all, and degrees of freedom."""
     level = weeks.actual.sum() / weeks.expected.sum()
     found = _standardised(weeks.actual, weeks.expected, np.full(len(weeks.actual), level))
     return found, max(len(found) - 1, 1)
@@ -193,13 +193,13 @@ def _standardised(actual: Floats, expected: Floats, level: Floats) -> Floats:
 
 
 def _scatter(deviations: Floats, freedom: int) -> float:
-    """Variance of weeks taken together, over that of chance: 1 or more.
+    """Variance of a sum of weeks over that of independent Poisson counts: 1 or more.
 
-    What is true of one week goes on into the next, so that many weeks tell less than they seem.
+    Autocorrelated weeks hold less information than independent ones.
     """
     squares = float((deviations**2).sum())
     if squares == 0:
         return 1.0
-    alike = float((deviations[1:] * deviations[:-1]).sum()) / squares
-    alike = min(max(alike, 0.0), _MOST_ALIKE)
-    return max(squares / freedom, 1.0) * (1 + alike) / (1 - alike)
+    correlation = float((deviations[1:] * deviations[:-1]).sum()) / squares
+    correlation = min(max(correlation, 0.0), _LARGEST_CORRELATION)
+    return max(squares / freedom, 1.0) * (1 + correlation) / (1 - correlation)

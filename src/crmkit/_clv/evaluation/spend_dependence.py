@@ -1,4 +1,4 @@
-"""Whether those who buy often also spend more each time, which spend models rule out."""
+"""Correlation of purchase frequency with spend per purchase, which spend models rule out."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ _DIGITS: Final = 10
 
 
 def spend_dependence(customers: IntoFrameT) -> IntoFrameT:
-    """Measure how far spend per purchase goes with how often one buys.
+    """Correlate purchase frequency with spend per purchase.
 
-    Spend models take it that the two have nothing to do with each other. Where they have, the
-    value of frequent customers comes out too low, or too high if they spend less each time.
-    One customer with a huge mean spend can make or hide Pearson's correlation; Spearman's
-    looks at ranks only.
+    Spend models assume that the two are independent. If they are not, the value of frequent
+    customers comes out too low, or too high if they spend less each time. One customer with a
+    huge mean spend can make or hide Pearson's correlation; Spearman's uses ranks only.
 
     Parameters
     ----------
@@ -37,8 +36,8 @@ def spend_dependence(customers: IntoFrameT) -> IntoFrameT:
     One row. The distinct pairs of the two columns and their counts come to this machine.
 
     ===============  =====  ================================================================
-    ``n_customers``  int    customers with a repeat purchase and repeat spend above 0: those
-                            that a spend model is fitted on
+    ``n_customers``  int    customers with a repeat purchase and repeat spend above 0, on
+                            whom a spend model is fitted
     ``pearson``      float  correlation of `frequency` and `monetary_value` among them; null
                             where either does not vary
     ``spearman``     float  rank correlation of the two, ties at their middle rank; null
@@ -81,8 +80,8 @@ def spend_dependence(customers: IntoFrameT) -> IntoFrameT:
         more = "more" if strongest > 0 else "less"
         msg = (
             f"Customers who buy more often spend {more} each time (Pearson {pearson:.2f}, "
-            f"Spearman {spearman:.2f}), which a spend model rules out.\n"
-            "Fit groups of customers apart, or read their value as a rough one."
+            f"Spearman {spearman:.2f}); a spend model assumes independence.\n"
+            "Fit groups of customers apart, or take their value as rough."
         )
         warnings.warn(msg, CrmkitWarning, stacklevel=2)
     columns = {
@@ -96,7 +95,7 @@ def spend_dependence(customers: IntoFrameT) -> IntoFrameT:
 
 
 def _without_rounding(amounts: Floats, weights: Floats) -> Floats:
-    """Make equal what differs in its last digits only, by the order in which it was summed."""
+    """Make values equal that differ in their last digits only, by the order of a sum."""
     _, place = np.unique(np.round(np.log(amounts), _DIGITS), return_inverse=True)
     means = np.bincount(place, weights * amounts) / np.bincount(place, weights)
     return means[place]
@@ -112,14 +111,14 @@ def _correlation(first: Floats, second: Floats, weights: Floats) -> float:
 
 
 def _centred(values: Floats, weights: Floats) -> Floats:
-    """Take the mean off, and scale so that the square of the largest amount is no overflow."""
+    """Subtract the mean, and scale so that no square overflows."""
     apart: Floats = values - np.average(values, weights=weights)
     apart /= np.abs(apart).max()
     return apart
 
 
 def mid_ranks(values: Floats, weights: Floats) -> Floats:
-    """Rank of each value among all customers, the middle one where some are alike."""
+    """Rank each value among all customers; ties get their middle rank."""
     _, place = np.unique(values, return_inverse=True)
     counts = np.bincount(place, weights)
     ranks: Floats = np.cumsum(counts) - (counts - 1) / 2

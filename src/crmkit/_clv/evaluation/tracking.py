@@ -1,4 +1,4 @@
-"""Whether a fitted model keeps track of the purchases that come in, period by period."""
+"""Actual and expected repeat purchases by calendar period."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoFrameT
 
-from crmkit._clv.fitting.fit import Fit
-from crmkit._clv.fitting.require_fit import check_kinds
+from crmkit._clv.fitting.fitted import Fit
+from crmkit._clv.fitting.require_fit import require_purchases
 from crmkit._clv.prediction.scoring import require_no_covariates
 from crmkit._door import frames, time
 from crmkit._door.frames import Floats
 from crmkit._summary import purchase_days
+from crmkit._words.rates import require_period
 from crmkit.errors import InvalidArgumentError
 from crmkit.models.protocol import PurchaseModel
 from crmkit.tables import LEDGER
@@ -27,12 +28,12 @@ Integers: TypeAlias = npt.NDArray[np.int64]
 def tracking(
     orders: IntoFrameT, *, purchases: Fit, as_of: date, every: Period = "week"
 ) -> IntoFrameT:
-    """Follow repeat purchases through the calendar, beside what the model expected of them.
+    """Compare actual and expected repeat purchases by period.
 
-    All customers are expected to buy as new ones do, by the days since their first purchase; what
-    each of them did afterwards is not used. So the two curves agree over the time of the fit if the
-    model fits, and part where customers change, at a season or in a crisis. Those who first
-    came after the fit are expected to be like those before.
+    All customers are expected to buy as new ones do, by the days since their first purchase; their
+    later purchases are not used. So the two curves agree over the time of the fit if the model
+    fits, and diverge where customers change, at a season or in a crisis. Customers who came after
+    the fit are expected to be like those before.
 
     Parameters
     ----------
@@ -41,14 +42,14 @@ def tracking(
     purchases
         A fitted purchase model.
     as_of
-        Last day to look at.
+        Last day that is seen.
     every
         Calendar period of a row: "day", "week" (from Monday), "month", "quarter" or "year".
 
     Returns
     -------
     One row per period, from that of the first purchase of all, sorted by time. A lazy table is
-    run, and two counts a day come to this machine.
+    run, and two counts per day come to this machine.
 
     ========================  =====  =========================================================
     ``starts``                date   first day of the period
@@ -67,8 +68,8 @@ def tracking(
     MissingColumnsError, InvalidRowsError
         If `orders` breaks its contract.
     InvalidArgumentError
-        If `purchases` is no purchase model, `every` no calendar period, or nobody had bought by
-        `as_of`.
+        If `purchases` is not a purchase model, `every` not a calendar period, or the first
+        purchase came after `as_of`.
 
     References
     ----------
@@ -93,19 +94,19 @@ def tracking(
     1998-01-01               656                540.9                3675.0
     1998-04-01               495                485.6                4160.6
     """
-    check_kinds(purchases)
-    require_no_covariates(purchases, argument="purchases", where="a ledger knows")
-    every = time.as_period(every, argument="every")
+    require_purchases(purchases)
+    require_no_covariates(purchases, argument="purchases", table="a ledger")
+    require_period(every)
     as_of = time.as_day(as_of, argument="as_of")
     frame = frames.read(orders, LEDGER)
     bought, came = _by_day(frame, as_of=as_of)
     if not came.day.size:
-        _require_none(frame, as_of=as_of)
+        _require_empty(frame, as_of=as_of)
     periods = _periods(came.day, as_of=as_of, every=every)
     today = time.number_of(as_of)
     until = np.minimum(periods["ends"].astype(np.int64), today)
-    n_customers = _so_far(came, until)
-    actual = _so_far(bought, until) - n_customers
+    n_customers = _cumulative(came, until)
+    actual = _cumulative(bought, until) - n_customers
     predicted = _expected(purchases.model, came, until)
     columns: dict[str, Any] = {
         **periods,
@@ -119,22 +120,22 @@ def tracking(
     return frames.give(frames.table_like(columns, like=frame), like=orders, order_by=["starts"])
 
 
-def _require_none(ledger: frames.Frame, *, as_of: date) -> None:
-    """Refuse a day by which nobody had bought, though somebody did later."""
+def _require_empty(ledger: frames.Frame, *, as_of: date) -> None:
+    """Refuse a day before the first purchase; a ledger without rows may pass."""
     if frames.collect(ledger.select(n_rows=nw.len()), "n_rows")["n_rows"].item():
-        msg = f"`as_of` is {as_of}, and nobody had bought by then.\nGive a later day."
+        msg = f"`as_of` is {as_of}, before the first purchase.\nGive a later day."
         raise InvalidArgumentError(msg)
 
 
 class _Counts(NamedTuple):
-    """How many customers on each day on which there were any, in order."""
+    """Number of customers on each day that has any, in order."""
 
     day: Integers
     n: Integers
 
 
 def _by_day(ledger: frames.Frame, *, as_of: date) -> tuple[_Counts, _Counts]:
-    """Count who bought on each day, and who bought for the first time."""
+    """Count the customers who bought on each day, and those who did for the first time."""
     days = purchase_days.days(ledger, as_of=as_of).filter(nw.col("n_orders") > 0)
     bought = days.select("customer_id", day=time.day_number(days, "day"))
     came = bought.group_by("customer_id").agg(nw.col("day").min())
@@ -142,7 +143,7 @@ def _by_day(ledger: frames.Frame, *, as_of: date) -> tuple[_Counts, _Counts]:
 
 
 def _periods(first_days: Integers, *, as_of: date, every: Period) -> dict[str, npt.NDArray[Any]]:
-    """List the calendar periods from the first purchase to `as_of`; none without a purchase."""
+    """List the calendar periods from the first purchase to `as_of`; none without purchases."""
     last = time.period_of(as_of, every=every)
     known = time.calendar(every=every, last=last)
     first = last + 1
@@ -151,14 +152,14 @@ def _periods(first_days: Integers, *, as_of: date, every: Period) -> dict[str, n
     return {name: known[name][first:] for name in ("starts", "ends")}
 
 
-def _so_far(counts: _Counts, until: Integers) -> Integers:
-    """Count up to and with each day."""
+def _cumulative(counts: _Counts, until: Integers) -> Integers:
+    """Count until the end of each day."""
     total = np.append(0, np.cumsum(counts.n))
     return total[np.searchsorted(counts.day, until, side="right")]
 
 
 def _expected(model: PurchaseModel, came: _Counts, until: Integers) -> Floats:
-    """Sum what is expected of all by each day: what an age brings is computed once."""
+    """Sum the expectations of all customers by each day; each age is computed once."""
     total = np.zeros(len(until))
     if came.day.size:
         by_age = model.expected_purchases_new(np.arange(until[-1] - came.day[0] + 1.0))

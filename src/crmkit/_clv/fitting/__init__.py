@@ -1,3 +1,3 @@
-"""Fit models to the customers' histories."""
+"""Fits of models to customers' histories."""
 
 from __future__ import annotations

@@ -1,52 +1,43 @@
-"""What is known of customers beside their histories: columns of their table, made into numbers.
+"""Covariates: columns of the customers' table as the numbers of a design matrix.
 
-A number counts as it is, true and false as 1 and 0. Text has levels; each but the first, in
-sorted order, counts 1 for the customers who have it and is told against that first one.
+Numbers enter as they are, true and false as 1 and 0. Text is dummy coded: its levels are sorted,
+the first is the reference, and each other level has a coefficient of its own.
 """
 
 from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import narwhals as nw
 import numpy as np
 
 from crmkit._door import frames
 from crmkit._door.frames import Floats, quoted
-from crmkit._words.arguments import shown
+from crmkit._words.arguments import did_you_mean, listed, require_list, shown
 from crmkit.errors import InvalidArgumentError, MissingColumnsError
-from crmkit.models.inference.covariates import Link, Odds, Scale
+from crmkit.models import PURCHASE_MODELS, SPEND_MODELS
+from crmkit.models.inference.covariates import Link
 from crmkit.tables import SUMMARY
 
 BOTH: Final = "both"
-_PURCHASES: Final = Scale("alpha", -1)
-_BY_ODDS: Final[Mapping[str, Link]] = {"purchases": _PURCHASES, "dropout": Odds("a", "b")}
-_BY_SCALE: Final[Mapping[str, Link]] = {"purchases": _PURCHASES, "dropout": Scale("beta", -1)}
-
-LINKS: Final[Mapping[str, Mapping[str, Link]]] = {
-    "bg_nbd": _BY_ODDS,
-    "mbg_nbd": _BY_ODDS,
-    "pareto_nbd": _BY_SCALE,
-    "ggompertz_nbd": _BY_SCALE,
-    "gamma_gamma": {"spend": Scale("v", 1)},
-    "lognormal_spend": {"spend": Scale("median", 1)},
-}
-"""The models that take covariates: their processes, and what the effect on each moves."""
-
 _MOST_LEVELS: Final = 50
-_SUMMED_UP: Final = frozenset(SUMMARY.column_names) - {"customer_id"}
-"""What `crmkit.rfm.summarize` makes of the purchases that a model explains."""
+_FROM_PURCHASES: Final = frozenset(SUMMARY.column_names) - {"customer_id"}
+"""Columns that `crmkit.rfm.summarize` makes of the purchases that a model explains."""
 
 _CODE: Final = "crmkit_covariate_{}"
 _UNSEEN = -1
 _UNKNOWN = -2
-"""In place of a level: one without a coefficient, and none at all."""
+"""Codes in place of a level: one without a coefficient, and a null."""
 
-Asked = Sequence[str] | Mapping[str, Sequence[str]]
+_NO_NUMBER: Final = -(2**63)
+"""Code in place of a whole number that is null: rows with a null would be left out."""
+
+CovariateNames = Sequence[str] | Mapping[str, Sequence[str]]
+"""Columns for all processes of a model, or for each by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +51,7 @@ class Covariate:
     column
         The column's name.
     levels
-        Of a text column, sorted; the coefficients of all others are told against the first.
-        None for numbers.
+        Levels of a text column, sorted; the first is the reference. None for numbers.
     """
 
     process: str
@@ -70,51 +60,57 @@ class Covariate:
 
     @property
     def coefficients(self) -> tuple[str, ...]:
-        """Name the coefficients."""
+        """Names of the coefficients."""
         name = f"{self.process}: {self.column}"
         if self.levels is None:
             return (name,)
         return tuple(f"{name}={level}" for level in self.levels[1:])
 
-    @classmethod
-    def from_dict(cls, kept: Mapping[str, Any]) -> Covariate:
-        """Put together what text has taken apart."""
-        levels = kept["levels"]
-        return cls(kept["process"], kept["column"], None if levels is None else tuple(levels))
+
+def links_of(model: str) -> Mapping[str, Link]:
+    """Give the processes that covariates move in a model, and the parameters that each moves."""
+    return PURCHASE_MODELS[model].links if model in PURCHASE_MODELS else SPEND_MODELS[model].links
 
 
-def asked_for(model: str, covariates: Asked | None) -> tuple[tuple[str, str], ...]:
-    """List each process with each of its columns, or say what is wrong with them."""
+def by_process(model: str, covariates: CovariateNames | None) -> tuple[tuple[str, str], ...]:
+    """List each process of the model with each of its columns.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the model takes no covariates or lacks a process, or a column is made of purchases.
+    """
     if not covariates:
         return ()
-    if model not in LINKS:
-        msg = f"{model} takes no covariates.\nChoose one of {', '.join(map(repr, LINKS))}."
+    processes = list(links_of(model))
+    if not processes:
+        models = [*PURCHASE_MODELS, *SPEND_MODELS]
+        msg = (
+            f"{model} takes no covariates.\n"
+            f"Choose one of {listed(each for each in models if links_of(each))}."
+        )
         raise InvalidArgumentError(msg)
-    processes = list(LINKS[model])
-    by_process = covariates
-    if not isinstance(by_process, Mapping):
-        by_process = dict.fromkeys(processes, by_process)
+    columns_of = covariates
+    if not isinstance(columns_of, Mapping):
+        columns_of = dict.fromkeys(processes, columns_of)
     known = [*processes, BOTH] if len(processes) > 1 else processes
-    for process, columns in by_process.items():
+    for process, columns in columns_of.items():
         if process not in known:
-            msg = (
-                f"`covariates` are for {process!r}, which {model} has not.\n"
-                f"Choose among {', '.join(map(repr, known))}."
-            )
-            raise InvalidArgumentError(msg)
+            msg = f"`covariates` has {process!r}; the processes of {model} are {listed(known)}."
+            raise InvalidArgumentError(msg + did_you_mean(process, known))
         _require_names(columns)
-    return tuple((process, column) for process, named in by_process.items() for column in named)
+    return tuple((process, column) for process, named in columns_of.items() for column in named)
 
 
-def moves_of(covariates: Sequence[Covariate], *, processes: Sequence[str]) -> Floats:
-    """Say in zeros and ones which coefficients count in which process, a row each."""
+def coefficient_mask(covariates: Sequence[Covariate], *, processes: Sequence[str]) -> Floats:
+    """Give zeros and ones, a row per process: which coefficients enter its effect."""
     of_coefficient = [each.process for each in covariates for _ in each.coefficients]
     rows = [[float(of in (process, BOTH)) for of in of_coefficient] for process in processes]
     return np.array(rows).reshape(len(processes), len(of_coefficient))
 
 
-def design(covariates: Sequence[Covariate], columns: Mapping[str, Floats]) -> Floats:
-    """Give what each coefficient is multiplied by, from the codes of the columns."""
+def design_matrix(covariates: Sequence[Covariate], columns: Mapping[str, Floats]) -> Floats:
+    """Make the design matrix, a column per coefficient, from the codes of the covariates."""
     made: list[Floats] = []
     for each in covariates:
         codes = columns[each.column]
@@ -126,11 +122,11 @@ def design(covariates: Sequence[Covariate], columns: Mapping[str, Floats]) -> Fl
     return np.stack(made, axis=1) if made else np.zeros((n_rows, 0))
 
 
-def trouble_with(
+def first_complaint(
     column: str, codes: Floats, levels: tuple[str, ...] | None
 ) -> tuple[str, int] | None:
-    """Say what is wrong with values of a covariate, and in how many, as on tables."""
-    is_null = np.isnan(codes) if levels is None else codes == _UNKNOWN
+    """Find the first complaint about the codes of a covariate, and the number of rows with it."""
+    is_null = np.isnan(codes) | (codes == (_NO_NUMBER if levels is None else _UNKNOWN))
     found = {"is null": is_null, "has a level that the fit has not seen": codes == _UNSEEN}
     if levels is None:
         found = {"is null": is_null, "is not finite": np.isinf(codes)}
@@ -142,7 +138,7 @@ def trouble_with(
 
 
 def levels_of(frame: frames.Frame, columns: Sequence[str]) -> dict[str, tuple[str, ...] | None]:
-    """Find the levels of each text column; numbers have None."""
+    """Find the levels of each text column; None for numbers."""
     require_columns(frame, columns)
     schema = frame.collect_schema()
     return {
@@ -152,20 +148,20 @@ def levels_of(frame: frames.Frame, columns: Sequence[str]) -> dict[str, tuple[st
 
 
 def require_columns(frame: frames.Frame, columns: Sequence[str]) -> None:
-    """Refuse columns that are not there, or of a type that is neither number nor text."""
+    """Require columns to be there, and to be numbers, text, or true and false."""
     schema = frame.collect_schema()
     missing = [name for name in dict.fromkeys(columns) if name not in schema]
     if missing:
         msg = (
             f"{SUMMARY.name}: no column {quoted(missing)} among {quoted(schema.names())}.\n"
-            "Join what is known of customers to their summary first."
+            "Join the covariates to the customers' summary first."
         )
         raise MissingColumnsError(msg)
     for name in columns:
         if not (_is_text(schema[name]) or schema[name].is_numeric() or schema[name] == nw.Boolean):
             msg = (
-                f"{SUMMARY.name}: covariate `{name}` has type {schema[name]}.\n"
-                "Make it a number, text, or true and false."
+                f"{SUMMARY.name}: covariate `{name}` has type {schema[name]}; expected a number, "
+                "text, or true and false.\nConvert it first."
             )
             raise InvalidArgumentError(msg)
 
@@ -173,7 +169,7 @@ def require_columns(frame: frames.Frame, columns: Sequence[str]) -> None:
 def encoded(
     frame: frames.Frame, levels: Mapping[str, tuple[str, ...] | None], *, first: int = 0
 ) -> tuple[frames.Frame, dict[str, str]]:
-    """Append each column as a number, and give the names of these: a level counts from 0.
+    """Append a column of codes for each covariate, and give their names; levels count from 0.
 
     The names are numbered from `first`.
     """
@@ -191,21 +187,21 @@ def encoded(
 def complaints(
     levels: Mapping[str, tuple[str, ...] | None], codes: Mapping[str, str]
 ) -> dict[str, nw.Expr]:
-    """Say what a number made of a covariate must not be."""
+    """Give each complaint about the codes of covariates, and the rows that it holds for."""
     found = {}
     for column, known in levels.items():
         code = nw.col(codes[column])
-        is_null = code.is_null() if known is None else code == _UNKNOWN
+        is_null = code.is_null() | (code == (_NO_NUMBER if known is None else _UNKNOWN))
         found[f"covariate `{column}` is null"] = is_null
         if known is None:
             found[f"covariate `{column}` is not finite"] = ~code.is_finite()
     return found
 
 
-def unseen(
+def unseen_levels(
     levels: Mapping[str, tuple[str, ...] | None], codes: Mapping[str, str]
 ) -> dict[str, nw.Expr]:
-    """Say which rows have a level that has no coefficient."""
+    """Give the rows with a level that the fit has no coefficient for."""
     return {
         f"covariate `{column}` has a level that the fit has not seen": nw.col(codes[column])
         == _UNSEEN
@@ -222,7 +218,7 @@ def _number(column: str, dtype: nw.dtypes.DType, levels: tuple[str, ...] | None)
         place = functools.reduce(operator.add, places, nw.lit(_UNSEEN))
         return nw.when(nw.col(column).is_null()).then(nw.lit(_UNKNOWN)).otherwise(place)
     if dtype.is_integer() or dtype == nw.Boolean:
-        return nw.col(column).cast(nw.Int64)
+        return nw.col(column).cast(nw.Int64).fill_null(_NO_NUMBER)
     return frames.known(column)
 
 
@@ -231,17 +227,17 @@ def _levels(frame: frames.Frame, column: str) -> tuple[str, ...]:
     found = tuple(sorted(text.unique().collect()[column].to_list()))
     if len(found) > _MOST_LEVELS:
         msg = (
-            f"{SUMMARY.name}: covariate `{column}` has {len(found):,} levels, and "
-            f"{_MOST_LEVELS} is the most.\nPut the rare ones together."
+            f"{SUMMARY.name}: covariate `{column}` has {len(found):,} levels, at most "
+            f"{_MOST_LEVELS} are possible.\nMerge the rare ones into one level."
         )
         raise InvalidArgumentError(msg)
     if len(found) == 1:
-        raise one_value(column, repr(found[0]))
+        raise constant_covariate(column, repr(found[0]))
     return found
 
 
-def one_value(column: str, value: str) -> InvalidArgumentError:
-    """Refuse what tells no customers apart."""
+def constant_covariate(column: str, value: str) -> InvalidArgumentError:
+    """Make the error for a covariate that is the same for all customers."""
     msg = (
         f"{SUMMARY.name}: covariate `{column}` is {value} for all customers that the fit can use."
         "\nLeave it out."
@@ -250,27 +246,27 @@ def one_value(column: str, value: str) -> InvalidArgumentError:
 
 
 def _require_names(columns: Sequence[str]) -> None:
-    is_list = isinstance(columns, Iterable) and not isinstance(columns, str)
-    if not (is_list and all(isinstance(name, str) for name in columns)):
-        example = [columns] if isinstance(columns, str) else ["age"]
-        msg = f"`covariates` names columns in a list, got {shown(columns)}.\nWrite {example}."
-        raise InvalidArgumentError(msg)
-    explained = [name for name in columns if name in _SUMMED_UP]
-    if explained:
+    example = None if isinstance(columns, str) else "['age']"
+    require_list(columns, argument="covariates", example=example)
+    for name in columns:
+        if not isinstance(name, str):
+            msg = f"`covariates` must hold names of columns, got {shown(name)}.\nWrite ['age']."
+            raise InvalidArgumentError(msg)
+    from_purchases = [name for name in columns if name in _FROM_PURCHASES]
+    if from_purchases:
         msg = (
-            f"`covariates` has {quoted(explained)}, made of the purchases that the model explains: "
-            "it would explain them by themselves.\n"
-            "Name columns that were known when the customer came."
+            f"`covariates` has {quoted(from_purchases)}, which follows from the purchases that the "
+            "model explains.\nName columns that were known when the customer came."
         )
         raise InvalidArgumentError(msg)
 
 
 def _require_same_kind(column: str, dtype: nw.dtypes.DType, *, is_text: bool) -> None:
     if _is_text(dtype) != is_text:
-        due = "text" if is_text else "a number"
+        expected = "text" if is_text else "a number"
         msg = (
-            f"{SUMMARY.name}: covariate `{column}` has type {dtype}, and was {due} in the fit.\n"
-            "Give it the type that it had there."
+            f"{SUMMARY.name}: covariate `{column}` has type {dtype}; expected {expected}, as in "
+            "the fit.\nConvert it to the type that it had there."
         )
         raise InvalidArgumentError(msg)
 

@@ -1,4 +1,4 @@
-"""A fit with what is known beforehand: covariates of customers, and beliefs of parameters."""
+"""Fit a model with covariates of the customers, and with priors of its parameters."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from narwhals.typing import IntoFrame
 
 from crmkit._clv.fitting import diagnostics
 from crmkit._clv.fitting.covariates import (
-    LINKS,
-    Asked,
     Covariate,
-    asked_for,
+    CovariateNames,
+    by_process,
+    coefficient_mask,
     complaints,
-    design,
+    constant_covariate,
+    design_matrix,
     encoded,
     levels_of,
-    moves_of,
-    one_value,
+    links_of,
 )
+from crmkit._clv.fitting.fitted import Fit
 from crmkit._clv.fitting.histories import Histories, purchase_histories, spend_histories
-from crmkit._clv.fitting.priors import LogNormal, priors
+from crmkit._clv.fitting.priors import LogNormal, parameter_priors
 from crmkit._door import frames
 from crmkit._door.frames import Floats, quoted
 from crmkit._words.arguments import require_number
 from crmkit.errors import InvalidArgumentError
 from crmkit.models import PURCHASE_MODELS
-from crmkit.models.inference.covariates import SideInformation
-from crmkit.models.inference.newton import MaximumLikelihood
+from crmkit.models.inference.covariates import PenalizedSearch
 from crmkit.models.numerics.distinct import distinct_rows
 from crmkit.tables import SUMMARY
 
@@ -44,25 +44,25 @@ _DEPENDENT: Final = 1e-9
 _PART_OF_IT: Final = 0.01
 
 
-def fit_with(
+def fit_with_covariates(
     customers: IntoFrame,
     *,
     name: str,
     model: Any,  # noqa: ANN401 - the class of a purchase or a spend model
-    covariates: Asked | None,
+    covariates: CovariateNames | None,
     penalty: float,
     prior: Mapping[str, LogNormal] | None,
-) -> tuple[MaximumLikelihood[Any], int, tuple[Covariate, ...]]:
-    """Fit with all that; give also how many were left out, and the covariates with their levels."""
-    asked = asked_for(name, covariates)
-    _require_penalty(penalty, has_covariates=bool(asked))
-    beliefs = _beliefs(name, model, prior)
-    histories, found, rows = histories_with(customers, name, asked)
-    links = LINKS.get(name, {}) if asked else {}
-    moves = moves_of(found, processes=tuple(links))
+) -> Fit:
+    """Fit the model with covariates, a penalty on their coefficients, and priors."""
+    wanted = by_process(name, covariates)
+    _require_penalty(penalty, has_covariates=bool(wanted))
+    priors = _checked(name, model, prior)
+    histories, found, rows = histories_with(customers, name, wanted)
+    links = links_of(name) if wanted else {}
+    moves = coefficient_mask(found, processes=tuple(links))
     centres, scales = centres_and_scales(rows, histories.weights, found)
     _require_independent((rows - centres) / scales, histories.weights, moves, found)
-    side = SideInformation(
+    side = PenalizedSearch(
         names=tuple(name for each in found for name in each.coefficients),
         links=tuple(links.values()),
         moves=moves,
@@ -70,23 +70,39 @@ def fit_with(
         centres=centres,
         scales=scales,
         penalty=float(penalty),
-        prior=beliefs,
+        prior=priors,
     )
     columns, weights = histories.columns, histories.weights
     likelihood = model.fit(*columns, weights=weights, search=side.maximize)
     if name in PURCHASE_MODELS:
-        likelihood = diagnostics.of_purchases(likelihood, columns, weights)
+        likelihood = diagnostics.with_purchase_diagnostics(likelihood, columns, weights)
     else:
-        likelihood = diagnostics.of_spend(likelihood)
-    return likelihood, histories.n_left_out, found
+        likelihood = diagnostics.with_spend_diagnostics(likelihood)
+    return Fit(
+        name,
+        likelihood,
+        histories.n_left_out,
+        found,
+        penalty=float(penalty),
+        prior=tuple((prior or {}).items()),
+        n_repeat_purchases=round(float(weights @ columns[0])),
+    )
 
 
 def histories_with(
-    customers: IntoFrame, name: str, asked: Sequence[tuple[str, str]]
+    customers: IntoFrame, name: str, wanted: Sequence[tuple[str, str]]
 ) -> tuple[Histories, tuple[Covariate, ...], Floats]:
-    """Collect the distinct histories, each with what it is known to go with."""
+    """Collect the distinct histories of customers, each with its row of the design matrix.
+
+    Parameters
+    ----------
+    customers, name
+        The customers' table, and the model.
+    wanted
+        The process and the column of each covariate.
+    """
     of_purchases = name in PURCHASE_MODELS
-    if not asked:
+    if not wanted:
         plain = purchase_histories(customers) if of_purchases else spend_histories(customers)
         return plain, (), np.zeros((len(plain.weights), 0))
     table = _PURCHASES if of_purchases else _SPEND
@@ -95,11 +111,11 @@ def histories_with(
     if not of_purchases:
         has_spend = (nw.col("frequency") > 0) & (frames.known("monetary_value") > 0)
         usable_rows = frame.filter(has_spend)
-    levels = levels_of(usable_rows, [column for _, column in asked])
+    levels = levels_of(usable_rows, [column for _, column in wanted])
     columns, weights = _distinct(customers, *encoded(frame, levels), levels, table.column_names)
     history = tuple(columns[each] for each in table.column_names)
-    found = tuple(Covariate(process, column, levels[column]) for process, column in asked)
-    rows = design(found, {column: columns[column] for column in levels})
+    found = tuple(Covariate(process, column, levels[column]) for process, column in wanted)
+    rows = design_matrix(found, {column: columns[column] for column in levels})
     if of_purchases:
         return Histories(history, weights, 0), found, rows
     usable = (history[0] > 0) & (history[1] > 0)  # not for NaN: spend is unknown there
@@ -115,13 +131,13 @@ def _distinct(
     levels: Mapping[str, tuple[str, ...] | None],
     history: tuple[str, ...],
 ) -> tuple[dict[str, Floats], Floats]:
-    """Collect distinct rows of history and covariates, and how many customers each has."""
+    """Collect distinct rows of history and covariates, and the number of customers with each."""
     names, wanted = (*history, *codes), [*history, *codes.values()]
     if frames.is_lazy(customers):
         data, counts = frames.counted(frame, SUMMARY.only(*history), columns=wanted), "n_rows"
     else:
         data, counts = frame.collect(), None
-    advice = "Fill it, with text such as 'unknown' where it is text, or leave it out."
+    advice = "Fill it in, text with a level such as 'unknown', or leave the covariate out."
     frames.require(data, SUMMARY, complaints(levels, codes), advice=advice, counts=counts)
     values = [data[name].to_numpy().astype(np.float64) for name in wanted]
     if frames.is_lazy(customers):
@@ -134,7 +150,7 @@ def _distinct(
 def centres_and_scales(
     rows: Floats, weights: Floats, covariates: Sequence[Covariate]
 ) -> tuple[Floats, Floats]:
-    """Find what the search subtracts and divides by: a level is not scaled."""
+    """Find the mean and scale of each column, by which the search standardises; levels keep 1."""
     if not len(rows):
         return np.zeros(rows.shape[1]), np.ones(rows.shape[1])
     centres = np.average(rows, axis=0, weights=weights)
@@ -142,7 +158,7 @@ def centres_and_scales(
     of_column = [each for each in covariates for _ in each.coefficients]
     for i, each in enumerate(of_column):
         if deviations[i] <= _CONSTANT * np.abs(rows[:, i]).max():
-            raise one_value(each.column, f"{rows[0, i]:g}")
+            raise constant_covariate(each.column, f"{rows[0, i]:g}")
     is_number = np.array([each.levels is None for each in of_column], dtype=np.bool_)
     return centres, np.where(is_number, deviations, 1.0)
 
@@ -150,7 +166,7 @@ def centres_and_scales(
 def _require_independent(
     scaled: Floats, weights: Floats, moves: Floats, covariates: Sequence[Covariate]
 ) -> None:
-    """Refuse coefficients of which one can be traded for others."""
+    """Require that no covariate is a linear combination of others."""
     if not scaled.size:
         return
     deviations = np.sqrt(np.average(scaled**2, axis=0, weights=weights))
@@ -162,21 +178,21 @@ def _require_independent(
         share = np.abs(directions[:, 0])
         same = [name for name, part in zip(names, share, strict=True) if part > _PART_OF_IT]
         msg = (
-            f"{SUMMARY.name}: covariates {quoted(same)} tell the same twice: one follows from the "
-            "others.\nLeave one of them out."
+            f"{SUMMARY.name}: covariates {quoted(same)} are collinear: one follows from the others."
+            "\nLeave one of them out."
         )
         raise InvalidArgumentError(msg)
 
 
-def _beliefs(
+def _checked(
     name: str,
     model: Any,  # noqa: ANN401 - as above
     prior: Mapping[str, LogNormal] | None,
 ) -> dict[str, tuple[float, float]]:
-    """Take the beliefs apart, or refuse those of a parameter that is not searched for."""
-    searched = tuple(field.name for field in fields(model) if field.name != "k")
-    priors(name, searched, unit=1.0, changes=prior)  # refuses what is no belief of a parameter
-    return {each: (b.median, b.log_deviation) for each, b in (prior or {}).items()}
+    """Give median and log deviation by parameter; each must be one that the search estimates."""
+    estimated = tuple(field.name for field in fields(model) if field.name != "k")
+    parameter_priors(name, estimated, unit=1.0, changes=prior)
+    return {each: (of.median, of.log_deviation) for each, of in (prior or {}).items()}
 
 
 def _require_penalty(penalty: float, *, has_covariates: bool) -> None:
@@ -189,7 +205,7 @@ def _require_penalty(penalty: float, *, has_covariates: bool) -> None:
     )
     if penalty and not has_covariates:
         msg = (
-            "`penalty` is for the coefficients of covariates, and there are none.\n"
-            "Name `covariates`, or give a `prior` to hold the parameters."
+            "`penalty` is for the coefficients of covariates, but `covariates` is empty.\n"
+            "Name `covariates`, or give a `prior` of the parameters."
         )
         raise InvalidArgumentError(msg)

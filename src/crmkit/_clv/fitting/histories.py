@@ -16,24 +16,25 @@ _SPEND: Final = SUMMARY.only("frequency", "monetary_value")
 
 
 class Histories(NamedTuple):
-    """Distinct histories, a column for each thing known, and how many customers have each."""
+    """Distinct histories, a column for each variable, and the number of customers with each."""
 
     columns: tuple[Floats, ...]
     weights: Floats
     n_left_out: int
-    """Customers of whom a model of this kind can make nothing."""
+    """Customers that a model of this kind cannot use."""
 
 
 def purchase_histories(customers: IntoFrame) -> Histories:
     """Collect `frequency`, `recency` and `T`, held to their contract."""
-    frame = frames.read(customers, _PURCHASES)
+    frame = frames.without_prospects(frames.read(customers, _PURCHASES), _PURCHASES)
     columns, weights = _distinct(customers, frame, _PURCHASES)
     return Histories(columns, weights, 0)
 
 
 def spend_histories(customers: IntoFrame) -> Histories:
     """Collect `frequency` and `monetary_value` of those with repeat spend above 0."""
-    (x, z), weights = _distinct(customers, frames.read(customers, _SPEND), _SPEND)
+    frame = frames.without_prospects(frames.read(customers, _SPEND), _SPEND)
+    (x, z), weights = _distinct(customers, frame, _SPEND)
     usable = (x > 0) & (z > 0)  # not for NaN: spend is unknown there
     n_left_out = round(float(weights[~usable].sum()))
     return Histories((x[usable], z[usable]), weights[usable], n_left_out)
@@ -42,7 +43,7 @@ def spend_histories(customers: IntoFrame) -> Histories:
 def _distinct(
     customers: IntoFrame, frame: frames.Frame, table: Table
 ) -> tuple[tuple[Floats, ...], Floats]:
-    """Collect the distinct rows and how many customers each has; a plan does it where it runs."""
+    """Collect the distinct rows and their counts; a lazy table counts them on its engine."""
     if not frames.is_lazy(customers):
         seen = frames.collect(frame, *table.column_names)
         # Whole numbers stay what they are: they are sorted in half the time.

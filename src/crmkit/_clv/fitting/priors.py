@@ -1,11 +1,10 @@
-"""What is believed of a model's parameters before the data speak.
+"""Prior distributions of parameters and of covariates' coefficients.
 
-The default says little and means the same in any currency and on any clock: each parameter is
-within a factor of about 50 of 1 with 95 % probability, where those that are times are measured in
-the customers' own days per repeat purchase, and money in their own mean spend. That lets
-customers be nearly alike or differ wildly. It weighs as much as a quarter of an observation of
-the log of the parameter, and so gives way to any data that tell something; what it does is
-to hold a parameter that the data would send to infinity.
+The default prior is weak, and does not depend on currency or unit of time: each parameter is
+within a factor of about 50 of 1 with 95 % probability, where times are measured in the customers'
+mean days per repeat purchase, and money in their mean spend. Customers may then be nearly alike or
+differ wildly. The prior weighs as much as a quarter of an observation of the log of the
+parameter. So it gives way to data that identify a parameter, and bounds one that they do not.
 """
 
 from __future__ import annotations
@@ -15,18 +14,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from crmkit._words.arguments import is_number, shown
+from crmkit._words.arguments import did_you_mean, is_number, listed, shown
 from crmkit.errors import InvalidArgumentError
+from crmkit.models import PURCHASE_MODELS, SPEND_MODELS
 
 
 @dataclass(frozen=True, slots=True)
 class LogNormal:
-    """A belief of a positive number: its log is normal.
+    """Lognormal prior of a parameter, which is above 0.
 
     Attributes
     ----------
     median
-        The number is as probably above as below this.
+        The parameter is as probably above as below this.
     log_deviation
         Standard deviation of its log: 0.7 is a factor of about 4 either way with 95 %
         probability, 2 a factor of 50.
@@ -36,61 +36,56 @@ class LogNormal:
     log_deviation: float
 
     def __post_init__(self) -> None:
-        """Refuse what is no distribution."""
+        """Require a positive median and deviation."""
         numbers = is_number(self.median) and is_number(self.log_deviation)
         if not (numbers and 0 < self.median < math.inf and 0 < self.log_deviation < math.inf):
-            msg = f"A prior needs a positive median and deviation, got {self}."
+            msg = (
+                f"A prior needs a positive median and deviation, got {self}.\n"
+                "Write LogNormal(median=30, log_deviation=1)."
+            )
             raise InvalidArgumentError(msg)
 
 
 @dataclass(frozen=True, slots=True)
 class Normal:
-    """A belief of a number of either sign, such as a coefficient: it is normal.
+    """Normal prior of a coefficient, which may be of either sign.
 
     Attributes
     ----------
     mean
-        The number is as probably above as below this.
+        The coefficient is as probably above as below this.
     deviation
-        Its standard deviation. A coefficient moves a log, so that twice this is a factor of
-        about 7 where it is 1, with 95 % probability, for one unit of the covariate.
+        Its standard deviation. A coefficient moves a log, so a deviation of 1 is a factor of
+        about 7 either way with 95 % probability, for one unit of the covariate.
     """
 
     mean: float
     deviation: float
 
     def __post_init__(self) -> None:
-        """Refuse what is no distribution."""
+        """Require a finite mean and a positive deviation."""
         numbers = is_number(self.mean) and is_number(self.deviation)
         if not (numbers and math.isfinite(self.mean) and 0 < self.deviation < math.inf):
-            msg = f"A prior needs a finite mean and a positive deviation, got {self}."
+            msg = (
+                f"A prior needs a finite mean and a positive deviation, got {self}.\n"
+                "Write Normal(mean=0, deviation=1)."
+            )
             raise InvalidArgumentError(msg)
 
 
-Belief = LogNormal | Normal
+ParameterPrior = LogNormal | Normal
 
 _WIDE: Final = 2.0
 
-_POWERS: Final[Mapping[str, Mapping[str, int]]] = {
-    "pareto_nbd": {"alpha": 1, "beta": 1},
-    "ggompertz_nbd": {"alpha": 1, "b": -1},
-    "gamma_gamma": {"v": 1},
-    "lognormal_spend": {"median": 1},
-}
-"""The power of a day, or of money, that parameters of a model are measured in."""
 
-_USUAL_POWERS: Final = {"alpha": 1}
-"""Those of the other models: purchases come at rates with a mean of r / alpha a day."""
-
-
-def priors(
+def parameter_priors(
     name: str,
     parameters: Sequence[str],
     *,
     unit: float,
-    changes: Mapping[str, Belief] | None,
+    changes: Mapping[str, ParameterPrior] | None,
 ) -> tuple[LogNormal, ...]:
-    """Give the belief of each parameter: the default unless changed.
+    """Give the prior of each parameter: the default unless changed.
 
     Parameters
     ----------
@@ -99,56 +94,56 @@ def priors(
     unit
         Days per repeat purchase, or mean spend, of the customers at hand.
     changes
-        What the user believes instead, by parameter.
+        The user's priors, by parameter.
     """
     changes = changes or {}
     unknown = [each for each in changes if each not in parameters]
     if unknown:
         msg = (
-            f"`prior` has {', '.join(map(repr, unknown))}, which {name} has not.\n"
-            f"Its parameters are {', '.join(map(repr, parameters))}."
+            f"`prior` has {listed(unknown)}; the parameters of {name} are {listed(parameters)}."
+            f"{did_you_mean(unknown[0], parameters)}"
         )
         raise InvalidArgumentError(msg)
-    powers = _POWERS.get(name, _USUAL_POWERS)
+    powers = (PURCHASE_MODELS.get(name) or SPEND_MODELS[name]).units
     found = []
     for each in parameters:
-        belief = changes.get(each, LogNormal(unit ** powers.get(each, 0), _WIDE))
-        if not isinstance(belief, LogNormal):
+        prior = changes.get(each, LogNormal(unit ** powers.get(each, 0), _WIDE))
+        if not isinstance(prior, LogNormal):
             msg = (
-                f"`prior` has {shown(belief)} for {each}.\n"
+                f"`prior` of {each} must be a LogNormal, got {shown(prior)}.\n"
                 "Write LogNormal(median=30, log_deviation=1): a parameter is above 0."
             )
             raise InvalidArgumentError(msg)
-        found.append(belief)
+        found.append(prior)
     return tuple(found)
 
 
-def of_coefficients(
+def coefficient_priors(
     names: Sequence[str],
     scales: Sequence[float],
     *,
     penalty: float,
-    changes: Mapping[str, Belief],
+    changes: Mapping[str, ParameterPrior],
 ) -> tuple[Normal, ...]:
-    """Give the belief of each coefficient: unless changed, as likely above 0 as below.
+    """Give the prior of each coefficient: normal around 0 unless changed.
 
     Parameters
     ----------
     names, scales
-        The coefficients, and the standard deviation of what each goes with; 1 for a level.
+        The coefficients, and the standard deviation of the covariate of each; 1 for a level.
     penalty
-        That of the fit: taken off the log-likelihood it is a normal belief; 0 stands for 1/2.
+        The penalty of the fit, which equals a normal prior; 0 stands for 1/2.
     changes
-        What the user believes instead, by name.
+        The user's priors, by name.
     """
     found, deviation = [], (2 * penalty) ** -0.5 if penalty else 1.0
     for name, scale in zip(names, scales, strict=True):
-        belief = changes.get(name, Normal(0.0, deviation / scale))
-        if not isinstance(belief, Normal):
+        prior = changes.get(name, Normal(0.0, deviation / scale))
+        if not isinstance(prior, Normal):
             msg = (
-                f"`prior` has {belief!r} for {name}, which may be of either sign.\n"
-                "Write Normal(mean=0, deviation=1)."
+                f"`prior` of {name} must be a Normal, got {shown(prior)}.\n"
+                "Write Normal(mean=0, deviation=1): a coefficient may be of either sign."
             )
             raise InvalidArgumentError(msg)
-        found.append(belief)
+        found.append(prior)
     return tuple(found)

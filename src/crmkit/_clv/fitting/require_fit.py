@@ -1,35 +1,25 @@
-"""Whether a fit is one, and of a kind that answers what is asked."""
+"""Whether an argument is a fit, and of a model that can answer the question."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from crmkit._clv.fitting.fit import Fit
-from crmkit._words.arguments import shown
+from crmkit._clv.fitting.fitted import Fit
+from crmkit._words.arguments import listed, require_fitted
 from crmkit.errors import InvalidArgumentError
 from crmkit.models import PURCHASE_MODELS, SPEND_MODELS
 
 
-def check_kinds(purchases: Fit, spend: Fit | None = None) -> None:
-    """Refuse a spend model where a purchase model is due, and the other way round."""
-    check_kind(purchases, argument="purchases", models=PURCHASE_MODELS)
+def require_purchases(purchases: Fit, spend: Fit | None = None) -> None:
+    """Require a fitted purchase model, and a fitted spend model where there is one."""
+    require_fit_of(purchases, argument="purchases", models=PURCHASE_MODELS)
     if spend is not None:
-        check_kind(spend, argument="spend", models=SPEND_MODELS)
+        require_fit_of(spend, argument="spend", models=SPEND_MODELS)
 
 
-def check_kind(fitted: Fit, *, argument: str, models: Collection[str]) -> None:
-    """Refuse what is no fit, and a fit of none of the models."""
-    require_fit(fitted, argument=argument)
+def require_fit_of(fitted: Fit, *, argument: str, models: Collection[str]) -> None:
+    """Require a fit of one of these models."""
+    require_fitted(fitted, Fit, argument=argument, made_by="crmkit.clv.fit")
     if fitted.name not in models:
-        msg = (
-            f"`{argument}` is a fitted {fitted.name}.\n"
-            f"Fit one of {', '.join(map(repr, models))} instead."
-        )
-        raise InvalidArgumentError(msg)
-
-
-def require_fit(fitted: object, *, argument: str, made_by: str = "crmkit.clv.fit") -> None:
-    """Refuse what is no fit: a model's name, the bare model, a table."""
-    if not isinstance(fitted, Fit):
-        msg = f"`{argument}` must be a fit, got {shown(fitted)}.\nMake one with {made_by}()."
+        msg = f"`{argument}` is a fitted {fitted.name}.\nFit one of {listed(models)} instead."
         raise InvalidArgumentError(msg)

@@ -1,22 +1,22 @@
-"""Purchases that come once a period or not at all: how many are still to come."""
+"""BG/BB: customers who buy once in a period or not at all, fitted and forecast."""
 
 from __future__ import annotations
 
-import json
 import warnings
 from dataclasses import KW_ONLY, dataclass
-from typing import Final
+from typing import Final, get_args
 
 from narwhals.typing import IntoFrame, IntoFrameT
 
-from crmkit._clv.fitting.fit import Fit, read_fit, reading
-from crmkit._clv.fitting.require_fit import require_fit
-from crmkit._door import frames, time
+from crmkit._clv.fitting import kept_fit
+from crmkit._clv.fitting.fitted import Fit
+from crmkit._door import frames
 from crmkit._door.frames import Floats
-from crmkit._words.arguments import require_whole
-from crmkit._words.rates import rate_per_period
-from crmkit.errors import CrmkitWarning, InvalidArgumentError
-from crmkit.models import BGBB, MaximumLikelihood
+from crmkit._words import kept
+from crmkit._words.arguments import require_fitted, require_whole
+from crmkit._words.rates import rate_per_period, require_period
+from crmkit.errors import CrmkitWarning
+from crmkit.models import BGBB, OPPORTUNITY_MODELS
 from crmkit.tables import OPPORTUNITIES
 from crmkit.typing import Period
 
@@ -26,12 +26,12 @@ _HISTORY: Final = OPPORTUNITIES.only("frequency", "recency", "n_opportunities")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class OpportunityFit(Fit):
-    """A fitted BG/BB model: a value to print, compare, keep as JSON and forecast with.
+    """Fitted BG/BB model: a value to keep and forecast with.
 
     Attributes
     ----------
     every
-        How long one period is, in which a customer buys or does not.
+        Length of a period, which is one opportunity to buy.
     """
 
     _: KW_ONLY
@@ -39,38 +39,35 @@ class OpportunityFit(Fit):
 
     def to_json(self) -> str:
         """Write the fit as JSON text, to keep it for next month."""
-        return json.dumps(json.loads(Fit.to_json(self)) | {"every": self.every})
+        return kept_fit.written(self, every=self.every)
 
     @classmethod
     def from_json(cls, text: str) -> OpportunityFit:
-        """Read a fit back from the text that `to_json` wrote.
+        """Read a fit from the text that `to_json` wrote.
 
         Raises
         ------
         InvalidArgumentError
-            If the text holds no fit of opportunities.
+            If the text holds another kind of value, or a field is missing or of a wrong type.
         """
-        kept = read_fit(text)
-        _require_name(kept["name"])
-        with reading():
-            likelihood = MaximumLikelihood.from_dict(kept["likelihood"], build=BGBB)
-        every = time.as_period(kept.get("every", "none"), argument="every")
-        return cls(_NAME, likelihood, kept["n_left_out"], every=every)
+        more = {"every": kept.choice(*get_args(Period))}
+        models = OPPORTUNITY_MODELS
+        return cls(**kept_fit.read(text, kind="OpportunityFit", models=models, more=more))
 
 
 def fit_opportunities(customers: IntoFrame, *, every: Period = "month") -> OpportunityFit:
-    """Learn how customers take their opportunities to buy, and when they leave for good.
+    """Fit BG/BB: purchase and dropout probability per opportunity.
 
-    The model is BG/BB: at each opportunity a customer leaves with a probability of their own, and
-    who is still there buys with another. It takes it that one opportunity is like the next; where
-    a month of the year matters, count years or quarters.
+    At each opportunity a customer drops out with an own probability; one who is still active buys
+    with another. The model assumes that one opportunity is like the next; where the month of the
+    year matters, count years or quarters.
 
     Parameters
     ----------
     customers
         One row per customer, as made by `crmkit.clv.opportunities`.
     every
-        The period that was one opportunity there: "day", "week", "month", "quarter" or "year".
+        The period counted there as one opportunity: "day", "week", "month", "quarter" or "year".
 
     Returns
     -------
@@ -81,14 +78,14 @@ def fit_opportunities(customers: IntoFrame, *, every: Period = "month") -> Oppor
     MissingColumnsError, InvalidRowsError
         If `customers` breaks its contract.
     InvalidArgumentError
-        If there is no such period.
+        If `every` is not a calendar period.
     FitError
-        If no customer came back.
+        If no customer bought again.
 
     Warns
     -----
     CrmkitWarning
-        If the data leave a parameter open; `OpportunityFit.diagnostics` says which.
+        If the data do not identify a parameter; `OpportunityFit.diagnostics` has the sentence.
 
     References
     ----------
@@ -106,7 +103,7 @@ def fit_opportunities(customers: IntoFrame, *, every: Period = "month") -> Oppor
     >>> {name: round(value, 3) for name, value in fitted.estimates.items()}
     {'alpha': 0.525, 'beta': 3.388, 'gamma': 0.56, 'delta': 5.704}
     """
-    every = time.as_period(every, argument="every")
+    require_period(every)
     frame = frames.read(customers, _HISTORY)
     rows = frames.counted(frame, _HISTORY)
     x, t_x, n, weights = (rows[name].to_numpy().astype(float) for name in rows.columns)
@@ -123,7 +120,7 @@ def forecast_opportunities(
     n_opportunities: int,
     annual_discount_rate: float = 0.0,
 ) -> IntoFrameT:
-    """Forecast who is still there, and at how many opportunities each will buy.
+    """Forecast purchases per customer over the next opportunities.
 
     Parameters
     ----------
@@ -132,17 +129,17 @@ def forecast_opportunities(
     fit
         A fitted model, as made by `fit_opportunities`.
     n_opportunities
-        How many opportunities to look ahead: 12 for a year of months.
+        Number of opportunities to look ahead: 12 for a year of months.
     annual_discount_rate
-        What a purchase a year from now is worth less, as a fraction: 0.1 for 10 % a year.
+        Yearly rate at which future purchases are discounted, as a fraction: 0.1 for 10 % a year.
 
     Returns
     -------
     The same rows with three more columns, which replace those of their names:
 
     ========================  =====  ==========================================================
-    ``p_alive``               float  probability that the customer has not left for good
-    ``expected_purchases``    float  opportunities ahead that the customer will take
+    ``p_alive``               float  probability that the customer is still active
+    ``expected_purchases``    float  number of opportunities ahead at which the customer buys
     ``discounted_purchases``  float  the same, each discounted to the end of the last complete
                                      period
     ========================  =====  ==========================================================
@@ -152,8 +149,8 @@ def forecast_opportunities(
     MissingColumnsError, InvalidRowsError
         If `customers` breaks its contract.
     InvalidArgumentError
-        If `n_opportunities` is no whole number of 1 or more, the rate is no fraction, or `fit` is
-        of another kind.
+        If `n_opportunities` is not a whole number of 1 or more, the rate is not a fraction, or
+        `fit` is not an `OpportunityFit`.
 
     References
     ----------
@@ -176,8 +173,7 @@ def forecast_opportunities(
              0        0               17     0.31                0.08
              0        0               17     0.31                0.08
     """
-    require_fit(fit, argument="fit", made_by="crmkit.clv.fit_opportunities")
-    _require_name(fit.name)
+    require_fitted(fit, OpportunityFit, argument="fit", made_by="crmkit.clv.fit_opportunities")
     require_whole(
         n_opportunities,
         argument="n_opportunities",
@@ -205,9 +201,3 @@ def forecast_opportunities(
         compute=forecast,
     )
     return frames.give(computed, like=customers)
-
-
-def _require_name(name: str) -> None:
-    if name != _NAME:
-        msg = f"`fit` is a fitted {name}.\nFit a model of opportunities with fit_opportunities()."
-        raise InvalidArgumentError(msg)

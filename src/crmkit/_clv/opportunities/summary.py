@@ -1,4 +1,4 @@
-"""Count the occasions on which customers could buy, and those on which they did."""
+"""Opportunities to buy and purchases of each customer, counted in calendar periods."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames, time
 from crmkit._summary import purchase_days
+from crmkit._words.rates import require_period
 from crmkit.tables import LEDGER
 from crmkit.typing import Period
 
 
 def opportunities(orders: IntoFrameT, *, as_of: date, every: Period = "month") -> IntoFrameT:
-    """Count the periods in which each customer could have bought again, and did.
+    """Summarize customers by opportunities to buy, for the BG/BB model.
 
-    The input of the BG/BB model, for purchases that come once a period or not at all: a monthly
-    donation, a yearly fair. Where customers buy several times in a period, a model of continuous
-    time tells more (`crmkit.rfm.summarize`).
+    An opportunity is a calendar period after the customer's first one. The model is for purchases
+    that come once a period or not at all: a monthly donation, a yearly fair. Where customers buy
+    several times in a period, a model of continuous time uses more of the data
+    (`crmkit.rfm.summarize`).
 
     Parameters
     ----------
     orders
         One row per order, order line or return, as made by `crmkit.transactions`.
     as_of
-        The last day that is seen. A period that ends on this day is complete; what was bought
-        in one that is not is not counted.
+        The last day that is seen. A period that ends on this day is complete; purchases in an
+        incomplete one are not counted.
     every
         The calendar period that is one opportunity: "day", "week" (ISO, from Monday), "month",
         "quarter" or "year".
@@ -38,7 +40,7 @@ def opportunities(orders: IntoFrameT, *, as_of: date, every: Period = "month") -
     not sorted):
 
     ===================  =====  ==========================================================
-    ``customer_id``      as in  who
+    ``customer_id``      as in  the customer
     ``frequency``        int    x: periods after the first with a purchase
     ``recency``          int    t_x: the last of them, counted from 1; 0 for none
     ``n_opportunities``  int    n: complete periods after the first
@@ -49,15 +51,15 @@ def opportunities(orders: IntoFrameT, *, as_of: date, every: Period = "month") -
     MissingColumnsError, InvalidRowsError
         If `orders` breaks its contract.
     InvalidArgumentError
-        If `every` is no calendar period, or `as_of` no date.
+        If `every` is not a calendar period, or `as_of` not a date.
 
     Notes
     -----
-    The first period is the one of the first purchase, and no opportunity itself. Who came in
-    the last complete period, or after it, has had no opportunity yet: all three are 0.
+    The period of the first purchase does not count as an opportunity. Customers who came in the
+    last complete period, or after it, have had no opportunity yet: all three are 0.
 
-    `frequency` and `recency` count periods here, and purchase days and days in
-    `crmkit.rfm.summarize`.
+    `frequency` and `recency` count periods here; in `crmkit.rfm.summarize` they are purchase days
+    and days.
 
     References
     ----------
@@ -83,7 +85,7 @@ def opportunities(orders: IntoFrameT, *, as_of: date, every: Period = "month") -
             ben          0        0                2
     """
     as_of = time.as_day(as_of, argument="as_of")
-    every = time.as_period(every, argument="every")
+    require_period(every)
     ledger = frames.read(orders, LEDGER)
     result = frames.by_customer(ledger, partial(_counted, as_of=as_of, every=every))
     return frames.give(result, like=orders, order_by=["customer_id"])

@@ -1,4 +1,4 @@
-"""What customers cost within a horizon, as one number or a column."""
+"""Cost of customers within a horizon, as one number or a column."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import narwhals as nw
 from narwhals.typing import IntoFrame
 
-from crmkit._clv.fitting.fit import Fit
+from crmkit._clv.fitting.fitted import Fit
 from crmkit._door import frames
 from crmkit._words.arguments import require_number
 from crmkit.errors import InvalidArgumentError, MissingColumnsError
@@ -17,12 +17,12 @@ from crmkit.tables import SUMMARY
 def cost_of(
     frame: frames.Frame, *, like: IntoFrame, cost: float | str | None, spend: Fit | None
 ) -> nw.Expr:
-    """Give the cost of each row as an expression, or refuse what is none."""
+    """Give the cost of each row as an expression."""
     if cost is None:
         return nw.lit(0.0)
     if spend is None:
         msg = (
-            "`cost` is money that `clv` is less of, and without `spend` there is no `clv`.\n"
+            "`cost` is subtracted from `clv`, which needs `spend`.\n"
             "Give `spend`, or leave `cost` out."
         )
         raise InvalidArgumentError(msg)
@@ -41,9 +41,9 @@ def cost_of(
 def _column(frame: frames.Frame, *, like: IntoFrame, name: str) -> nw.Expr:
     schema = frame.collect_schema()
     if name not in schema:
-        of_the_user = [each for each in schema.names() if not each.startswith("crmkit_")]
+        names = [each for each in schema.names() if not each.startswith("crmkit_")]
         msg = (
-            f"{SUMMARY.name}: no column `{name}` among {frames.quoted(of_the_user)}.\n"
+            f"{SUMMARY.name}: no column `{name}` among {frames.quoted(names)}.\n"
             "Give `cost` as a number, or as the name of a column."
         )
         raise MissingColumnsError(msg)

@@ -1,67 +1,87 @@
-"""Between which bounds a prediction will come true: parameters and own chance both."""
+"""Prediction intervals per customer: parameter uncertainty and the customer's own chance."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import narwhals as nw
 import numpy as np
 from narwhals.typing import IntoFrame
 from scipy.special import expit, logit, ndtri
 
-from crmkit._clv.fitting.fit import Fit
-from crmkit._clv.prediction.scoring import Known, blocks, with_known
+from crmkit._clv.fitting.fitted import Fit
+from crmkit._clv.fitting.given import GivenParameters
+from crmkit._clv.prediction.scoring import CustomerCovariates, blocks, with_covariates
 from crmkit._door import frames
 from crmkit._door.frames import Floats
 from crmkit.errors import CrmkitWarning
 from crmkit.models.inference.covariates import groups
-from crmkit.models.predictive.amounts import PossibleAmounts
-from crmkit.models.predictive.purchases import PossiblePurchases, possible_purchases
-from crmkit.models.predictive.sigma_points import Point, likely_points, n_directions, without_error
+from crmkit.models.predictive.amounts import PredictiveAmounts
+from crmkit.models.predictive.purchases import PredictivePurchases, predictive_purchases
+from crmkit.models.predictive.sigma_points import (
+    Point,
+    n_directions,
+    sigma_points,
+    unidentified_parameters,
+)
 from crmkit.models.protocol import PurchaseModel, SpendModel
 
+Model = TypeVar("Model")
+
 SPEND_DAYS: Final = "crmkit_spend_days"
-OWN_MEAN: Final = ("crmkit_own_mean_lower", "crmkit_own_mean_upper")
+CUSTOMER_MEAN: Final = ("crmkit_customer_mean_lower", "crmkit_customer_mean_upper")
 AMOUNT: Final = ("crmkit_amount_lower", "crmkit_amount_upper")
-"""In units of the customer's expected spend."""
+"""Bounds in units of the customer's expected spend."""
 
-_SURELY: Final = 1 - 1e-16
-_HARDLY: Final = 1e-300
+_CERTAIN: Final = 1 - 1e-16
+_TINIEST: Final = 1e-300
 
 
-class Likely(NamedTuple):
-    """What the data leave possible of both fits: equally likely, in pairs."""
+Pairs: TypeAlias = list[tuple[Point[Model], Point[Model]]]
 
-    purchases: list[tuple[Point[PurchaseModel], Point[PurchaseModel]]]
-    spend: list[tuple[Point[SpendModel], Point[SpendModel]]]
 
-    def models(self, known: Known) -> list[PurchaseModel]:
-        """Give the purchase models of some customers."""
-        return [known.own(*point) for pair in self.purchases for point in pair]
+class ParameterPoints(NamedTuple):
+    """Points that stand for the uncertainty of both fits: equally likely, in pairs."""
 
-    def lifts(self, known: Known) -> Floats:
-        """Tell by how much the log of what one spends is higher than at the estimates.
+    purchases: Pairs[PurchaseModel]
+    spend: Pairs[SpendModel]
+
+    def models(self, covariates: CustomerCovariates) -> list[PurchaseModel]:
+        """Give the purchase models of some customers, one for each point."""
+        return [covariates.moved(*point) for pair in self.purchases for point in pair]
+
+    def log_spend_shifts(self, covariates: CustomerCovariates) -> Floats:
+        """Give the difference in log spend that other coefficients make.
 
         A row for each customer and a column for each spend model; one row where all are alike.
         """
-        if not known.fit.covariates:
+        if not covariates.fit.covariates:
             return np.zeros((1, 2 * len(self.spend)))
-        estimate = np.array(known.fit.likelihood.coefficients)
+        estimate = np.array(covariates.fit.likelihood.coefficients)
         points = [point for pair in self.spend for point in pair]
-        moves = [sum(known.effects(one.coefficients - estimate).values()) for one in points]
-        return np.stack(moves, axis=1)
+        shifts = [sum(covariates.effects(one.coefficients - estimate).values()) for one in points]
+        return np.stack(shifts, axis=1)
 
 
-def likely(purchases: Fit, spend: Fit | None) -> Likely:
-    """Take the fits apart into points that stand for their uncertainty."""
+def parameter_points(purchases: Fit, spend: Fit | None) -> ParameterPoints:
+    """Give points that stand for the uncertainty of the fits, and warn of what they lack."""
     fits = [purchases] if spend is None else [purchases, spend]
     for fitted in fits:
         _warn_of_gaps(fitted)
-    order = n_directions(*(fitted.likelihood for fitted in fits))
-    of_spend = [] if spend is None else likely_points(spend.likelihood, order=order)
-    return Likely(likely_points(purchases.likelihood, order=order), of_spend)
+    found = [each.likelihood for each in fits]
+    estimated = [each for each in found if not isinstance(each, GivenParameters)]
+    order = n_directions(*estimated) if estimated else 1
+    of_spend = [] if spend is None else _points(spend, order=order)
+    return ParameterPoints(_points(purchases, order=order), of_spend)
+
+
+def _points(fitted: Fit, *, order: int) -> Pairs[Any]:
+    if isinstance(fitted.likelihood, GivenParameters):
+        point = Point(fitted.model, np.zeros(0))
+        return [(point, point)] * order
+    return sigma_points(fitted.likelihood, order=order)
 
 
 def with_bounds(
@@ -71,85 +91,91 @@ def with_bounds(
     purchases: Fit,
     spend: Fit | None,
     horizon_days: float,
-    interval: float,
+    level: float,
 ) -> frames.Frame:
     """Append the bounds of `p_alive` and `expected_purchases`, and those of money in units.
 
     With `spend`, the table must hold `SPEND_DAYS`.
     """
-    points = likely(purchases, spend)
+    points = parameter_points(purchases, spend)
     fits = [purchases] if spend is None else [purchases, spend]
     amounts = possible_amounts(points, spend)
-    levels = (1 - interval) / 2, (1 + interval) / 2
+    tails = (1 - level) / 2, (1 + level) / 2
 
-    def bounds(known: Sequence[Known], **columns: Floats) -> dict[str, Floats]:
+    def bounds(covariates: Sequence[CustomerCovariates], **columns: Floats) -> dict[str, Floats]:
         names = ("frequency", "recency", "T", SPEND_DAYS if spend is not None else "frequency")
         history = np.stack([columns[name] for name in names], axis=1)
-        first, of_row = groups(np.concatenate([history, *(each.rows for each in known)], axis=1))
+        rows_of = [each.rows for each in covariates]
+        first, of_row = groups(np.concatenate([history, *rows_of], axis=1))
         found: dict[str, Floats] = {}
         for rows in blocks(history[first, 0]):
             here = _bounds(
                 points,
                 amounts,
-                [each.at(first[rows]) for each in known],
+                [each.at(first[rows]) for each in covariates],
                 history=history[first[rows]].T,
                 horizon_days=horizon_days,
-                levels=levels,
+                tails=tails,
             )
             for name, values in here.items():
                 found.setdefault(name, np.empty(len(first)))[rows] = values
         return {name: values[of_row] for name, values in found.items()}
 
     inputs = ["frequency", "recency", "T", *([SPEND_DAYS] if spend is not None else [])]
-    return with_known(frame, like=like, fits=fits, inputs=inputs, compute=bounds)
+    return with_covariates(frame, like=like, fits=fits, inputs=inputs, compute=bounds)
 
 
-def possible_amounts(points: Likely, spend: Fit | None) -> PossibleAmounts | None:
-    """Say what money is possible, for the customer whose covariates are 0."""
+def possible_amounts(points: ParameterPoints, spend: Fit | None) -> PredictiveAmounts | None:
+    """Distribution of money, for the customer whose covariates are 0."""
     if spend is None:
         return None
-    return PossibleAmounts(spend.model, [(a.model, b.model) for a, b in points.spend])
+    return PredictiveAmounts(spend.model, [(a.model, b.model) for a, b in points.spend])
 
 
 def _bounds(
-    points: Likely,
-    amounts: PossibleAmounts | None,
-    known: Sequence[Known],
+    points: ParameterPoints,
+    amounts: PredictiveAmounts | None,
+    covariates: Sequence[CustomerCovariates],
     *,
     history: Floats,
     horizon_days: float,
-    levels: tuple[float, float],
+    tails: tuple[float, float],
 ) -> dict[str, Floats]:
-    """Bound what is to be told of some customers, no two of whom are alike."""
+    """Compute the bounds of some customers, no two of whom are alike."""
     x, t_x, T, days = history
-    models = points.models(known[0])
-    found = _alive_bounds(known[0].model, models, (x, t_x, T), levels)
-    _, kind = groups(np.concatenate([each.rows for each in known], axis=1))
-    lifts = points.lifts(known[-1]) if amounts is not None else np.zeros((1, 0))
-    return found | _chance_bounds(
-        possible_purchases(
-            models,
-            x,
-            t_x,
-            T,
-            days=days,
-            kind=kind,
-            horizon_days=horizon_days,
-            tail=levels[0] / 20,
-        ),
-        amounts,
-        days,
-        np.broadcast_to(lifts, (len(days), lifts.shape[1])),
-        levels,
+    models = points.models(covariates[0])
+    found = _alive_bounds(covariates[0].model, models, (x, t_x, T), tails)
+    _, kind = groups(np.concatenate([each.rows for each in covariates], axis=1))
+    shifts = np.zeros((1, 0))
+    if amounts is not None:
+        shifts = points.log_spend_shifts(covariates[-1])
+    possible = predictive_purchases(
+        models,
+        x,
+        t_x,
+        T,
+        days=days,
+        kind=kind,
+        horizon_days=horizon_days,
+        tail=tails[0] / 20,
     )
+    shifts = np.broadcast_to(shifts, (len(days), shifts.shape[1]))
+    return found | _outcome_bounds(possible, amounts, days, shifts, tails)
 
 
 def _warn_of_gaps(fitted: Fit) -> None:
-    names = without_error(fitted.likelihood)
+    if isinstance(fitted.likelihood, GivenParameters):
+        msg = (
+            f"{fitted.name}: its parameters were given without standard errors, so the interval "
+            "takes them as exact and is too narrow.\nFit the model with crmkit.clv.fit()."
+        )
+        warnings.warn(msg, CrmkitWarning, stacklevel=5)
+        return
+    names = unidentified_parameters(fitted.likelihood)
     if names:
         msg = (
-            f"{fitted.name}: the data leave {frames.quoted(names)} open, so the interval takes "
-            "the estimate for the truth there and is too narrow.\nSee `Fit.diagnostics`."
+            f"{fitted.name}: the data do not identify {frames.quoted(names)}, so the interval "
+            "takes the estimate as exact there and is too narrow.\nSee `Fit.diagnostics`."
         )
         warnings.warn(msg, CrmkitWarning, stacklevel=5)
 
@@ -158,7 +184,7 @@ def _alive_bounds(
     estimate: PurchaseModel,
     models: Sequence[PurchaseModel],
     history: tuple[Floats, Floats, Floats],
-    levels: tuple[float, float],
+    tails: tuple[float, float],
 ) -> dict[str, Floats]:
     """Bound the probability of being alive by the normal distribution of its log odds."""
     at_estimate = estimate.probability_alive(*history)
@@ -166,8 +192,8 @@ def _alive_bounds(
     squares = np.zeros_like(centre)
     for model in models:
         squares += (_log_odds(model.probability_alive(*history)) - centre) ** 2
-    reach = float(ndtri(levels[1])) * np.sqrt(squares / len(models))
-    certain = at_estimate >= _SURELY
+    reach = float(ndtri(tails[1])) * np.sqrt(squares / len(models))
+    certain = at_estimate >= _CERTAIN
     return {
         "p_alive_lower": np.where(certain, at_estimate, expit(centre - reach)),
         "p_alive_upper": np.where(certain, at_estimate, expit(centre + reach)),
@@ -175,36 +201,36 @@ def _alive_bounds(
 
 
 def _log_odds(p: Floats) -> Floats:
-    odds: Floats = logit(np.clip(p, _HARDLY, _SURELY))
+    odds: Floats = logit(np.clip(p, _TINIEST, _CERTAIN))
     return odds
 
 
-def _chance_bounds(
-    possible: Iterable[PossiblePurchases],
-    amounts: PossibleAmounts | None,
+def _outcome_bounds(
+    possible: Iterable[PredictivePurchases],
+    amounts: PredictiveAmounts | None,
     days: Floats,
-    lifts: Floats,
-    levels: tuple[float, float],
+    shifts: Floats,
+    tails: tuple[float, float],
 ) -> dict[str, Floats]:
-    """Bound what the customers will do: buy, and spend."""
+    """Bounds of purchases, and of money, by the quantiles of their distributions."""
     names = ["expected_purchases_lower", "expected_purchases_upper"]
     names += [] if amounts is None else AMOUNT
     found = {name: np.empty(len(days)) for name in names}
     for block in possible:
-        quantiles = [block.quantile(level) for level in levels]
+        quantiles = [block.quantile(tail) for tail in tails]
         if amounts is not None:
-            quantiles += amounts.quantiles(block, levels, lifts=lifts[block.first])
+            quantiles += amounts.quantiles(block, tails, lifts=shifts[block.first])
         for name, values in zip(names, quantiles, strict=True):
             found[name][block.rows] = values
     if amounts is not None:
-        alike, of_row = groups(np.concatenate([days[:, np.newaxis], lifts], axis=1))
-        for name, level in zip(OWN_MEAN, levels, strict=True):
-            bound = amounts.mean_quantile(days[alike], level, lifts=lifts[alike])
+        alike, of_row = groups(np.concatenate([days[:, np.newaxis], shifts], axis=1))
+        for name, tail in zip(CUSTOMER_MEAN, tails, strict=True):
+            bound = amounts.mean_quantile(days[alike], tail, lifts=shifts[alike])
             found[name] = bound[of_row]
     return found
 
 
 def spend_days() -> nw.Expr:
-    """Count the purchase days whose spend can be gone by; 0 for one without any."""
+    """Count the purchase days with usable spend."""
     usable = (nw.col("frequency") > 0) & (nw.col("monetary_value") > 0)
     return nw.when(usable).then(nw.col("frequency")).otherwise(nw.lit(0))

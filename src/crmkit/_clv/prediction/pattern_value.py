@@ -1,24 +1,38 @@
-"""What a forecast is scaled by where the weeks to come are not like those seen."""
+"""Season and trend as a factor on a forecast: a value to keep and give to `predict`."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Final, Literal, TypeAlias, get_args
 
+from crmkit._words import kept
 from crmkit._words.arguments import require_number
 from crmkit.errors import InvalidArgumentError
+
+Kind: TypeAlias = Literal["none", "season", "trend", "season and trend"]
+
+_FIELDS: Final[dict[str, kept.Reader[object]]] = {
+    "factor": kept.positive,
+    "parts": kept.choice(*get_args(Kind)),
+    "horizon_days": kept.positive,
+    "season": kept.optional(kept.number),
+    "season_error": kept.optional(kept.number),
+    "trend": kept.optional(kept.number),
+    "trend_error": kept.optional(kept.number),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """What a season and a trend make of a forecast: a value to give to `predict`.
+    """Seasonal and trend factor of a forecast: a value to give to `predict`.
 
     Attributes
     ----------
     factor
-        What the forecast is to be multiplied by; 1 where nothing is to be seen.
+        Factor to multiply the forecast by; 1 where neither is visible.
     kind
-        "none", "season", "trend" or "season and trend": what is in the factor.
+        "none", "season", "trend" or "season and trend": the parts of the factor.
     horizon_days
         The horizon that it holds for.
     season, season_error
@@ -37,9 +51,33 @@ class Pattern:
     trend: float | None = None
     trend_error: float | None = None
 
+    def to_json(self) -> str:
+        """Write the pattern as JSON text, to keep it."""
+        fields = asdict(self)
+        parts = fields.pop("kind")  # a word that the text has for itself
+        return kept.write("Pattern", {"parts": parts, **fields})
+
+    @classmethod
+    def from_json(cls, text: str) -> Pattern:
+        """Read a pattern from the text that `to_json` wrote.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the text holds another kind of value, or a field is missing or of a wrong type.
+        """
+        found = kept.read(text, kind="Pattern", fields=_FIELDS)
+        return cls(kind=found.pop("parts"), **found)
+
 
 def factor_of(calibrate: Pattern | float | None, *, horizon_days: float) -> float:
-    """Take the factor, or refuse one that scales nothing or was found for another horizon."""
+    """Give the factor of a forecast over this horizon.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is not above 0, or is a pattern of another horizon.
+    """
     if calibrate is None:
         return 1.0
     if isinstance(calibrate, Pattern) and calibrate.horizon_days != horizon_days:

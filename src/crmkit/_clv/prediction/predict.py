@@ -1,4 +1,4 @@
-"""Predict from a fit who is still there, what each will buy, and what that is worth."""
+"""Customer lifetime value within a horizon, from fitted purchase and spend models."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from typing import Final
 import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
 
-from crmkit._clv.fitting.fit import Fit
-from crmkit._clv.fitting.require_fit import check_kinds
+from crmkit._clv.fitting.fitted import Fit
+from crmkit._clv.fitting.require_fit import require_purchases
 from crmkit._clv.prediction.costs import cost_of
-from crmkit._clv.prediction.intervals import AMOUNT, OWN_MEAN, SPEND_DAYS, spend_days, with_bounds
+from crmkit._clv.prediction.intervals import (
+    AMOUNT,
+    CUSTOMER_MEAN,
+    SPEND_DAYS,
+    spend_days,
+    with_bounds,
+)
 from crmkit._clv.prediction.pattern_value import Pattern, factor_of
 from crmkit._clv.prediction.scoring import with_scores
 from crmkit._door import frames
@@ -45,9 +51,9 @@ def predict(
     annual_discount_rate: float = 0.0,
     cost: float | str | None = None,
     calibrate: Pattern | float | None = None,
-    interval: float | None = None,
+    level: float | None = None,
 ) -> IntoFrameT:
-    """Predict who is still a customer, what each will buy, and what that is worth today.
+    """Predict purchases, spend and lifetime value per customer.
 
     Parameters
     ----------
@@ -58,78 +64,78 @@ def predict(
     spend
         A fitted spend model; without it no money is predicted.
     horizon_days
-        How far to look ahead, in days.
+        Length of the forecast, in days.
     margin
         Share of an amount that is profit, such as 0.3; 1 gives value as revenue.
     annual_discount_rate
-        What money a year from now is worth less, as a fraction: 0.1 for 10 % a year.
+        Yearly rate at which future money is discounted, as a fraction: 0.1 for 10 % a year.
     cost
-        Money that a customer costs within the horizon, as a number for all or as the name of a
-        column of `customers`, such as the mailings planned for each. It is taken off `clv` and
-        its bounds; where it is null, so are they.
+        Cost of a customer within the horizon, as a number for all or as the name of a column of
+        `customers`, such as the mailings planned for each. It is subtracted from `clv` and its
+        bounds; where it is null, so are they.
     calibrate
-        What to multiply `expected_purchases` and `clv` by: a `Pattern` that `crmkit.clv.pattern`
-        found for the same horizon, or a number, such as 1.1 for a campaign that brings 10 % more.
-    interval
-        How surely the bounds of each prediction are to hold, such as 0.9; without it there are
-        none.
+        Factor on `expected_purchases` and `clv`: a `Pattern` that `crmkit.clv.pattern` found for
+        the same horizon, or a number, such as 1.1 for a campaign that brings 10 % more.
+    level
+        Coverage of the prediction intervals, such as 0.9; without it there are none.
 
     Returns
     -------
     The same rows with more columns:
 
     =======================  =====  ==========================================================
-    ``p_alive``              float  probability that the customer has not left for good
+    ``p_alive``              float  probability that the customer is still active
     ``expected_purchases``   float  purchase days within the horizon
     ``expected_spend``       float  mean amount of a future purchase day (with `spend`)
     ``clv``                  float  margin of the purchases within the horizon, each
                                     discounted to today; past value is not in it (with `spend`)
     =======================  =====  ==========================================================
 
-    With `interval` each of them has a ``_lower`` and an ``_upper`` column. With 0.9, 5 % of the
-    cases are expected below the one and 5 % above the other. What lies between them is
+    With `level` each of them has a ``_lower`` and an ``_upper`` column. With 0.9, 5 % of the
+    cases are expected below the one and 5 % above the other. The interval is about
 
-    - ``p_alive``: the probability itself, of which only the parameters are in doubt;
-    - ``expected_purchases``: the number of purchase days that will really come, a whole number
-      where `calibrate` is not given;
-    - ``expected_spend``: the mean that the customer's spend would show in the long run;
-    - ``clv``: the margin that will really come, less `cost`.
+    - ``p_alive``: the probability itself, of which only the parameters are uncertain;
+    - ``expected_purchases``: the actual number of purchase days, a whole number where
+      `calibrate` is not given;
+    - ``expected_spend``: the customer's mean spend in the long run;
+    - ``clv``: the actual margin, less `cost`.
 
     Raises
     ------
     MissingColumnsError, InvalidRowsError
         If `customers` breaks its contract, or `cost` names no column or one with numbers below 0.
     InvalidArgumentError
-        If a rate, `cost`, `interval` or the horizon is outside its range, the models are of the
-        wrong kind, there is `cost` without `spend`, or `calibrate` is not above 0 or was found
-        for another horizon.
+        If a rate, `cost`, `level` or the horizon is outside its range, the models are of the
+        wrong kind, `cost` comes without `spend`, or `calibrate` is not above 0 or was found for
+        another horizon.
 
     Warns
     -----
     CrmkitWarning
-        If `interval` is asked for where the data leave a parameter open: its part is missing.
+        If `level` is given and a parameter has no standard error: its part is missing.
 
     Notes
     -----
     ``clv = margin * expected_spend * sum of discount factors of the expected purchases``, with
     the continuous rate ``ln(1 + annual_discount_rate)`` a year.
 
-    A bound has both doubts in it: which parameters are the right ones, and what the customer's own
-    chance brings. The parameters are taken as lognormal about their estimates, coefficients as
-    normal, with the covariance of the fit, and a few points stand for them. Most customers buy
-    seldom, so that 0 is a common lower bound and the upper one says more; bounds of many customers
-    do not add up, and those of their total are in `crmkit.clv.predict_total`.
+    An interval covers the uncertainty of the parameters and the chance in the customer's own
+    behaviour. Parameters are lognormal about their estimates, coefficients normal, with the
+    covariance of the fit, and a few points stand for them. Most customers buy rarely, so 0 is a
+    common lower bound and the upper one is more informative. Bounds of customers do not add up;
+    those of their total are in `crmkit.clv.predict_total`.
 
-    Two things are taken simply. Each amount is discounted by what the customer's expected
-    purchases lose in all, and what is in doubt of the spend parameters is taken as for one who
+    Two approximations: each amount is discounted by the average discount of the customer's
+    expected purchases, and the uncertainty of the spend parameters is that of a customer who
     spends as the median customer does.
 
     On a lazy table the distinct histories are collected, scored and joined back where the
     table lives.
 
-    Where a fit has covariates, each customer is scored with own parameters: a million who all
-    differ take a few seconds. Bounds take one or two milliseconds for each who differs. A lazy
-    table must hold covariates as whole numbers, text, or true and false.
+    Where a fit has covariates, each customer is scored with parameters of its own: a million
+    different customers take a few seconds. Intervals take one or two milliseconds for each
+    different customer. A lazy table must hold covariates as whole numbers, text, or true and
+    false.
 
     References
     ----------
@@ -159,8 +165,8 @@ def predict(
           00018     1.00                0.20           35.17  6.68
           00021     0.21                0.20           18.91  3.72
     """
-    if interval is not None:
-        require_level(interval, argument="interval")
+    if level is not None:
+        require_level(level)
     factor = factor_of(calibrate, horizon_days=horizon_days)
     scored = score(
         customers,
@@ -172,16 +178,16 @@ def predict(
         factor=factor,
     )
     less = cost_of(scored, like=customers, cost=cost, spend=spend)
-    if interval is not None:
+    if level is not None:
         scored = with_bounds(
             scored,
             like=customers,
             purchases=purchases,
             spend=spend,
             horizon_days=float(horizon_days),
-            interval=interval,
+            level=level,
         )
-        scored = _with_bounds_of_worth(scored, spend=spend, margin=margin, factor=factor, less=less)
+        scored = _with_money_bounds(scored, spend=spend, margin=margin, factor=factor, less=less)
     if spend is not None:
         scored = frames.with_columns(scored, clv=nw.col("clv") - less).drop(SPEND_DAYS)
     return frames.give(scored.drop(DISCOUNTED), like=customers)
@@ -197,14 +203,14 @@ def score(
     annual_discount_rate: float,
     factor: float,
 ) -> frames.Frame:
-    """Append the predictions, costs apart, and what bounds are made of.
+    """Append the predictions before costs, and what the intervals need.
 
-    That is `DISCOUNTED` and, with `spend`, `SPEND_DAYS`. Bounds of an earlier look go.
+    That is `DISCOUNTED` and, with `spend`, `SPEND_DAYS`. Bounds of an earlier prediction go.
     """
     require_horizon(horizon_days)
     require_margin(margin)
     require_discount_rate(annual_discount_rate)
-    check_kinds(purchases, spend)
+    require_purchases(purchases, spend)
     frame = frames.read(customers, _HISTORY if spend is None else _HISTORY_AND_SPEND)
     scored = _with_purchases(
         frame.drop(*_BOUNDS, strict=False),
@@ -251,15 +257,15 @@ def _with_purchases(
 
 
 def _with_spend(frame: frames.Frame, *, like: IntoFrame, fit: Fit) -> frames.Frame:
-    """Append the expected spend; who has no repeat spend to go by gets the population's.
+    """Append the expected spend; without repeat spend it is the population's mean.
 
-    The line that leads from a customer's own mean to the expected one depends on the number of
-    days only, so a lazy table is joined on whole numbers.
+    Expected spend is a line in the customer's mean, which depends on the number of purchase days
+    only, so a lazy table is joined on whole numbers.
     """
     is_of_logs = fit.model.line_of_logs
     days = spend_days()
-    unseen = 1.0 if is_of_logs else 0.0  # nothing is added for it
-    own = nw.when(days > 0).then(nw.col("monetary_value")).otherwise(nw.lit(unseen))
+    unseen = 1.0 if is_of_logs else 0.0  # adds nothing to the line
+    mean = nw.when(days > 0).then(nw.col("monetary_value")).otherwise(nw.lit(unseen))
 
     def lines(model: SpendModel, **columns: Floats) -> dict[str, Floats]:
         return dict(zip(_LINE, model.spend_line(columns[SPEND_DAYS]), strict=True))
@@ -267,11 +273,12 @@ def _with_spend(frame: frames.Frame, *, like: IntoFrame, fit: Fit) -> frames.Fra
     with_days = frames.with_columns(frame, days.alias(SPEND_DAYS))
     lined = with_scores(with_days, like=like, fit=fit, inputs=[SPEND_DAYS], compute=lines)
     start, rise = (nw.col(name) for name in _LINE)
-    expected = (start + rise * own.log()).exp() if is_of_logs else start + rise * own
-    return frames.with_columns(lined, expected_spend=expected).drop(*_LINE)
+    expected = (start + rise * mean.log()).exp() if is_of_logs else start + rise * mean
+    of_customers = nw.when(~frames.known("frequency").is_null()).then(expected)
+    return frames.with_columns(lined, expected_spend=of_customers).drop(*_LINE)
 
 
-def _with_bounds_of_worth(
+def _with_money_bounds(
     scored: frames.Frame, *, spend: Fit | None, margin: float, factor: float, less: nw.Expr
 ) -> frames.Frame:
     """Turn bounds in units of expected spend into money, and scale those of purchases."""
@@ -281,14 +288,15 @@ def _with_bounds_of_worth(
     if spend is None:
         return scored
     expected = nw.col("expected_purchases")
-    lasting = nw.when(expected > 0).then(nw.col(DISCOUNTED) / expected).otherwise(nw.lit(1.0))
+    discount = nw.when(expected > 0).then(nw.col(DISCOUNTED) / expected).otherwise(nw.lit(1.0))
     unit = nw.col("expected_spend")
-    worth = margin * factor * unit * lasting
+    worth = margin * factor * unit * discount
     bounds = ("lower", "upper")
     money = {
-        f"expected_spend_{b}": unit * nw.col(name) for b, name in zip(bounds, OWN_MEAN, strict=True)
+        f"expected_spend_{b}": unit * nw.col(name)
+        for b, name in zip(bounds, CUSTOMER_MEAN, strict=True)
     }
     money |= {
         f"clv_{b}": worth * nw.col(name) - less for b, name in zip(bounds, AMOUNT, strict=True)
     }
-    return frames.with_columns(scored, **money).drop(*OWN_MEAN, *AMOUNT)
+    return frames.with_columns(scored, **money).drop(*CUSTOMER_MEAN, *AMOUNT)

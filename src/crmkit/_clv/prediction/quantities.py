@@ -1,4 +1,4 @@
-"""Look further into a customer's future: still there, how many purchases, worth how many today."""
+"""Single quantities per customer: activity, purchases, their distribution, discounted purchases."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from narwhals.typing import IntoFrameT
 
-from crmkit._clv.fitting.fit import Fit
-from crmkit._clv.fitting.require_fit import check_kinds
+from crmkit._clv.fitting.fitted import Fit
+from crmkit._clv.fitting.require_fit import require_purchases
 from crmkit._clv.prediction.scoring import Compute, with_scores
 from crmkit._door import frames
 from crmkit._door.frames import Floats
@@ -23,10 +23,10 @@ _HISTORY: Final = SUMMARY.only("frequency", "recency", "T")
 
 
 def probability_alive(customers: IntoFrameT, *, purchases: Fit, days: float = 0) -> IntoFrameT:
-    """Give the probability that each customer will still be one so many days from now.
+    """Probability that each customer is still active `days` days from now.
 
-    It is seen from the end of observation: what will be bought in between is not known yet, and
-    the model's chances stand for it. Once it is known, summarize again.
+    It is seen from the end of observation, with the purchases in between unknown. Once they are
+    known, summarize again.
 
     Parameters
     ----------
@@ -35,14 +35,14 @@ def probability_alive(customers: IntoFrameT, *, purchases: Fit, days: float = 0)
     purchases
         A fitted purchase model.
     days
-        How many days from the end of observation, 0 or more; 0 is today.
+        Days from the end of observation, 0 or more; 0 is today.
 
     Returns
     -------
     The same rows with one more column, which replaces one of that name:
 
     =================  =====  ==============================================================
-    ``p_alive_later``  float  probability that the customer has not left for good by then
+    ``p_alive_later``  float  probability that the customer is still active then
     =================  =====  ==============================================================
 
     Raises
@@ -50,16 +50,16 @@ def probability_alive(customers: IntoFrameT, *, purchases: Fit, days: float = 0)
     MissingColumnsError, InvalidRowsError
         If `customers` breaks its contract.
     InvalidArgumentError
-        If `days` is below 0 or not finite, or `purchases` is no purchase model.
+        If `days` is below 0 or not finite, or `purchases` is not a purchase model.
 
     Notes
     -----
-    With `days` of 0 it is the `p_alive` of `crmkit.clv.predict`. Who leaves never returns, so it
-    only falls with `days`. In a model that knows no leaving (NBD) it is 1.
+    With `days` of 0 it is the `p_alive` of `crmkit.clv.predict`. Dropout is for good, so it only
+    falls with `days`. In a model without dropout (NBD) it is 1.
 
     References
     ----------
-    The head of each model's file in `crmkit.models` names its paper.
+    The head of each model's file in `crmkit.models` cites its paper.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def probability_alive(customers: IntoFrameT, *, purchases: Fit, days: float = 0)
           00021          1       12 272           0.11
     """
     _require_days(days)
-    check_kinds(purchases)
+    require_purchases(purchases)
 
     def later(
         model: PurchaseModel, frequency: Floats, recency: Floats, T: Floats
@@ -92,20 +92,20 @@ def probability_alive(customers: IntoFrameT, *, purchases: Fit, days: float = 0)
 
 
 def expected_purchases(customers: IntoFrameT, *, purchases: Fit, horizon_days: float) -> IntoFrameT:
-    """Count the purchase days expected of each customer within the horizon.
+    """Expected purchases of each customer within the horizon.
 
     The one column of `crmkit.clv.predict` for plans of stock and staff, without money. It is a
-    mean over all that may come: most customers buy less often, a few much more.
+    mean: most customers buy less often, a few much more.
 
     Parameters
     ----------
     customers
-        One row per customer, as made by `crmkit.rfm.summarize`. One who has just come, or will,
-        is a row with a `frequency`, `recency` and `T` of 0.
+        One row per customer, as made by `crmkit.rfm.summarize`. A new customer is a row with a
+        `frequency`, `recency` and `T` of 0.
     purchases
         A fitted purchase model.
     horizon_days
-        How far to look ahead, in days.
+        Length of the forecast, in days.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def expected_purchases(customers: IntoFrameT, *, purchases: Fit, horizon_days: f
     MissingColumnsError, InvalidRowsError
         If `customers` breaks its contract.
     InvalidArgumentError
-        If the horizon is not above 0 and finite, or `purchases` is no purchase model.
+        If the horizon is not above 0 and finite, or `purchases` is not a purchase model.
 
     Notes
     -----
@@ -128,7 +128,7 @@ def expected_purchases(customers: IntoFrameT, *, purchases: Fit, horizon_days: f
 
     References
     ----------
-    The head of each model's file in `crmkit.models` names its paper.
+    The head of each model's file in `crmkit.models` cites its paper.
 
     Examples
     --------
@@ -154,9 +154,9 @@ def expected_purchases(customers: IntoFrameT, *, purchases: Fit, horizon_days: f
     >>> print(ahead[columns].round(2).to_string(index=False))
     customer_id  frequency  recency  T  expected_purchases
             new          0        0  0                1.48
-    """
+    """  # noqa: D401 - the field's term
     require_horizon(horizon_days)
-    check_kinds(purchases)
+    require_purchases(purchases)
 
     def ahead(
         model: PurchaseModel, frequency: Floats, recency: Floats, T: Floats
@@ -170,11 +170,10 @@ def expected_purchases(customers: IntoFrameT, *, purchases: Fit, horizon_days: f
 def purchase_distribution(
     customers: IntoFrameT, *, purchases: Fit, horizon_days: float, most: int = 10
 ) -> IntoFrameT:
-    """Give the probability of no purchase, of one, of two and so on, for each customer.
+    """Probability of 0, 1, 2 ... purchases of each customer within the horizon.
 
-    An expectation of half a purchase may be a coin toss over one or a slim chance of many; this
-    tells which. It is a customer's own distribution under the fitted model; that the estimates
-    are uncertain themselves is not in it.
+    An expectation of half a purchase may be an even chance of one or a slim chance of many; the
+    distribution shows which. It holds the estimates as exact; their uncertainty is not in it.
 
     Parameters
     ----------
@@ -183,7 +182,7 @@ def purchase_distribution(
     purchases
         A fitted purchase model.
     horizon_days
-        How far to look ahead, in days.
+        Length of the forecast, in days.
     most
         The largest number of purchases with a column of its own, 1 or more.
 
@@ -192,8 +191,8 @@ def purchase_distribution(
     The same rows with `most` + 2 more columns, which replace those of their names:
 
     =====================  =====  ====================================================
-    ``p_0`` to ``p_most``  float  probability of exactly so many purchase days within
-                                  the horizon; ``p_10`` is the last for `most` of 10
+    ``p_0`` to ``p_most``  float  probability of exactly this number of purchase days
+                                  within the horizon; the last is ``p_10`` by default
     ``p_more``             float  probability of more than `most`
     =====================  =====  ====================================================
 
@@ -205,11 +204,11 @@ def purchase_distribution(
         If `customers` breaks its contract.
     InvalidArgumentError
         If the horizon is not above 0 and finite, `most` is not a whole number of 1 or more, or
-        `purchases` is no purchase model.
+        `purchases` is not a purchase model.
 
     References
     ----------
-    The head of each model's file in `crmkit.models` names its paper.
+    The head of each model's file in `crmkit.models` cites its paper.
 
     Examples
     --------
@@ -231,7 +230,7 @@ def purchase_distribution(
     """
     require_horizon(horizon_days)
     require_whole(most, argument="most", least=1, advice="Write 10 for columns p_0 to p_10.")
-    check_kinds(purchases)
+    require_purchases(purchases)
     names = [f"p_{k}" for k in range(int(most) + 1)]
 
     def chances(
@@ -254,11 +253,11 @@ def discounted_purchases(
     annual_discount_rate: float,
     horizon_days: float = math.inf,
 ) -> IntoFrameT:
-    """Count the purchases expected of each customer in what they are worth today.
+    """Expected future purchases per customer, discounted to today (DERT).
 
-    Times the profit of a purchase day it is the customer's residual lifetime value. For ever is
-    longer than any record behind a fit: it takes it that customers go on buying and leaving as
-    they did, and a horizon says how far that is believed.
+    Times the profit of a purchase day it is the customer's residual lifetime value. An endless
+    horizon goes beyond any record behind a fit: it assumes that customers go on buying and
+    dropping out as they did. A horizon in days limits that.
 
     Parameters
     ----------
@@ -267,9 +266,9 @@ def discounted_purchases(
     purchases
         A fitted purchase model.
     annual_discount_rate
-        What a purchase a year from now is worth less, as a fraction: 0.1 for 10 % a year.
+        Yearly rate at which future purchases are discounted, as a fraction: 0.1 for 10 % a year.
     horizon_days
-        How far to look ahead, in days; for ever unless told.
+        Length of the forecast, in days; endless by default.
 
     Returns
     -------
@@ -285,13 +284,14 @@ def discounted_purchases(
     MissingColumnsError, InvalidRowsError
         If `customers` breaks its contract.
     InvalidArgumentError
-        If the rate is not a fraction, or 0 for ever; if the horizon is not above 0, or
-        `purchases` is no purchase model.
+        If the rate is not a fraction, or 0 without a horizon; if the horizon is not above 0, or
+        `purchases` is not a purchase model.
 
     Notes
     -----
-    A purchase s days ahead counts ``(1 + annual_discount_rate) ** -(s / 365.25)``. For ever it is
-    the discounted expected residual transactions (DERT) of the literature.
+    A purchase s days ahead counts ``(1 + annual_discount_rate) ** -(s / 365.25)``. With an
+    endless horizon the sum is the discounted expected residual transactions (DERT) of the
+    literature.
 
     References
     ----------
@@ -307,22 +307,22 @@ def discounted_purchases(
     >>> from crmkit.datasets import load_cdnow
     >>> orders = load_cdnow(sample=True, backend="pandas")
     >>> customers = rfm.summarize(orders, as_of=date(1997, 9, 30))
-    >>> for_ever = discounted_purchases(
+    >>> worth = discounted_purchases(
     ...     customers,
     ...     purchases=fit(customers, model="pareto_nbd"),
     ...     annual_discount_rate=0.15,
     ... )
     >>> columns = ["customer_id", "frequency", "recency", "T", "discounted_purchases"]
-    >>> print(for_ever[columns].head(3).round(2).to_string(index=False))
+    >>> print(worth[columns].head(3).round(2).to_string(index=False))
     customer_id  frequency  recency   T  discounted_purchases
           00004          2      213 272                  6.51
           00018          0        0 269                  0.49
           00021          1       12 272                  0.77
-    """
+    """  # noqa: D401 - the field's term
     if horizon_days != math.inf:
         require_horizon(horizon_days)
     _require_rate(annual_discount_rate, horizon_days=horizon_days)
-    check_kinds(purchases)
+    require_purchases(purchases)
 
     def today(
         model: PurchaseModel, frequency: Floats, recency: Floats, T: Floats
@@ -340,7 +340,7 @@ def discounted_purchases(
 
 
 def _with(customers: IntoFrameT, *, purchases: Fit, compute: Compute) -> IntoFrameT:
-    """Append what a model makes of the histories, in place of columns of an earlier look."""
+    """Append what a model computes from the histories, in place of columns of the same names."""
     frame = frames.read(customers, _HISTORY)
     inputs = _HISTORY.column_names
     scored = with_scores(frame, like=customers, fit=purchases, inputs=inputs, compute=compute)

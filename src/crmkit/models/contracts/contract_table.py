@@ -1,4 +1,4 @@
-"""Contracts as histories, and as a table of how many came to each renewal and left there."""
+"""Contract histories, and the number of renewals and churned customers in each period."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from crmkit.models.numerics.distinct import distinct_pairs
 
 @dataclass(frozen=True, slots=True)
 class Contracts:
-    """Distinct histories that a model of contracts can be fitted on."""
+    """Distinct contract histories with their counts, checked for a fit."""
 
     periods: Floats
     lost: Floats
     n_customers: Floats
     churn_rate: float
-    """Share of all renewals that were not made."""
+    """Share of renewal decisions that were not to renew."""
 
     @classmethod
     def of(cls, periods: Floats, lost: Floats, weights: Floats | None) -> Contracts:
-        """Collect the distinct histories; refuse those that cannot be, or tell nothing."""
+        """Collect the distinct histories; refuse impossible or uninformative ones."""
         _require_whole(periods, lost)
         periods, lost, of_row = distinct_pairs(periods, lost)
         n_customers = np.bincount(of_row, weights, minlength=len(periods)).astype(np.float64)
         _, kept, gone = renewals_by_period(periods, lost, n_customers)
         if not (kept.any() and gone.any()):
-            raise FitError(_one_sided(kept, gone, total=float(n_customers.sum())))
+            raise FitError(_no_churn_or_no_renewal(kept, gone, total=float(n_customers.sum())))
         return cls(periods, lost, n_customers, float(gone.sum() / (kept.sum() + gone.sum())))
 
 
 def renewals_by_period(
     periods: Floats, lost: Floats, weights: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Give each period that anybody came to the end of, how many renewed and how many left.
+    """Count renewals and churned customers at the end of each period with any.
 
-    A customer lost in period t renewed t - 1 times; one still there after t periods, t times.
+    A customer lost in period t renewed t - 1 times; one retained after t periods, t times.
     """
     left = lost > 0
     last = int(periods.max(initial=0))
@@ -50,10 +50,10 @@ def renewals_by_period(
     return period, kept, gone
 
 
-def _one_sided(kept: Floats, gone: Floats, *, total: float) -> str:
-    found = "nobody left" if kept.any() else "nobody renewed"
+def _no_churn_or_no_renewal(kept: Floats, gone: Floats, *, total: float) -> str:
+    found = "nobody churned" if kept.any() else "nobody renewed"
     if not kept.any() and not gone.any():
-        found = "no renewal has come due"
+        found = "no renewal observed"
     return (
         f"contracts: {found} in {total:,.0f} of {total:,.0f} customers.\n"
         "Observe them for longer before you fit."
@@ -65,8 +65,8 @@ def _require_whole(periods: Floats, lost: Floats) -> None:
     if whole.all():
         return
     msg = (
-        f"contracts: no whole number of periods in {(~whole).sum():,} of {len(whole):,} customers "
+        f"contracts: impossible history in {(~whole).sum():,} of {len(whole):,} customers "
         f"(row {', '.join(map(str, np.flatnonzero(~whole)[:3]))}).\n"
-        "Count periods from 1, and give lost as 0 or 1."
+        "Give whole periods, 1 or more where lost is 1; lost is 0 or 1."
     )
     raise InvalidArgumentError(msg)

@@ -1,12 +1,12 @@
 r"""Shifted beta-geometric: contracts that customers renew or end, period by period.
 
-At the end of each period a customer leaves with probability :math:`\theta`, the same each
-time; across customers :math:`\theta \sim \mathrm{Beta}(\alpha, \beta)`. Those who leave readily
-are gone first, so the retention rate of a cohort rises with its age although nobody becomes
-more loyal.
+At the end of each period a customer churns with probability :math:`\theta`, the same in all
+periods; across customers :math:`\theta \sim \mathrm{Beta}(\alpha, \beta)`. Customers with a high
+:math:`\theta` churn first, so the retention rate of a cohort rises with tenure although no
+customer becomes more loyal.
 
-A customer is a row (`periods`, `lost`): lost at the end of that period, or still there after so
-many. Periods count from 1, at whose end the first renewal falls due.
+A customer is a row (`periods`, `lost`): lost at the end of that period, or retained after that
+number of periods (right-censored). The first renewal comes at the end of period 1.
 
 References
 ----------
@@ -17,37 +17,47 @@ Interactive Marketing* 21(1), 76-90. https://doi.org/10.1002/dir.20074.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
 from crmkit.errors import InvalidArgumentError
 from crmkit.models.contracts.contract_table import Contracts, renewals_by_period
+from crmkit.models.inference.covariates import Link
 from crmkit.models.inference.diagnostics import Limit
 from crmkit.models.inference.newton import MaximumLikelihood, maximize
 from crmkit.models.numerics.arrays import Floats
-from crmkit.models.numerics.beta_ratio import log_loss
+from crmkit.models.numerics.beta_ratio import minus_log_survival
 from crmkit.models.numerics.discounted_lifetime import lifetime_over_beta
+from crmkit.models.protocol import Nesting
 
 _NAMES = ("alpha", "beta")
 
 _LIMITS = (
-    Limit({"alpha up", "beta up"}, "Customers do not differ in how readily they leave."),
-    Limit({"alpha down", "beta down"}, "Customers leave at the first renewal or never."),
-    Limit({"alpha down"}, "Hardly anybody seems to leave."),
-    Limit({"beta up"}, "Hardly anybody seems to leave."),
-    Limit({"alpha up"}, "Hardly anybody seems to stay."),
-    Limit({"beta down"}, "Hardly anybody seems to stay."),
+    Limit({"alpha up", "beta up"}, "Customers do not differ in churn probability."),
+    Limit({"alpha down", "beta down"}, "Customers churn at the first renewal or never."),
+    Limit({"alpha down"}, "Hardly any customer churns."),
+    Limit({"beta up"}, "Hardly any customer churns."),
+    Limit({"alpha up"}, "Hardly any customer renews."),
+    Limit({"beta down"}, "Hardly any customer renews."),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SBG:
-    """A fitted shifted beta-geometric model: how readiness to leave varies over customers.
+    """A fitted shifted beta-geometric model: churn probability across customers.
 
-    Mean probability of leaving at the first renewal: alpha / (alpha + beta).
+    Mean churn probability at the first renewal: alpha / (alpha + beta).
     """
+
+    name: ClassVar[str] = "sbg"
+    title: ClassVar[str] = "sBG"
+    use: ClassVar[str] = "Each customer keeps one churn probability for all periods."
+    units: ClassVar[Mapping[str, int]] = {}
+    nested_in: ClassVar[Mapping[str, Nesting]] = {"bdw": Nesting(1, on_boundary=False)}
+    links: ClassVar[Mapping[str, Link]] = {}
 
     alpha: float
     beta: float
@@ -62,12 +72,12 @@ class SBG:
     def fit(
         cls, periods: Floats, lost: Floats, /, *, weights: Floats | None = None
     ) -> MaximumLikelihood[Self]:
-        """Fit by maximum likelihood; `weights` counts the customers that a row stands for.
+        """Fit by maximum likelihood; `weights` is the number of customers of each row.
 
         Raises
         ------
         FitError
-            If nobody renewed, or nobody left.
+            If nobody renewed, or nobody churned.
         """
         contracts = Contracts.of(periods, lost, weights)
         churn = contracts.churn_rate
@@ -82,34 +92,34 @@ class SBG:
         )
 
     def log_likelihood(self, periods: Floats, lost: Floats, /) -> Floats:
-        """Log probability of each customer's history."""
+        """Log-likelihood of each customer's history."""
         left = lost > 0
-        leaving = np.log(self.alpha / (self.alpha + self.beta + periods - 1))
-        return self.log_survival(periods - left) + np.where(left, leaving, 0.0)
+        dropout = np.log(self.alpha / (self.alpha + self.beta + periods - 1))
+        return self.log_survival(periods - left) + np.where(left, dropout, 0.0)
 
     def log_survival(self, periods: Floats, /) -> Floats:
-        """Log of `survival`, exact where that has become 0."""
-        return -log_loss(self.alpha, self.beta, periods)
+        """Log of `survival`, exact also where `survival` underflows to 0."""
+        return -minus_log_survival(self.alpha, self.beta, periods)
 
     def survival(self, periods: Floats, /) -> Floats:
-        """Share of customers still there after so many periods."""
+        """Survival function: share of customers retained after `periods` periods."""
         return np.exp(self.log_survival(periods))
 
     def retention_rate(self, periods: Floats, /) -> Floats:
-        """Share of those who came to the end of the period who renew."""
+        """Share of customers up for renewal at the end of a period who renew."""
         before = self.beta + periods - 1
         return before / (self.alpha + before)
 
     def churn_rate(self, periods: Floats, /) -> Floats:
-        """Share of those who came to the end of the period who leave."""
+        """Share of customers up for renewal at the end of a period who churn (the hazard)."""
         return self.alpha / (self.alpha + self.beta + periods - 1)
 
     def discounted_lifetime(
         self, renewals: Floats, /, *, discount_rate_per_period: float
     ) -> Floats:
-        """Periods still to come at the next renewal, the one it pays for in full.
+        """Periods expected from the next renewal on, discounted to it (DERL).
 
-        For customers with this number of renewals; see
+        For customers with `renewals` renewals so far; see
         `crmkit.models.numerics.discounted_lifetime`.
         """
         return lifetime_over_beta(
@@ -120,7 +130,8 @@ class SBG:
 class SBGLikelihood:
     """Total log-likelihood with its derivatives by the logs of alpha and beta.
 
-    Each renewal is a choice: of those who come to it, alpha / (alpha + beta + t - 1) leave.
+    A product over renewals: of the customers up for renewal in period t, the share
+    alpha / (alpha + beta + t - 1) churns.
     """
 
     def __init__(self, periods: Floats, lost: Floats, weights: Floats) -> None:
@@ -132,11 +143,11 @@ class SBGLikelihood:
         alpha, beta = np.exp(log_parameters).tolist()
         kept, gone, due = self._kept, self._gone, self._kept + self._gone
         stay, both = beta + self._renewals, alpha + beta + self._renewals
-        leave_share, stay_share, own_share = alpha / both, beta / both, beta / stay
-        value = gone @ np.log(leave_share) - kept @ np.log1p(alpha / stay)
-        gradient = np.array([gone.sum() - due @ leave_share, kept @ own_share - due @ stay_share])
+        churn_share, stay_share, own_share = alpha / both, beta / both, beta / stay
+        value = gone @ np.log(churn_share) - kept @ np.log1p(alpha / stay)
+        gradient = np.array([gone.sum() - due @ churn_share, kept @ own_share - due @ stay_share])
         hessian = np.diag(gradient)
-        hessian[0, 0] += due @ leave_share**2 - gone.sum()
-        hessian[0, 1] = hessian[1, 0] = due @ (leave_share * stay_share)
+        hessian[0, 0] += due @ churn_share**2 - gone.sum()
+        hessian[0, 1] = hessian[1, 0] = due @ (churn_share * stay_share)
         hessian[1, 1] += due @ stay_share**2 - kept @ own_share**2
         return float(value), gradient, hessian

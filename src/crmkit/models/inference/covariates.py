@@ -1,22 +1,21 @@
-r"""Covariates: what is known of customers beforehand moves their parameters.
+r"""Time-invariant covariates, penalties and priors in a maximum-likelihood search.
 
-A process (buying, leaving, spending) has an effect for each customer, the sum of what is known
-times a coefficient for each, and a `Link` from that effect to parameters. So customers who are
-alike in all covariates are a group with parameters of its own, and a model's likelihood of groups,
-by their own parameters, becomes one by common parameters and coefficients: the chain rule, here.
+A process (purchases, dropout, spend) has a linear predictor for each customer, the effect, and a
+`Link` from that effect to parameters. Customers with equal covariates form a group with its own
+parameters; the chain rule turns a model's likelihood by group parameters into one by common
+parameters and coefficients.
 
-The search runs over coefficients of covariates that are centred and scaled, for its own sake.
-What it finds is told in the units given: parameters where all covariates are 0, and coefficients
-per unit.
+The search uses centred and scaled covariates. Results are in the units given: parameters where all
+covariates are 0, and coefficients per unit.
 
-What is believed beforehand holds the search: a normal law for the logs of common parameters, and
-one around 0 for coefficients, which is a penalty on their squares.
+Priors are normal for the logs of common parameters, and normal around 0 for coefficients, a
+penalty on their squares.
 
 References
 ----------
 Fader, P. S. & Hardie, B. G. S. (2007). Incorporating time-invariant covariates into the Pareto/NBD
-and BG/NBD models. http://brucehardie.com/notes/019/. (For BG/NBD they move a and b apart, each by
-a coefficient of its own; here only the odds of leaving move.)
+and BG/NBD models. http://brucehardie.com/notes/019/. (For BG/NBD they have separate
+coefficients for a and b; here only the dropout odds change.)
 """
 
 from __future__ import annotations
@@ -31,99 +30,99 @@ from scipy.special import expit, log_expit
 
 from crmkit.errors import FitError
 from crmkit.models.inference.diagnostics import Limit
-from crmkit.models.inference.newton import MaximumLikelihood, find, without_open
+from crmkit.models.inference.newton import MaximumLikelihood, masked, search_maximum
 from crmkit.models.numerics.arrays import Codes, Floats
 from crmkit.models.numerics.distinct import distinct
 from crmkit.models.numerics.grouped_sums import ByGroup, Derivatives
 
 _LARGEST_LOG = 690.0
-"""Beyond it a parameter is no number any more."""
+"""Beyond this log a parameter overflows."""
 
 
 class Scale(NamedTuple):
-    """The log of a parameter moves with the effect, or against it."""
+    """Log link of one parameter: the effect is added to its log or subtracted."""
 
     parameter: str
     sign: int
 
     def own(self, parameters: Mapping[str, Any], effect: Floats) -> dict[str, Floats]:
-        """Give the parameters of customers with these effects."""
+        """Parameters of customers with these effects."""
         return {self.parameter: parameters[self.parameter] * np.exp(self.sign * effect)}
 
-    def move(self, at: Moved, names: Sequence[str], process: int, effect: Floats) -> None:
-        """Move the log parameters of groups with these effects."""
+    def move(self, at: GroupParameters, names: Sequence[str], process: int, effect: Floats) -> None:
+        """Add the effects of groups to their log parameters, with derivatives."""
         i = names.index(self.parameter)
         at.logs[i] += self.sign * effect
         at.slopes[i, len(names) + process] = self.sign
 
 
 class Odds(NamedTuple):
-    """The log odds of leaving, leave / stay, move with the effect; leave + stay remains."""
+    """Logit link: the effect is added to the log odds dropout / stay at a constant sum."""
 
-    leave: str
+    dropout: str
     stay: str
 
     def own(self, parameters: Mapping[str, Any], effect: Floats) -> dict[str, Floats]:
-        """Give the parameters of customers with these effects."""
-        leave, stay = parameters[self.leave], parameters[self.stay]
-        log_odds = np.log(leave) - np.log(stay) + effect
+        """Parameters of customers with these effects."""
+        dropout, stay = parameters[self.dropout], parameters[self.stay]
+        log_odds = np.log(dropout) - np.log(stay) + effect
         return {
-            self.leave: (leave + stay) * expit(log_odds),
-            self.stay: (leave + stay) * expit(-log_odds),
+            self.dropout: (dropout + stay) * expit(log_odds),
+            self.stay: (dropout + stay) * expit(-log_odds),
         }
 
-    def move(self, at: Moved, names: Sequence[str], process: int, effect: Floats) -> None:
-        """Move the log parameters of groups with these effects."""
-        i, j, e = names.index(self.leave), names.index(self.stay), len(names) + process
+    def move(self, at: GroupParameters, names: Sequence[str], process: int, effect: Floats) -> None:
+        """Add the effects of groups to their log parameters, with derivatives."""
+        i, j, e = names.index(self.dropout), names.index(self.stay), len(names) + process
         base = at.logs[i] - at.logs[j]
         log_total, log_odds = np.logaddexp(at.logs[i], at.logs[j]), base + effect
         at.logs[i], at.logs[j] = log_total + log_expit(log_odds), log_total + log_expit(-log_odds)
-        before, leaves, stays = expit(base), expit(log_odds), expit(-log_odds)
-        at.slopes[i, [i, j, e]] = before + stays, leaves - before, stays
-        at.slopes[j, [i, j, e]] = before - leaves, 1 - before + leaves, -leaves
+        before, drops_out, stays = expit(base), expit(log_odds), expit(-log_odds)
+        at.slopes[i, [i, j, e]] = before + stays, drops_out - before, stays
+        at.slopes[j, [i, j, e]] = before - drops_out, 1 - before + drops_out, -drops_out
         # Both logs have the same second derivatives.
         n_moved = at.slopes.shape[1]
-        bends = np.zeros((n_moved, n_moved, at.logs.shape[1]))
+        curvatures = np.zeros((n_moved, n_moved, at.logs.shape[1]))
         apart = np.array([1.0, -1.0, 1.0])
-        bends[np.ix_([i, j, e], [i, j, e])] = -np.multiply.outer(
-            np.outer(apart, apart), leaves * stays
+        curvatures[np.ix_([i, j, e], [i, j, e])] = -np.multiply.outer(
+            np.outer(apart, apart), drops_out * stays
         )
-        bends[np.ix_([i, j], [i, j])] += np.multiply.outer(
+        curvatures[np.ix_([i, j], [i, j])] += np.multiply.outer(
             np.outer(apart[:2], apart[:2]), before * (1 - before)
         )
-        at.bends.append(((i, j), bends))
+        at.curvatures.append(((i, j), curvatures))
 
 
 Link = Scale | Odds
 
 
-class Moved(NamedTuple):
-    """Log parameters by group, and their derivatives by common ones and effects."""
+class GroupParameters(NamedTuple):
+    """Log parameters by group, with derivatives by common parameters and effects."""
 
     logs: Floats
     slopes: Floats
-    bends: list[tuple[tuple[int, int], Floats]]
-    """Second derivatives, and the parameters that have them; all others have none."""
+    curvatures: list[tuple[tuple[int, int], Floats]]
+    """Second derivatives that are not 0, with their parameters."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SideInformation:
-    """What bears on a fit beside the histories: covariates, and what is believed beforehand.
+class PenalizedSearch:
+    """Search with covariates, a penalty on their coefficients and priors of the parameters.
 
     Attributes
     ----------
     names
-        The coefficients.
+        Names of the coefficients.
     links
-        What each process's effect moves.
+        Link of each process.
     moves
-        A row of zeros and ones for each link: which coefficients count in its effect.
+        A row of zeros and ones for each link: which coefficients are in its effect.
     rows
-        What each coefficient is multiplied by: a row for each history.
+        Design matrix: a row for each history, a column for each coefficient.
     centres, scales
-        What to subtract from each of these columns, and to divide it by, while searching.
+        To subtract from each column, and to divide it by, during the search.
     penalty
-        Times the sum of the squares of the coefficients of scaled columns it is subtracted.
+        Factor of the sum of squared coefficients of scaled columns that is subtracted.
     prior
         Median and standard deviation of the log of a parameter, where all covariates are 0.
     """
@@ -148,10 +147,10 @@ class SideInformation:
         starts: Sequence[tuple[float, ...]],
         limits: Sequence[Limit] = (),
     ) -> MaximumLikelihood[Any]:
-        """Take the place of `crmkit.models.inference.newton.maximize`, and search with all this."""
+        """Search as `crmkit.models.inference.newton.maximize`, with covariates and priors."""
         make = partial(Objective, self, likelihood, names)
         all_names, data = (*names, *self.names), (*columns, self.rows)
-        found = find(
+        found = search_maximum(
             names=all_names,
             likelihood=make,
             columns=data,
@@ -168,7 +167,7 @@ class SideInformation:
             log_likelihood=objective.log_likelihood(found.position),
             n_customers=round(n_customers),
             names=all_names,
-            covariance_log=without_open(covariance, np.abs(slopes) @ found.untold > 0),
+            covariance_log=masked(covariance, np.abs(slopes) @ found.unidentified > 0),
             gradient_norm=float(np.linalg.norm(found.gradient)) / n_customers,
             eigenvalues=tuple(found.eigenvalues.tolist()),
             converged=found.converged,
@@ -178,11 +177,11 @@ class SideInformation:
 
 
 class Objective:
-    """Log-likelihood by common log parameters and coefficients, and what is believed of them."""
+    """Penalized log-likelihood by common log parameters and coefficients."""
 
     def __init__(
         self,
-        side: SideInformation,
+        side: PenalizedSearch,
         likelihood: Callable[..., Any],
         names: tuple[str, ...],
         *data: Floats,
@@ -198,14 +197,14 @@ class Objective:
             self._likelihood = likelihood(*columns, weights, group=group)
 
     def __call__(self, position: Floats, /) -> Derivatives:
-        """Value, gradient and Hessian, with what is believed."""
+        """Value, gradient and Hessian, with prior and penalty."""
         value, gradient, hessian = self._pulled_back(self._design, position, self._by_group)
         if self._side.prior:
-            believed = self._pulled_back(self._at_zero, position, self._believed)
+            log_prior = self._pulled_back(self._at_zero, position, self._log_prior)
             value, gradient, hessian = (
-                value + believed[0],
-                gradient + believed[1],
-                hessian + believed[2],
+                value + log_prior[0],
+                gradient + log_prior[1],
+                hessian + log_prior[2],
             )
         coefficients = position[len(self._names) :]
         where = np.arange(len(self._names), len(position))
@@ -215,12 +214,12 @@ class Objective:
         return value, gradient, hessian
 
     def log_likelihood(self, position: Floats) -> float:
-        """Give the value of the data alone."""
+        """Log-likelihood without prior and penalty."""
         moved = self._moved(self._design, position)
         return float(self._by_group(moved.logs)[0].sum())
 
     def in_units(self, position: Floats) -> tuple[Floats, Floats]:
-        """Give log parameters where covariates are 0, coefficients per unit, and their slopes."""
+        """Log parameters where covariates are 0, coefficients per unit, and their Jacobian."""
         k, side = len(self._names), self._side
         moved = self._moved(self._at_zero, position)
         slopes = np.zeros((len(position), len(position)))
@@ -230,13 +229,15 @@ class Objective:
         slopes[k:, k:] = np.diag(1 / side.scales)
         return np.append(moved.logs[:, 0], position[k:] / side.scales), slopes
 
-    def _moved(self, design: Floats, position: Floats) -> Moved:
-        """Give each group its parameters."""
+    def _moved(self, design: Floats, position: Floats) -> GroupParameters:
+        """Log parameters of each group."""
         names, side = self._names, self._side
         k = len(names)
         slopes = np.zeros((k, k + len(side.links), len(design)))
         slopes[range(k), range(k)] = 1
-        moved = Moved(np.repeat(position[:k, np.newaxis], len(design), axis=1), slopes, [])
+        moved = GroupParameters(
+            np.repeat(position[:k, np.newaxis], len(design), axis=1), slopes, []
+        )
         for process, (link, moves) in enumerate(zip(side.links, side.moves, strict=True)):
             link.move(moved, names, process, design @ (moves * position[k:]))
         return moved
@@ -244,15 +245,15 @@ class Objective:
     def _pulled_back(
         self, design: Floats, position: Floats, of_groups: Callable[[Floats], ByGroup]
     ) -> Derivatives:
-        """Turn derivatives by groups' own parameters into those by position."""
+        """Apply the chain rule: derivatives by group parameters to those by position."""
         k, moves = len(self._names), self._side.moves
         moved = self._moved(design, position)
         values, own_gradient, own_hessian = of_groups(moved.logs)
         gradients = np.einsum("iag,ig->ag", moved.slopes, own_gradient)
         half = np.einsum("ijg,jbg->ibg", own_hessian, moved.slopes)
         hessians = np.einsum("iag,ibg->abg", moved.slopes, half)
-        for (i, j), bends in moved.bends:
-            hessians += bends * (own_gradient[i] + own_gradient[j])
+        for (i, j), curvatures in moved.curvatures:
+            hessians += curvatures * (own_gradient[i] + own_gradient[j])
         gradient, hessian = np.zeros(len(position)), np.zeros((len(position),) * 2)
         gradient[:k], hessian[:k, :k] = gradients[:k].sum(axis=1), hessians[:k, :k].sum(axis=2)
         for p, move in enumerate(moves, start=k):
@@ -271,8 +272,8 @@ class Objective:
         value, gradient, hessian = self._likelihood(logs[:, 0])
         return np.array([value]), gradient[:, np.newaxis], hessian[:, :, np.newaxis]
 
-    def _believed(self, logs: Floats) -> ByGroup:
-        """Log density of the logs where covariates are 0, up to a constant."""
+    def _log_prior(self, logs: Floats) -> ByGroup:
+        """Log prior density of the log parameters where covariates are 0, up to a constant."""
         gradient, precisions = np.zeros(len(logs)), np.zeros(len(logs))
         value = 0.0
         for name, (median, deviation) in self._side.prior.items():
@@ -283,10 +284,10 @@ class Objective:
         return np.array([value]), gradient[:, np.newaxis], -np.diag(precisions)[:, :, np.newaxis]
 
 
-def own_parameters(
+def individual_parameters(
     parameters: Mapping[str, Any], links: Sequence[Link], effects: Sequence[Floats]
 ) -> dict[str, Floats]:
-    """Give what the processes move of the parameters, a value for each customer."""
+    """Parameters that covariates move, a value for each customer."""
     found: dict[str, Floats] = {}
     for link, effect in zip(links, effects, strict=True):
         found |= link.own(parameters, effect)
@@ -294,7 +295,7 @@ def own_parameters(
 
 
 def groups(rows: Floats) -> tuple[Codes, Codes]:
-    """Find customers alike in all covariates: the first row of each group, the group of each."""
+    """Group customers with equal covariates: first row of each group, group of each row."""
     group = np.zeros(len(rows), np.int64)
     for column in rows.T:
         values, of_row = distinct(column)
@@ -304,12 +305,11 @@ def groups(rows: Floats) -> tuple[Codes, Codes]:
 
 
 def _require_in_reach(logs: Floats, names: tuple[str, ...]) -> None:
-    """Refuse parameters that no float can hold, as where a covariate is the time in seconds."""
+    """Refuse parameters that overflow, as where a covariate is a time in seconds."""
     far = [name for name, log in zip(names, logs.tolist(), strict=True) if abs(log) > _LARGEST_LOG]
     if far:
         msg = (
-            f"No number is large or small enough for {', '.join(far)} where all covariates are 0, "
-            "which is far from what they are.\nCount them from a usual value, such as years "
-            "since 2000."
+            f"Overflow of {', '.join(far)} where all covariates are 0, which is far from their "
+            "values.\nMeasure covariates from a typical value, such as years since 2000."
         )
         raise FitError(msg)

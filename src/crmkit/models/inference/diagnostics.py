@@ -1,4 +1,4 @@
-"""What a reader of estimates must know of the search that found them, in sentences."""
+"""Diagnostics of a maximum-likelihood search, as sentences."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import NamedTuple
 from crmkit.models.numerics.arrays import Flags, Floats
 
 FAR = 5.0
-"""A parameter that nothing holds has run away if its log moved by more than this."""
+"""An unidentified parameter has diverged if its log moved by more than this."""
 
 
 class Limit(NamedTuple):
-    """What it means when parameters run to the edge of a model's domain."""
+    """Meaning of parameters that diverge to the edge of a model's domain."""
 
-    runs: AbstractSet[str]
-    """Each a parameter and where it goes, such as "a up" or "b down"."""
+    directions: AbstractSet[str]
+    """Each a parameter and its direction, such as "a up" or "b down"."""
 
     meaning: str
-    """A sentence in the words of the business, and the simpler model to try."""
+    """A sentence in business terms, with the simpler model to try."""
 
 
 def diagnose(
@@ -27,47 +27,47 @@ def diagnose(
     *,
     stopped: bool,
     drift: Floats,
-    untold: Flags,
+    unidentified: Flags,
     limits: Sequence[Limit],
 ) -> tuple[str, ...]:
-    """Say what the estimates of a search are not; `drift` is how far each log parameter ran."""
+    """List the problems of a search; `drift` is how far each log parameter moved."""
     found = []
     grow = [name for name, far in zip(names, drift, strict=True) if far > FAR]
     shrink = [name for name, far in zip(names, drift, strict=True) if far < -FAR]
     if stopped and not (grow or shrink):
-        found.append("The search stopped before it reached a maximum; trust no estimate.")
+        found.append("The search stopped before it reached a maximum; do not trust the estimates.")
     if grow or shrink:
-        runs = {f"{name} up" for name in grow} | {f"{name} down" for name in shrink}
-        meanings = _meanings(runs, limits)
+        directions = {f"{name} up" for name in grow} | {f"{name} down" for name in shrink}
+        meanings = _meanings(directions, limits)
         found.append(
             " ".join([f"The likelihood has no maximum: {_path(grow, shrink)}.", *meanings])
         )
-    elif untold.any():
-        hidden = [name for name, out in zip(names, untold, strict=True) if out]
+    elif unidentified.any():
+        hidden = [name for name, out in zip(names, unidentified, strict=True) if out]
         found.append(
-            f"The data hardly tell {_listed(hidden)}: values many times larger or smaller "
+            f"The data do not identify {_listed(hidden)}: values many times larger or smaller "
             "fit about as well."
         )
     return tuple(found)
 
 
 def _path(grow: list[str], shrink: list[str]) -> str:
-    """Say who grows and who shrinks."""
-    up = f"{_listed(grow)} grow{'s' if len(grow) == 1 else ''} without end"
-    down = f"{_listed(shrink)} shrink{'s' if len(shrink) == 1 else ''} to nothing"
+    """Describe which parameters grow and which shrink."""
+    up = f"{_listed(grow)} grow{'s' if len(grow) == 1 else ''} without bound"
+    down = f"{_listed(shrink)} shrink{'s' if len(shrink) == 1 else ''} to 0"
     return " while ".join(part for part, names in ((up, grow), (down, shrink)) if names)
 
 
 def _listed(names: list[str]) -> str:
-    """Join names as a sentence does."""
+    """Join names with commas and "and"."""
     return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 
-def _meanings(runs: set[str], limits: Sequence[Limit]) -> list[str]:
-    """Explain each parameter that runs once, by the first limit that covers it."""
+def _meanings(directions: set[str], limits: Sequence[Limit]) -> list[str]:
+    """Explain each diverging parameter once, by the first limit that covers it."""
     said = []
     for limit in limits:
-        if limit.runs <= runs:
+        if limit.directions <= directions:
             said.append(limit.meaning)
-            runs = runs - limit.runs
+            directions = directions - limit.directions
     return list(dict.fromkeys(said))

@@ -1,4 +1,4 @@
-"""The axes of a curved surface, or a word on why it has none."""
+"""Eigendecomposition of a Hessian, with a clear error where it fails."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from crmkit.models.numerics.arrays import Floats
 
 
 def eigh(matrix: Floats) -> tuple[Floats, Floats]:
-    """Give the eigenvalues of a symmetric matrix, rising, and its eigenvectors as columns."""
+    """Eigenvalues of a symmetric matrix, ascending, and its eigenvectors as columns."""
     if np.isfinite(matrix).all():
         try:
             values, vectors = np.linalg.eigh(matrix)
-        except np.linalg.LinAlgError:  # its steps did not end
+        except np.linalg.LinAlgError:  # did not converge
             pass
         else:
             return values, vectors
     msg = (
-        "The likelihood of these histories is no number that a search could follow.\n"
-        "Look for values that cannot be, such as endless times or amounts."
+        "The likelihood of these histories is not finite.\n"
+        "Check for impossible values, such as infinite times or amounts."
     )
     raise FitError(msg)

@@ -1,9 +1,9 @@
-"""Maximum likelihood, once for all models.
+"""Maximum likelihood by damped Newton steps, for all models.
 
-The search is Newton's, over the logs of the parameters: they stay positive, a change of clock
-or currency only shifts the start, and four parameters need no approximate second derivatives.
-It is damped where the likelihood is not concave, and held within a factor of 5e8 of its start,
-so that a parameter which the data send to infinity is found out rather than followed.
+The search is over the logs of the parameters: they stay positive, a change of time unit or
+currency only shifts the start, and Hessians are exact. Steps are damped where the likelihood is not
+concave, and bounded to a factor of 5e8 from the start, so that a parameter that diverges is
+diagnosed rather than followed.
 """
 
 from __future__ import annotations
@@ -22,43 +22,44 @@ from crmkit.models.numerics.arrays import Flags, Floats
 Model = TypeVar("Model")
 Matrix = tuple[tuple[float | None, ...], ...]
 Search = Callable[..., "MaximumLikelihood[Any]"]
-"""`maximize`, or what takes its place."""
+"""`maximize`, or another function with its arguments."""
 
 _ENOUGH = 1e-9
-"""The search ends when a further step promises less than this in total log-likelihood."""
+"""Convergence: a further step is expected to gain less than this in total log-likelihood."""
 
 _ROUGHLY_ENOUGH = 1e-4
-"""What rounding may hide of that gain when parameters are huge."""
+"""Expected gain that rounding may hide when parameters are huge."""
 
 _MOST_STEPS = 200
 _MOST_IDLE_STEPS = 5
-"""Where so many steps in a row gain no more than rounding does, what they promise is rounding."""
+"""After this number of steps in a row without a gain above rounding, the search stops."""
 
 _LONGEST_STEP = 2.0
 _LARGEST_DRIFT = 20.0
 _NO_ROOM = 1e-9
 
 _LEAST_INFORMATION = 0.05
-"""Below this the standard error of a log parameter exceeds 4.5: the data do not tell it."""
+"""Eigenvalue of the information below which the standard error of a log parameter exceeds 4.5: not
+identified by the data."""
 
 _NO_INFORMATION = 1e-4
-"""Below this there is no maximum nearby: the search follows the parameter for good."""
+"""Eigenvalue of the information below which there is not a maximum nearby: a parameter diverges."""
 
 _OPEN_SHARE = 0.01
-"""A parameter with more than this share in directions that are not told is not told."""
+"""Share of a parameter in unidentified directions above which it is not identified."""
 
 _MOST_HALVINGS = 40
 _ROUNDING = 1e-13
 
 _ENOUGH_ROWS_TO_START = 2_500
 _MUCH_THINNER = 64
-"""From a table so much thinner than the whole one the search goes by way of one in between."""
+"""Ratio of rows above which the search uses a table in between."""
 
 _ENOUGH_TO_START = 1e-2
-"""As `_ENOUGH`, where the search only wants a good place to start on the next table."""
+"""As `_ENOUGH`, where the search only needs a start for the next table."""
 
 _SAME_TOP = 0.05
-"""Two climbs that come so near to each other end on one top."""
+"""Two searches this close to each other end at one maximum."""
 
 
 class Likelihood(Protocol):
@@ -70,33 +71,32 @@ class Likelihood(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MaximumLikelihood(Generic[Model]):
-    """A model at the maximum of its likelihood, and how well the data tell it.
+    """Maximum-likelihood estimates with their covariance and diagnostics.
 
     Attributes
     ----------
     model
         The fitted model.
     log_likelihood
-        Its total log-likelihood.
+        Total log-likelihood of the data.
     n_customers
-        How many customers it was fitted on.
+        Number of customers fitted on.
     names
-        Its parameters, in the order of the rows of `covariance_log`.
+        Names of the parameters, in the order of the rows of `covariance_log`.
     covariance_log
-        Covariance of the logs of the parameters, from the exact Hessian; None where the data
-        leave a parameter open.
+        Covariance of the logs of the parameters, from the exact Hessian; None for parameters that
+        are not identified by the data.
     gradient_norm
-        Steepness of the mean log-likelihood where the search ended; 0 is a maximum.
+        Norm of the gradient of the mean log-likelihood at the estimates; 0 at a maximum.
     eigenvalues
-        Of the information matrix of the log parameters, smallest first; one near 0 or below is
-        a direction in which the data tell nothing.
+        Of the observed information of the log parameters, smallest first; one near 0 or below is
+        a direction that is not identified.
     converged
-        Whether the search ended at a maximum; False also where a parameter ran away.
+        Whether the search ended at a maximum; False also where a parameter diverged.
     diagnostics
-        What a reader of the estimates must know, one sentence each; empty if all is well.
+        Problems with the estimates, one sentence each; empty without problems.
     coefficients
-        Of covariates; they may be of either sign and come last in `names`, as they are, not by
-        their logs.
+        Coefficients of covariates, of either sign; last in `names`, themselves and not their logs.
     """
 
     model: Model
@@ -126,12 +126,12 @@ class MaximumLikelihood(Generic[Model]):
         return tuple(None if error is None else value * error for value, error in errors)
 
     def to_dict(self) -> dict[str, Any]:
-        """Take it apart, to be kept as text."""
+        """Convert to plain data for JSON."""
         return asdict(self) | {"model": asdict(cast("Any", self.model))}
 
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any], *, build: Callable[..., Model]) -> Self:
-        """Put together what `to_dict` gave, after text has turned its tuples into lists."""
+        """Build from the result of `to_dict`, with lists for tuples after JSON."""
         content = dict(kept)
         content["covariance_log"] = tuple(map(tuple, content["covariance_log"]))
         for listed in ("names", "eigenvalues", "diagnostics", "coefficients"):
@@ -149,25 +149,25 @@ def maximize(
     starts: Sequence[tuple[float, ...]],
     limits: Sequence[Limit] = (),
 ) -> MaximumLikelihood[Model]:
-    """Find the parameters under which the data are likeliest.
+    """Find the maximum-likelihood estimates.
 
     Parameters
     ----------
     build
-        Makes a model of its parameters, in the order of `names`.
+        Makes a model from its parameters, in the order of `names`.
     names
         The parameters to search for; all are positive.
     likelihood
         Makes the `Likelihood` of `columns` and `weights`.
     columns, weights
-        The data, a row for each distinct history, and how many customers each row stands for.
+        The data, a row for each distinct history, and the number of customers of each.
     starts
-        Parameters to start from. All are tried, on a thinned table if it is long, and the
-        search goes on from where the best of them led, on tables less and less thin.
+        Starting values. All are tried, on a thinned table if it is long; the search continues from
+        the best result on larger tables up to the whole one.
     limits
-        What it means in this model when parameters run away.
+        Meanings of diverging parameters in this model.
     """
-    found = find(
+    found = search_maximum(
         names=names,
         likelihood=likelihood,
         columns=columns,
@@ -181,7 +181,7 @@ def maximize(
         log_likelihood=found.value,
         n_customers=round(n_customers),
         names=names,
-        covariance_log=without_open(found.covariance, found.untold),
+        covariance_log=masked(found.covariance, found.unidentified),
         gradient_norm=float(np.linalg.norm(found.gradient)) / n_customers,
         eigenvalues=tuple(found.eigenvalues.tolist()),
         converged=found.converged,
@@ -189,21 +189,21 @@ def maximize(
     )
 
 
-class Found(NamedTuple):
-    """Where a search ended, and what is known there."""
+class SearchResult(NamedTuple):
+    """End of a search, with derivatives and diagnostics."""
 
     position: Floats
     value: float
     gradient: Floats
     eigenvalues: Floats
     covariance: Floats
-    """Within the directions that the data tell."""
-    untold: Flags
+    """Within the identified directions."""
+    unidentified: Flags
     converged: bool
     diagnostics: tuple[str, ...]
 
 
-def find(
+def search_maximum(
     *,
     names: tuple[str, ...],
     likelihood: Callable[..., Likelihood],
@@ -211,43 +211,44 @@ def find(
     weights: Floats,
     starts: Sequence[tuple[float, ...]],
     limits: Sequence[Limit],
-) -> Found:
-    """Search as `maximize` does, and give all by log parameters."""
-    thinnest, *finer = _thinner_and_finer(len(weights))
+) -> SearchResult:
+    """Search as `maximize` does; all results are by log parameters."""
+    thinnest, *finer = _strides(len(weights))
 
     def table(thin: int) -> Likelihood:
         return likelihood(*(column[::thin] for column in columns), weights[::thin])
 
-    start, top = _best_climb(table(thinnest), [np.log(start) for start in starts])
+    start, top = _best_start(table(thinnest), [np.log(start) for start in starts])
     for thin in finer:
-        # A thin table may lack what holds a parameter; the next one then starts afresh.
+        # A thinned table may not identify a parameter; the next one then starts afresh.
         lost = np.abs(top.position - start).max() > FAR
         begin = start if lost else top.position
         enough = _ENOUGH if thin == 1 else _ENOUGH_TO_START
-        top = _climb(table(thin), begin, centre=start, enough=enough)
+        top = _ascend(table(thin), begin, centre=start, enough=enough)
     eigenvalues, directions = eigh(-top.hessian)
-    untold, loose = (
+    unidentified, loose = (
         (directions[:, eigenvalues < bound] ** 2).sum(axis=1) > _OPEN_SHARE
         for bound in (_LEAST_INFORMATION, _NO_INFORMATION)
     )
-    told = eigenvalues >= _LEAST_INFORMATION
+    identified = eigenvalues >= _LEAST_INFORMATION
     drift = np.where(loose, top.position - start, 0.0)
-    return Found(
+    return SearchResult(
         position=top.position,
         value=top.value,
         gradient=top.gradient,
         eigenvalues=eigenvalues,
-        covariance=(directions[:, told] / eigenvalues[told]) @ directions[:, told].T,
-        untold=untold,
+        covariance=(directions[:, identified] / eigenvalues[identified])
+        @ directions[:, identified].T,
+        unidentified=unidentified,
         converged=top.converged and bool(np.abs(drift).max() <= FAR),
         diagnostics=diagnose(
-            names, stopped=not top.converged, drift=drift, untold=untold, limits=limits
+            names, stopped=not top.converged, drift=drift, unidentified=unidentified, limits=limits
         ),
     )
 
 
-class _Top(NamedTuple):
-    """Where a climb ended."""
+class _Optimum(NamedTuple):
+    """End of one search on one table."""
 
     position: Floats
     value: float
@@ -256,31 +257,31 @@ class _Top(NamedTuple):
     converged: bool
 
 
-def _thinner_and_finer(n_rows: int) -> list[int]:
-    """Say of which tables to climb, one after the other: of every 100th row, every 10th, all."""
+def _strides(n_rows: int) -> list[int]:
+    """Strides of the tables to search in turn, such as 100, 10, 1."""
     thinnest = max(1, n_rows // _ENOUGH_ROWS_TO_START)
     return [thinnest, *([math.isqrt(thinnest)] if thinnest > _MUCH_THINNER else []), 1]
 
 
-def _best_climb(likelihood: Likelihood, starts: Sequence[Floats]) -> tuple[Floats, _Top]:
-    """Climb from each start nearly to the top, and give the best with where it began."""
-    climbs: list[tuple[Floats, _Top]] = []
+def _best_start(likelihood: Likelihood, starts: Sequence[Floats]) -> tuple[Floats, _Optimum]:
+    """Search roughly from each start; return the best start and its result."""
+    results: list[tuple[Floats, _Optimum]] = []
     for start in starts:
-        known = [top.position for _, top in climbs]
-        top = _climb(likelihood, start, centre=start, enough=_ENOUGH_TO_START, known=known)
-        climbs.append((start, top))
-    return max(climbs, key=lambda climb: climb[1].value)
+        known = [top.position for _, top in results]
+        top = _ascend(likelihood, start, centre=start, enough=_ENOUGH_TO_START, known=known)
+        results.append((start, top))
+    return max(results, key=lambda result: result[1].value)
 
 
-def _climb(
+def _ascend(
     likelihood: Likelihood,
     position: Floats,
     *,
     centre: Floats,
     enough: float,
     known: Sequence[Floats] = (),
-) -> _Top:
-    """Climb by damped Newton steps until a further one promises nothing or leads to a known top."""
+) -> _Optimum:
+    """Damped Newton steps until convergence or near a known maximum."""
     value, gradient, hessian = likelihood(position)
     n_idle = 0
     for _ in range(_MOST_STEPS):
@@ -288,7 +289,7 @@ def _climb(
         promised = promise = float(gradient @ step)
         ahead = position + step
         if promised < enough or any(np.abs(ahead - top).max() < _SAME_TOP for top in known):
-            return _Top(position, value, gradient, hessian, converged=True)
+            return _Optimum(position, value, gradient, hessian, converged=True)
         for _ in range(_MOST_HALVINGS):
             reached = likelihood(ahead)
             if reached[0] >= value + 1e-4 * promise - _ROUNDING * abs(value):
@@ -296,20 +297,24 @@ def _climb(
             step, promise = step / 2, promise / 2
             ahead = position + step
         else:
-            # No step gains what it promised: rounding, unless the promise was real.
-            return _Top(position, value, gradient, hessian, converged=promised < _ROUGHLY_ENOUGH)
+            # A step without the expected gain: rounding, unless the expected gain was large.
+            return _Optimum(
+                position, value, gradient, hessian, converged=promised < _ROUGHLY_ENOUGH
+            )
         n_idle = 0 if reached[0] > value + _ROUNDING * abs(value) else n_idle + 1
         position = ahead
         value, gradient, hessian = reached
         if n_idle == _MOST_IDLE_STEPS:
-            return _Top(position, value, gradient, hessian, converged=promised < _ROUGHLY_ENOUGH)
-    return _Top(position, value, gradient, hessian, converged=False)
+            return _Optimum(
+                position, value, gradient, hessian, converged=promised < _ROUGHLY_ENOUGH
+            )
+    return _Optimum(position, value, gradient, hessian, converged=False)
 
 
 def _step_inside(gradient: Floats, hessian: Floats, *, drift: Floats) -> Floats:
-    """Newton's step, shortened as a whole before it drifts too far, so that it keeps its way.
+    """Newton step within the bounds, shortened as a whole so that it keeps its direction.
 
-    A parameter that has come to the edge and would go on stays there; the others move.
+    A parameter at its bound that would go beyond stays there; the others move.
     """
     step, free = _newton_step(gradient, hessian), np.ones(len(drift), dtype=np.bool_)
     while True:
@@ -325,7 +330,7 @@ def _step_inside(gradient: Floats, hessian: Floats, *, drift: Floats) -> Floats:
 
 
 def _newton_step(gradient: Floats, hessian: Floats) -> Floats:
-    """Newton's step uphill, bounded in each direction, whatever the curvature's sign."""
+    """Ascent step, bounded in each eigendirection, whatever the sign of the curvature."""
     curvature, directions = eigh(hessian)
     slope = directions.T @ gradient
     size = np.abs(curvature)
@@ -333,9 +338,9 @@ def _newton_step(gradient: Floats, hessian: Floats) -> Floats:
     return directions @ np.clip(slope / size, -_LONGEST_STEP, _LONGEST_STEP)
 
 
-def without_open(covariance: Floats, untold: Flags) -> Matrix:
-    """Put None where the data leave a parameter open."""
-    unknown = untold[:, np.newaxis] | untold
+def masked(covariance: Floats, unidentified: Flags) -> Matrix:
+    """Covariance with None for unidentified parameters."""
+    unknown = unidentified[:, np.newaxis] | unidentified
     return tuple(
         tuple(None if hide else value for value, hide in zip(row, hidden, strict=True))
         for row, hidden in zip(covariance.tolist(), unknown.tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""The kinds of array that the models take and give."""
+"""Array types of the models."""
 
 from __future__ import annotations
 

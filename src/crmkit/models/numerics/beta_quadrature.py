@@ -1,13 +1,13 @@
-r"""Means over a Beta distribution, to twelve digits, however extreme its shape.
+r"""Quadrature over a Beta distribution, to twelve digits for any shape.
 
-The probability p of leaving varies over customers as Beta(a, b), and most forecasts are a mean
-over it. On the scale :math:`u = \log(p / (1 - p))` such an integrand is smooth and dies off on
-both sides, so the plain trapezoidal rule converges faster than any power of its step. Two things
-are done about the awkward shapes:
+The dropout probability p varies across customers as Beta(a, b), and most forecasts are a mean
+over it. On the scale :math:`u = \log(p / (1 - p))` such an integrand is smooth and decays on
+both sides, so the trapezoidal rule converges faster than any power of its step. Two measures for
+extreme shapes:
 
 - the tails fall like :math:`e^{au}` and :math:`e^{-bu}`, too slowly when a or b is small, so
-  beyond the last bend of the integrand the nodes move apart exponentially;
-- where a and b are both large the bulk is narrow, and the nodes move together with it.
+  beyond the last knee of the integrand the nodes move apart exponentially;
+- where a and b are both large the bulk is narrow, and the nodes are scaled to its width.
 
 References
 ----------
@@ -30,14 +30,14 @@ from crmkit.models.numerics.gamma_ratio import Real
 
 _STEP = 0.25
 _TINIEST_LOG_P = -460.0
-"""Below this p, a function that bends at 1e-20 or above is constant to the last digit."""
+"""Below this p, a function with its knee at 1e-20 or above is constant to the last digit."""
 
 _FARTHEST = 80.0
 _HALVINGS = 24
 
 
 def beta_rule(a: Real, b: Floats, *, steepness: Floats) -> tuple[Floats, Floats]:
-    """Nodes and weights of a mean over Beta(a, b), a row for each b; `a` may be one for all.
+    """Nodes and weights of a mean over Beta(a, b), a row for each b; `a` may be a scalar.
 
     The mean of f is `(weights * f(nodes)).sum(axis=1)`, for a positive f that is smooth in
     log p, flat below p = 1 / steepness and nowhere falling faster than 1 / p.
@@ -69,7 +69,7 @@ def beta_rule(a: Real, b: Floats, *, steepness: Floats) -> tuple[Floats, Floats]
 
 
 def _last_inside(inside: Callable[[Floats], npt.NDArray[np.bool_]], *, like: Floats) -> Floats:
-    """Find by bisection how far to go from 0 until `inside` no longer holds."""
+    """Find by bisection the distance from 0 where `inside` ceases to hold."""
     near, far = np.zeros_like(like), np.full_like(like, _FARTHEST)
     for _ in range(_HALVINGS):
         middle = (near + far) / 2

@@ -1,8 +1,8 @@
-"""Where to cut numbers into classes.
+"""Class breaks of numbers: quantiles, natural breaks (Fisher-Jenks), head/tail breaks.
 
-All functions take the distinct values in increasing order and how often each occurs, and give
-cuts in increasing order. A value's class is 1 plus the number of cuts at or below it, so equal
-values are always in one class, and a class is known again when new values come.
+All functions take the sorted distinct values and their counts, and return increasing cuts. A
+value's class is 1 plus the number of cuts at or below it, so equal values are always in one class,
+and cuts apply to new values.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ MOST_VALUES: Final = 100_000
 
 
 def classes(values: npt.ArrayLike, cuts: npt.ArrayLike) -> Integers:
-    """Tell each value's class, 1 for the lowest."""
+    """Class of each value, 1 for the lowest."""
     return 1 + np.searchsorted(np.asarray(cuts, float), np.asarray(values, float), side="right")
 
 
 def quantile_cuts(
     values: npt.NDArray[Any], counts: Integers, *, n: int, ties: Ties = "average"
 ) -> Floats:
-    """Cut into `n` classes of about equal size by percent rank.
+    """Cuts into `n` classes of about equal size by percent rank.
 
-    The class of a value is ``ceil(n * rank / total)``. Values that occur often share one rank:
-    the middle of the ranks they take up, or with `ties` their lowest or highest. Each cut is
-    the lowest value of its class, and infinite where no value reaches the class.
+    The class of a value is ``ceil(n * rank / total)``. Tied values share one rank: the mean
+    of their ranks, or with `ties` the lowest or highest. Each cut is the lowest value of its
+    class, and infinite for an empty class.
     """
     counts = counts.astype(np.int64)
     below = np.cumsum(counts) - counts
@@ -50,13 +50,13 @@ def quantile_cuts(
 
 
 def quantile_type7(values: npt.NDArray[Any], counts: Integers, q: npt.ArrayLike) -> Floats:
-    """Interpolate quantiles the way that R, numpy and spreadsheets do by default.
+    """Interpolated quantiles, as by default in R, numpy and spreadsheets.
 
     Hyndman, R. J. & Fan, Y. (1996). Sample quantiles in statistical packages. *The American
     Statistician* 50(4), 361-365. Definition 7.
     """
     if not values.size:
-        msg = "quantiles: there are no values to take them from.\nGive one value or more."
+        msg = "quantiles: no values.\nGive one value or more."
         raise FitError(msg)
     position = np.asarray(q, float) * (counts.sum() - 1)
     ends = np.cumsum(counts)
@@ -68,11 +68,11 @@ def quantile_type7(values: npt.NDArray[Any], counts: Integers, q: npt.ArrayLike)
 
 
 def natural_cuts(values: npt.NDArray[Any], counts: Integers, *, n: int) -> Floats:
-    """Cut into the `n` classes that differ least within themselves (Fisher-Jenks).
+    """Natural breaks (Fisher-Jenks): cuts into `n` classes with the least variance within.
 
-    The sum of squared distances from the class means is the least possible. Each cut is the
-    lowest value of its class. Above `MOST_VALUES` distinct values, neighbours are first put
-    together in at most that many groups, half of the bounds at equal steps of the value and
+    The sum of squared distances from the class means is minimal. Each cut is the
+    lowest value of its class. Above `MOST_VALUES` distinct values, neighbours are first merged
+    into at most that many groups, half of the bounds at equal steps of the value and
     half at equal steps of the rank; a cut may then be off by one group.
 
     Fisher, W. D. (1958). On grouping for maximum homogeneity. *Journal of the American
@@ -101,11 +101,10 @@ def natural_cuts(values: npt.NDArray[Any], counts: Integers, *, n: int) -> Float
 
 
 def head_tail_cuts(values: npt.NDArray[Any], counts: Integers) -> Floats:
-    """Cut off the few large values from the many small ones, again and again.
+    """Head/tail breaks: cuts of heavy-tailed values at the mean, repeated within the head.
 
-    Split at the mean, then split the head in the same way, as long as the head is the smaller
-    part. A value that equals the mean stays in the tail. Values without a heavy tail give no
-    cut.
+    The head is split again as long as it is the smaller part. A value equal to the mean is in the
+    tail. Values without a heavy tail give an empty array.
 
     Jiang, B. (2013). Head/tail breaks: a new classification scheme for data with a heavy-tailed
     distribution. *The Professional Geographer* 65(3), 482-494.
@@ -122,7 +121,7 @@ def head_tail_cuts(values: npt.NDArray[Any], counts: Integers) -> Floats:
 
 
 class _Cost:
-    """The squared distances from their mean of the values from i to j."""
+    """Sum of squared distances from their mean of the values from i to j."""
 
     def __init__(self, values: Floats, weights: Floats) -> None:
         centred = values - np.average(values, weights=weights)
@@ -139,10 +138,10 @@ class _Cost:
 
 
 def _one_class_more(best: Floats, cost: _Cost) -> tuple[Floats, Integers]:
-    """Find for each j the start of the last class, given the cost with one class fewer.
+    """Optimal start of the last class for each j, given the cost with one class fewer.
 
-    The start never falls as j grows. So the middle j is solved first, then the middles of the
-    halves between what is solved, and so on: each round looks at every value about once.
+    The start is monotone in j (divide and conquer): the middle j is solved first, then the middles
+    of the halves, and so on; each round visits every value about once.
     """
     size = best.size
     before = np.append(0.0, best[:-1])  # what comes before a class that starts at i
@@ -163,7 +162,7 @@ def _one_class_more(best: Floats, cost: _Cost) -> tuple[Floats, Integers]:
 def _least(
     before: Floats, cost: _Cost, j: Integers, low: Integers, high: Integers
 ) -> tuple[Floats, Integers]:
-    """Find the cheapest start of the last class among low..high, for many j at once."""
+    """Cheapest start of the last class among low..high, for many j at once."""
     lengths = high - low + 1
     begins = np.cumsum(lengths) - lengths
     i = np.arange(lengths.sum()) - np.repeat(begins - low, lengths)
@@ -174,7 +173,7 @@ def _least(
 
 
 def _groups(values: Floats) -> Integers:
-    """Find where each value begins, or each group of neighbours where there are too many."""
+    """Start of each value, or of each group of neighbours where there are too many values."""
     if values.size <= MOST_VALUES:
         return np.arange(values.size)
     n_steps = MOST_VALUES // 2

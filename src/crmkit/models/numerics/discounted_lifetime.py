@@ -1,16 +1,16 @@
-r"""Periods still to come, each discounted: what a contract is worth at its next renewal.
+r"""Discounted expected residual lifetime (DERL) of contracts.
 
-A customer about to decide on the next renewal is kept with the probability
+A customer about to decide on the next renewal renews with probability
 :math:`S(n + 1) / S(n)`, and so on; with v = 1 / (1 + d) the discounted residual lifetime is
 
 .. math::
 
     D = \sum_{k=0}^{\infty} \frac{S(n + 1 + k)}{S(n)} v^k,
 
-so that the period which the next renewal pays for counts in full. Where leaving has one
-probability :math:`\theta` for each customer, the sum is a geometric series, and its mean over
+so that the period which the next renewal pays for counts in full. With a constant churn
+probability :math:`\theta` per customer, the sum is a geometric series, and its mean over
 :math:`\theta \sim \mathrm{Beta}(\alpha, \beta)` is a mean of :math:`(1 + d) / (d + \theta)`.
-In print it is a Gaussian hypergeometric function, which is a test here.
+The paper has a Gaussian hypergeometric function, which is a test here.
 
 References
 ----------
@@ -32,26 +32,26 @@ from crmkit.models.numerics.beta_quadrature import beta_rule
 from crmkit.models.numerics.distinct import distinct
 
 _CUT_OFF = 1e-13
-"""What a sum that is cut off may miss, as a part of it."""
+"""Largest relative truncation error of a sum."""
 
 _MOST_TERMS = 1_000_000
 
 
 def lifetime_over_beta(alpha: float, beta: Floats, *, discount_rate_per_period: float) -> Floats:
-    """Discounted residual lifetime where the odds of leaving vary as Beta(alpha, beta).
+    """DERL where the churn probability is Beta(alpha, beta) across customers.
 
     Raises
     ------
     InvalidArgumentError
-        If the rate is negative, or 0 where the sum has no end: `alpha` is 1 or less.
+        If the rate is negative, or 0 where the mean lifetime is infinite: `alpha` is 1 or less.
     """
     rate = _checked(discount_rate_per_period)
     if rate == 0:
         if alpha <= 1:
             msg = (
-                "Undiscounted, the mean lifetime has no end where the odds of leaving vary as "
-                f"Beta({alpha:.3g}, ...): with 1 or less, some customers hardly ever leave.\n"
-                "Give a discount rate above 0."
+                "Without discounting, the mean lifetime is infinite where the churn probability is "
+                f"Beta({alpha:.3g}, ...): with 1 or less, some customers hardly ever churn.\n"
+                "Use a discount rate above 0."
             )
             raise InvalidArgumentError(msg)
         return beta / (alpha - 1)
@@ -64,10 +64,10 @@ def lifetime_over_beta(alpha: float, beta: Floats, *, discount_rate_per_period: 
 def lifetime_by_summing(
     log_survival: Callable[[Floats], Floats], renewals: Floats, *, discount_rate_per_period: float
 ) -> Floats:
-    """Discounted residual lifetime of any model, from the log of its survival.
+    """DERL of any model, from its log survival function.
 
-    Nobody returns, so what is cut off after k terms is at most (1 + d) / d times the first term
-    times the k-th discount factor; the sum stops where this is 1e-13 of the first term.
+    Survival decreases, so the truncation error after k terms is at most (1 + d) / d times the first
+    term times the k-th discount factor; the sum stops where this is 1e-13 of the first term.
 
     Raises
     ------
@@ -79,8 +79,8 @@ def lifetime_by_summing(
     if rate < lowest:
         msg = (
             f"The discount rate must be at least {lowest:.1g} a period, got {rate:.3g}: this "
-            "model's lifetime is a sum, and hardly discounted it has no end.\n"
-            "Give a higher discount rate."
+            "model's lifetime is a sum, too long with a lower rate.\n"
+            "Use a higher discount rate."
         )
         raise InvalidArgumentError(msg)
     n_terms = math.ceil(-math.log(_CUT_OFF * rate / (1 + rate)) / math.log1p(rate))

@@ -1,7 +1,7 @@
-"""Compute once per distinct value, then look up.
+"""Distinct values, pairs and rows, with the index of each.
 
-A million customers have a few hundred distinct purchase counts and ages in days; whatever is
-costly is computed for those.
+A million customers have a few hundred distinct purchase counts and ages in days; costly functions
+are computed for those and looked up.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from crmkit.models.numerics.arrays import Codes, Floats
 
 _LARGEST_TABLE = 2**22
 _ROOM = 62
-"""Bits of a whole number that several are packed into."""
+"""Bits of an integer that several are packed into."""
 
 _LARGEST_KEY = 2**_ROOM
 
 
 def distinct_rows(*columns: Floats | Codes) -> tuple[tuple[Floats, ...], Floats]:
-    """Return the distinct rows of some columns, sorted, and how often each occurs."""
+    """Distinct rows of some columns, sorted, and the count of each."""
     n_rows = len(columns[0])
     if not n_rows:
         return tuple(column.astype(np.float64) for column in columns), np.zeros(0)
@@ -40,20 +40,20 @@ def distinct_rows(*columns: Floats | Codes) -> tuple[tuple[Floats, ...], Floats]
 
 
 def distinct(values: Floats | Codes) -> tuple[Floats, Codes]:
-    """Return the distinct values, sorted, and for each row the position of its own."""
+    """Sorted distinct values, and the index of each row's value among them."""
     whole = values.astype(np.int64)
     in_table = whole.size > 0 and whole.min() >= 0 and whole.max() < _LARGEST_TABLE
     if not in_table or (whole != values).any():
         found, codes = np.unique(values, return_inverse=True)
         return found.astype(np.float64), codes
-    # Whole numbers need no sorting, which is what takes the time on a million rows.
+    # Integers do not need a sort, the costly step on a million rows.
     seen = np.zeros(whole.max() + 1, dtype=np.bool_)
     seen[whole] = True
     return np.flatnonzero(seen).astype(np.float64), (np.cumsum(seen) - 1)[whole]
 
 
 def distinct_pairs(first: Floats, second: Floats) -> tuple[Floats, Floats, Codes]:
-    """Return the distinct pairs, one column each, and for each row the position of its own."""
+    """Sorted distinct pairs, one column each, and the index of each row's pair among them."""
     firsts, first_code = distinct(first)
     seconds, second_code = distinct(second)
     pairs, codes = distinct(first_code * len(seconds) + second_code)
@@ -62,15 +62,14 @@ def distinct_pairs(first: Floats, second: Floats) -> tuple[Floats, Floats, Codes
 
 
 def _starts(differs: npt.NDArray[np.bool_]) -> Codes:
-    """Say where a row begins that differs from the one before."""
+    """Positions of rows that differ from the row before."""
     return np.append(0, np.flatnonzero(differs) + 1)
 
 
 def _packed(columns: Sequence[Floats | Codes]) -> tuple[Codes, list[int]] | None:
-    """Write each row as one whole number in the same order; None if it has no room for them.
+    """Pack each row into one integer in the same order; None if it has too many bits.
 
-    One such column is sorted in a tenth of the time that three take. Given too is how many bits
-    each column has.
+    One such column sorts in a tenth of the time of three. Also returns the bits per column.
     """
     wholes: list[Codes] = []
     widths: list[int] = []
@@ -93,7 +92,7 @@ def _packed(columns: Sequence[Floats | Codes]) -> tuple[Codes, list[int]] | None
 
 
 def _unpacked(keys: Codes, widths: Sequence[int]) -> tuple[Floats, ...]:
-    """Turn the whole numbers back into rows."""
+    """Unpack the integers into columns."""
     found = []
     for width in reversed(widths):
         found.append((keys & ((1 << width) - 1)).astype(np.float64))

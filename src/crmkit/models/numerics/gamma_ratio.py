@@ -1,13 +1,13 @@
 r"""Ratios of gamma functions that keep their digits when the arguments are huge.
 
-:math:`\log\Gamma(z + n) - \log\Gamma(z)` loses all digits at z = 1e12 if taken as it reads.
-Written with Stirling's formula, of which only the small error term is a difference, it keeps
-them, so that a search may follow a parameter that grows without bound.
+:math:`\log\Gamma(z + n) - \log\Gamma(z)` loses all digits at z = 1e12 if computed directly.
+With Stirling's formula only the small error term is a difference, which keeps them, so that a
+search may follow a parameter that grows without bound.
 
 References
 ----------
 Loader, C. (2000). Fast and accurate computation of binomial probabilities. (The error term of
-Stirling's formula as a function of its own.)
+Stirling's formula as a separate function.)
 Abramowitz, M. & Stegun, I. (1964). *Handbook of Mathematical Functions*, 6.1.40, 6.3.18, 6.4.12.
 """
 
@@ -21,34 +21,34 @@ from crmkit.models.numerics.arrays import Floats
 Real = float | Floats
 
 _LARGE = 20.0
-"""From here on the series below are exact to the last digit."""
+"""Above this the series below are exact to the last digit."""
 
 _HALF_LOG_TWO_PI = 0.5 * np.log(2 * np.pi)
 
 
-def log_rising(z: Real, n: Real) -> Floats:
-    """Log of gamma(z + n) / gamma(z), for z > 0 and n >= 0."""
+def log_poch(z: Real, n: Real) -> Floats:
+    """Log rising factorial: log gamma(z + n) - log gamma(z), for z > 0 and n >= 0."""
     end = np.add(z, n)
     smooth = (end - 0.5) * np.log1p(np.divide(n, z)) + n * np.log(z) - n
     return smooth + _stirling_error(end) - _stirling_error(z)
 
 
-def digamma_rising(z: Real, n: Real) -> Floats:
-    """Differentiate `log_rising` by z."""
+def digamma_difference(z: Real, n: Real) -> Floats:
+    """First derivative of `log_poch` by z: digamma(z + n) - digamma(z)."""
     end = np.add(z, n)
     smooth = np.log1p(np.divide(n, z)) + 0.5 * n / z / end
     return smooth + _stirling_error_slope(end) - _stirling_error_slope(z)
 
 
-def trigamma_rising(z: Real, n: Real) -> Floats:
-    """Differentiate `log_rising` twice by z."""
+def trigamma_difference(z: Real, n: Real) -> Floats:
+    """Second derivative of `log_poch` by z: trigamma(z + n) - trigamma(z)."""
     end = np.add(z, n)
     smooth = -n / z / end - 0.5 * n / z / end * (1 / z + 1 / end)
-    return smooth + _stirling_error_bend(end) - _stirling_error_bend(z)
+    return smooth + _stirling_error_curvature(end) - _stirling_error_curvature(z)
 
 
 def _stirling_error(z: Real) -> Floats:
-    """Log gamma(z) less Stirling's formula."""
+    """Error of Stirling's formula for log gamma(z)."""
     big, small = np.maximum(z, _LARGE), np.minimum(z, _LARGE)
     w = 1 / big**2
     series = (1 / 12 - w * (1 / 360 - w * (1 / 1260 - w * (1 / 1680 - w / 1188)))) / big
@@ -64,7 +64,7 @@ def _stirling_error_slope(z: Real) -> Floats:
     return np.where(np.greater(z, _LARGE), series, direct)
 
 
-def _stirling_error_bend(z: Real) -> Floats:
+def _stirling_error_curvature(z: Real) -> Floats:
     big, small = np.maximum(z, _LARGE), np.minimum(z, _LARGE)
     w = 1 / big**2
     series = w / big * (1 / 6 - w * (1 / 30 - w * (1 / 42 - w * (1 / 30 - w * 5 / 66))))

@@ -1,7 +1,7 @@
-"""Sums over groups of customers, each group with parameters of its own.
+"""Sums over groups of customers, each group with its own parameters.
 
-Without covariates all customers are one group, and a sum is a sum. With them, customers who are
-alike in all covariates make a group; there may be as many groups as customers.
+Without covariates all customers are one group. With them, customers with equal covariates form a
+group; there may be as many groups as customers.
 """
 
 from __future__ import annotations
@@ -18,44 +18,44 @@ Derivatives = tuple[float, Floats, Floats]
 """A value, its gradient and its Hessian."""
 
 ByGroup = tuple[Floats, Floats, Floats]
-"""The same for each group, which is the last axis of each."""
+"""The same for each group, the last axis of each array."""
 
 
 class GroupedLikelihood(Protocol):
-    """The log-likelihood of a table as a function of the logs of the parameters."""
+    """Log-likelihood of a table as a function of the logs of the parameters."""
 
     def by_group(self, log_parameters: Floats, /) -> ByGroup:
-        """Value, gradient and Hessian of each group, by log parameters of its own.
+        """Value, gradient and Hessian of each group, by its own log parameters.
 
         `log_parameters` has a row for each parameter and a column for each group.
         """
         ...
 
     def __call__(self, log_parameters: Floats, /) -> Derivatives:
-        """Value, gradient and Hessian, each summed over customers, who make one group."""
+        """Value, gradient and Hessian, summed over customers as one group."""
         value, gradient, hessian = self.by_group(log_parameters[:, np.newaxis])
         return float(value[0]), gradient[:, 0], hessian[:, :, 0]
 
 
-class Cells(NamedTuple):
-    """The distinct values in each group, and for each row the position of its own."""
+class GroupedValues(NamedTuple):
+    """Distinct values in each group, and the index of each row's value."""
 
     values: Floats
     group: Codes
     of_row: Codes
 
 
-def cells(values: Floats, group: Codes | None) -> Cells:
-    """Find the distinct values in each group; without `group`, all rows are one."""
+def distinct_in_groups(values: Floats, group: Codes | None) -> GroupedValues:
+    """Distinct values in each group; without `group`, all rows are one group."""
     if group is None:
         found, of_row = distinct(values)
-        return Cells(found, np.zeros(len(found), np.int64), of_row)
+        return GroupedValues(found, np.zeros(len(found), np.int64), of_row)
     found, groups, of_row = distinct_pairs(values, group.astype(np.float64))
-    return Cells(found, groups.astype(np.int64), of_row)
+    return GroupedValues(found, groups.astype(np.int64), of_row)
 
 
-def own(parameters: Floats, group: Codes) -> Floats:
-    """Look up each row's parameters; those of all customers are left to broadcasting."""
+def of_group(parameters: Floats, group: Codes) -> Floats:
+    """Parameters of each row's group; those of a single group are left to broadcast."""
     return parameters if parameters.shape[-1] == 1 else parameters[..., group]
 
 
@@ -73,7 +73,7 @@ def summed_products(
 ) -> Floats:
     """Sum the weighted products of all pairs of slopes, within each group.
 
-    One by one: a product of matrices so flat costs three times as much.
+    In a loop: a matrix product of this flat shape costs three times as much.
     """
     found = np.empty((len(slopes), len(slopes), n_groups))
     for i, slope in enumerate(slopes):

@@ -1,9 +1,8 @@
-"""A costly smooth function of two variables at many points: exact at some, interpolated at all.
+"""Chebyshev interpolation of a costly smooth function of two variables at many points.
 
-The plane is cut into squares of side 2, the same for all tables. In a square that holds more rows
-than it takes, the function is computed at the points of Chebyshev, and the polynomial through
-them gives it at each row. For a function without singularity nearer than 2 to the real axes that
-is right to 1e-12 of its size.
+The plane is divided into squares of side 2, the same for all tables. In a square with more rows
+than Chebyshev points, the function is computed at these points and interpolated at each row. For a
+function without singularity nearer than 2 to the real axes the relative error is 1e-12.
 
 References
 ----------
@@ -26,11 +25,11 @@ _SIDE = 2.0
 _N_POINTS = 20
 
 Exact = Callable[[Codes, Floats, Floats], Floats]
-"""Takes the kind, and both variables, of each point."""
+"""Function of the kind and both variables of each point."""
 
 
 class Panel(NamedTuple):
-    """A square with enough rows, and the points at which the function is computed."""
+    """A square with enough rows, and its Chebyshev points."""
 
     rows: Codes
     first: Floats
@@ -38,14 +37,14 @@ class Panel(NamedTuple):
 
 
 def interpolated(exact: Exact, kind: Codes, first: Floats, second: Floats) -> tuple[Floats, Codes]:
-    """Give the function at all rows of full squares, and which rows are in none.
+    """Interpolate the function at all rows of full squares; also return the rows in none.
 
-    Each kind of row has a function of its own. Where all rows agree in the second variable, a
-    square is a line.
+    Each kind of row has its own function. Where the second variable is constant, a square is a
+    line.
     """
     found = np.full(len(kind), math.nan)
     panels, alone = _panels(kind, first, second)
-    # All squares at once, since each call has a cost of its own.
+    # All squares at once, since each call has a fixed cost.
     of_kind = [
         np.full(len(panel.first) * len(panel.second), kind[panel.rows[0]]) for panel in panels
     ]
@@ -60,7 +59,7 @@ def interpolated(exact: Exact, kind: Codes, first: Floats, second: Floats) -> tu
 
 
 def _panels(kind: Codes, first: Floats, second: Floats) -> tuple[list[Panel], Codes]:
-    """Put rows of one kind and square together; the rest are better computed one by one."""
+    """Group rows by kind and square; the rest are better computed directly."""
     if not len(kind):
         return [], np.zeros(0, np.int64)
     is_line = bool((second == second[0]).all())
@@ -85,7 +84,7 @@ def _panels(kind: Codes, first: Floats, second: Floats) -> tuple[list[Panel], Co
 
 
 def _at_rows(panel: Panel, values: Floats, first: Floats, second: Floats) -> Floats:
-    """Put the polynomial through values at a square's points, and look at its rows."""
+    """Evaluate the interpolating polynomial of a square at its rows."""
     n, rows = (len(panel.first), len(panel.second)), panel.rows
     series = _to_series(n[0]) @ values.reshape(n) @ _to_series(n[1]).T
     along = _basis(first[rows], n[0]) @ series
@@ -93,20 +92,20 @@ def _at_rows(panel: Panel, values: Floats, first: Floats, second: Floats) -> Flo
 
 
 def _points(value: float) -> Floats:
-    """Points of the square that holds a value, along one side."""
+    """Chebyshev points of the square that contains a value, along one side."""
     middle = (math.floor(value / _SIDE) + 0.5) * _SIDE
     points: Floats = middle + _SIDE / 2 * np.cos(_angles(_N_POINTS))
     return points
 
 
 def _basis(values: Floats, n: int) -> Floats:
-    """Chebyshev polynomials at some values, each in its square."""
+    """Chebyshev polynomials at values, each in its square."""
     place = 2 * (values / _SIDE - np.floor(values / _SIDE)) - 1
     return np.asarray(chebvander(place, n - 1))
 
 
 def _to_series(n: int) -> Floats:
-    """Turn values at n points into the coefficients of a Chebyshev series."""
+    """Matrix from values at n points to the coefficients of a Chebyshev series."""
     matrix = 2 / n * np.cos(np.outer(np.arange(n), _angles(n)))
     matrix[0] /= 2
     return np.asarray(matrix)

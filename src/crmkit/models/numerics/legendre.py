@@ -1,4 +1,4 @@
-"""Nodes and weights of Gauss and Legendre, each number of them found once."""
+"""Gauss-Legendre nodes and weights, cached by their number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from crmkit.models.numerics.arrays import Floats
 
 @cache
 def legendre_rule(n_nodes: int) -> tuple[Floats, Floats]:
-    """Give the rule that is exact for polynomials below degree 2 n between -1 and 1.
+    """Gauss-Legendre rule on [-1, 1], exact for polynomials below degree 2 n.
 
     Examples
     --------

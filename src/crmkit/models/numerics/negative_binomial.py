@@ -1,8 +1,8 @@
-r"""How often one buys whose rate is not known but varies as a Gamma distribution.
+r"""Negative binomial: Poisson arrivals whose rate has a Gamma distribution.
 
-With a rate :math:`\lambda \sim \mathrm{Gamma}(\text{shape}, \text{scale})`, arrivals at random
-within some days are negative binomial, and :math:`z = \text{days} / \text{scale}` is all that the
-days matter for.
+With a rate :math:`\lambda \sim \mathrm{Gamma}(\text{shape}, \text{scale})`, the number of arrivals
+within a number of days is negative binomial, and depends on the days only through
+:math:`z = \text{days} / \text{scale}`.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ import numpy as np
 from scipy.special import betainc, gammaln, xlogy
 
 from crmkit.models.numerics.arrays import Floats
-from crmkit.models.numerics.gamma_ratio import Real, log_rising
+from crmkit.models.numerics.gamma_ratio import Real, log_poch
 
 _LARGEST_LOG = 300.0
-"""Between exp(-300) and 1 there is room for any number with all its digits."""
+"""Numbers above exp(-300) keep all their digits."""
 
 
-def exactly(n: Real, shape: Floats, z: Floats) -> Floats:
+def pmf(n: Real, shape: Floats, z: Floats) -> Floats:
     """Probability of n arrivals."""
-    ways = log_rising(shape, n) - gammaln(np.add(n, 1))
+    ways = log_poch(shape, n) - gammaln(np.add(n, 1))
     return np.exp(ways - shape * np.log1p(z) + xlogy(n, z / (1 + z)))
 
 
-def one_by_one(most: int, shape: Floats, z: Floats) -> Iterator[Floats]:
-    """Probability of 0, 1, ... `most` arrivals, each from the one before.
+def pmf_up_to(most: int, shape: Floats, z: Floats) -> Iterator[Floats]:
+    """Probability of 0, 1, ... `most` arrivals, by recursion.
 
-    Where none at all is too rare to be a number, a factor of e to the power `late` waits until
-    the chances have grown.
+    Where the probability of 0 underflows, a factor exp(`late`) is kept apart until the terms have
+    grown.
     """
     log_none, share = -shape * np.log1p(z), z / (1 + z)
     late = np.minimum(log_none + _LARGEST_LOG, 0.0)

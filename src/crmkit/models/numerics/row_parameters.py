@@ -1,8 +1,8 @@
-"""Parameters of customers' own: what covariates move is an array, with a number for each row.
+"""Parameters that vary by row: arrays, with a value for each customer, where covariates move them.
 
-A model's formulas hold for such an array as for a number that all customers share; what they
-compute once for each distinct history they then compute for each row. Rows are put in the order of
-their first column, a count: those of one count share what is costly.
+A model's formulas work for such an array as for a shared number; functions of distinct histories
+are then computed for each row. Rows are sorted by their first column, a count, since rows of one
+count share costly steps.
 """
 
 from __future__ import annotations
@@ -19,39 +19,41 @@ from crmkit.models.numerics.gamma_ratio import Real
 Model = TypeVar("Model")
 
 
-class Cells(NamedTuple):
-    """What is computed once: columns, the model there, and for each row the place of its own."""
+class DistinctHistories(NamedTuple):
+    """Distinct histories: columns, the model at them, and the index of each row's history."""
 
     columns: tuple[Floats, ...]
     model: Any
     of_row: Codes
 
 
-def cells(model: Any, *columns: Floats) -> Cells:  # noqa: ANN401 - of any kind
-    """Find the distinct values of one column or pairs of two; with own parameters, all rows."""
-    if not own_names(model):
+def distinct_histories(model: Any, *columns: Floats) -> DistinctHistories:  # noqa: ANN401 - of any kind
+    """Distinct values of one column or pairs of two; all rows where parameters vary."""
+    if not varying_parameters(model):
         *values, of_row = distinct(*columns) if len(columns) == 1 else distinct_pairs(*columns)
-        return Cells(tuple(values), model, of_row)
+        return DistinctHistories(tuple(values), model, of_row)
     order = np.argsort(columns[0], kind="stable")
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    return Cells(tuple(column[order] for column in columns), at_rows(model, order), place)
+    return DistinctHistories(
+        tuple(column[order] for column in columns), at_rows(model, order), place
+    )
 
 
 def at_rows(model: Model, rows: Codes | slice | int) -> Model:
-    """Give the model of some rows, in this order, or of one; what all share is as it is."""
-    names = own_names(model)
+    """Model of some rows, in this order, or of one row; shared parameters are kept."""
+    names = varying_parameters(model)
     if not names:
         return model
     there = {name: getattr(model, name)[rows] for name in names}
     return replace(model, **there)  # type: ignore[type-var]  # a frozen dataclass
 
 
-def own_names(model: Any) -> list[str]:  # noqa: ANN401 - of any kind
-    """Name the parameters that each row has of its own."""
+def varying_parameters(model: Any) -> list[str]:  # noqa: ANN401 - of any kind
+    """Names of the parameters that vary by row."""
     return [each.name for each in fields(model) if np.ndim(getattr(model, each.name))]
 
 
 def are_positive(*parameters: Real) -> bool:
-    """Tell whether all are numbers above 0."""
+    """Whether all are finite numbers above 0."""
     return all(bool(np.all(np.greater(each, 0) & np.isfinite(each))) for each in parameters)

@@ -1,9 +1,9 @@
-"""Draws from a density that is known up to a factor, without a Markov chain.
+"""Importance sampling from an unnormalised density, with Pareto smoothing.
 
 With a handful of parameters a multivariate Student-t at the mode is close to a posterior. Draws
 from it, weighted by the ratio of the two densities, are draws from the posterior. The largest
-weights are smoothed by a generalized Pareto distribution; its shape, Pareto-k, tells whether the
-weights can be trusted. Where it is too large, the t is fitted anew to the weighted draws.
+weights are smoothed by a generalized Pareto distribution; its shape, Pareto-k, shows whether the
+weights are reliable. Where it is too large, the t is refitted to the weighted draws.
 
 References
 ----------
@@ -26,7 +26,7 @@ from scipy.special import exprel
 from crmkit.models.numerics.arrays import Floats
 
 _DEGREES_OF_FREEDOM = 8.0
-"""Heavier tails than a posterior has, and not so heavy that many draws go to waste."""
+"""Heavier tails than a posterior, yet few wasted draws."""
 
 _MOST_ROUNDS = 6
 _LARGEST_K = 0.7
@@ -39,7 +39,7 @@ LogDensity = Callable[[Floats], Floats]
 
 @dataclass(frozen=True, slots=True)
 class ImportanceSample:
-    """Points, a row each, with weights that sum to 1, and the round in which they were drawn."""
+    """Draws, a row each, with weights that sum to 1, Pareto-k, and the round of the draws."""
 
     points: Floats
     weights: Floats
@@ -48,19 +48,18 @@ class ImportanceSample:
 
     @property
     def effective_sample_size(self) -> float:
-        """How many independent draws tell a mean about as well."""
+        """Effective sample size: independent draws with about the same error of a mean."""
         return float(1 / np.square(self.weights).sum())
 
     @property
-    def can_be_trusted(self) -> bool:
-        """Whether Pareto-k allows means to be taken at this number of draws."""
-        return self.pareto_k <= largest_k(len(self.weights))
+    def is_reliable(self) -> bool:
+        """Whether Pareto-k is below the threshold for this number of draws."""
+        return self.pareto_k <= pareto_k_threshold(len(self.weights))
 
-    def evened(self, rng: np.random.Generator) -> Floats:
-        """Give as many points that are equally likely: heavy ones again, light ones seldom.
+    def resampled(self, rng: np.random.Generator) -> Floats:
+        """Resample as many equally weighted points (systematic resampling), in random order.
 
-        Each comes as often as its weight has it, rounded up or down (systematic resampling), in
-        random order.
+        Each occurs as often as its weight times their number, rounded up or down.
         """
         n = len(self.weights)
         ends = np.cumsum(self.weights)
@@ -68,8 +67,8 @@ class ImportanceSample:
         return self.points[rng.permutation(np.minimum(chosen, n - 1))]
 
 
-def largest_k(draws: int) -> float:
-    """Pareto-k from which so many draws no longer do (Vehtari et al. 2024, section 3.2.4)."""
+def pareto_k_threshold(draws: int) -> float:
+    """Largest reliable Pareto-k for a number of draws (Vehtari et al. 2024, section 3.2.4)."""
     return min(1 - 1 / math.log10(draws), _LARGEST_K)
 
 
@@ -81,34 +80,34 @@ def importance_sample(
     draws: int,
     rng: np.random.Generator,
 ) -> ImportanceSample:
-    """Draw from a Student-t, weigh, and do so again from a better t while that is needed.
+    """Adaptive importance sampling with a Student-t proposal.
 
     Parameters
     ----------
     log_density
-        What to draw from.
+        Target density.
     centre, covariance
-        Where its mode is, and the inverse of how sharply it bends there.
+        Its mode, and the inverse of minus its Hessian there.
     draws
-        How many points to draw in each round.
+        Number of draws in each round.
     rng
-        Where chance comes from.
+        Random number generator.
     """
     samples: list[ImportanceSample] = []
     while len(samples) < _MOST_ROUNDS:
         points, log_proposal = _student_t(centre, covariance, draws, rng)
-        weights, pareto_k = smoothed(log_density(points) - log_proposal)
+        weights, pareto_k = pareto_smoothed(log_density(points) - log_proposal)
         samples.append(ImportanceSample(points, weights, pareto_k, len(samples) + 1))
-        if samples[-1].can_be_trusted:
+        if samples[-1].is_reliable:
             return samples[-1]
         centre, covariance = _refitted(samples[-1], covariance)
     return min(samples, key=lambda sample: sample.pareto_k)
 
 
-def smoothed(log_ratios: Floats) -> tuple[Floats, float]:
-    """Weights that sum to 1, the largest of them smoothed, and Pareto-k.
+def pareto_smoothed(log_ratios: Floats) -> tuple[Floats, float]:
+    """Pareto-smoothed weights that sum to 1, and Pareto-k.
 
-    Pareto-k is minus infinity where the largest weights are all alike.
+    Pareto-k is minus infinity where the largest weights are equal.
     """
     log_weights = log_ratios - log_ratios.max()
     n_tail = math.ceil(min(len(log_weights) / 5, 3 * math.sqrt(len(log_weights))))
@@ -124,7 +123,7 @@ def smoothed(log_ratios: Floats) -> tuple[Floats, float]:
 
 
 def _refitted(sample: ImportanceSample, covariance: Floats) -> tuple[Floats, Floats]:
-    """Mean and covariance of the weighted points; few that count lean on the last covariance."""
+    """Weighted mean and covariance, shrunk to the last covariance at a small sample size."""
     centre = sample.weights @ sample.points
     apart = sample.points - centre
     lean = 1 / (1 + sample.effective_sample_size / _FEW)
@@ -134,7 +133,7 @@ def _refitted(sample: ImportanceSample, covariance: Floats) -> tuple[Floats, Flo
 def _student_t(
     centre: Floats, covariance: Floats, draws: int, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Draw points, and give the log density of each up to a constant."""
+    """Draw points, with the log density of each up to a constant."""
     root = np.linalg.cholesky(covariance)
     normal = rng.standard_normal((draws, len(centre)))
     shrink = rng.chisquare(_DEGREES_OF_FREEDOM, draws) / _DEGREES_OF_FREEDOM

@@ -1,4 +1,4 @@
-"""The log-likelihood of one table under many parameters at once."""
+"""Log-likelihood of one table for many parameter draws at once."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from scipy.special import log_expit
 
 from crmkit.models.numerics.arrays import Floats
 from crmkit.models.numerics.distinct import distinct
-from crmkit.models.numerics.gamma_ratio import log_rising
+from crmkit.models.numerics.gamma_ratio import log_poch
 from crmkit.models.purchases.dropout_after_purchase import DropoutAfterPurchase
-from crmkit.models.purchases.pareto_dropout_integral import log_leaving_first_of_many
+from crmkit.models.purchases.pareto_dropout_integral import log_dropout_first_of_draws
 from crmkit.models.purchases.pareto_nbd import ParetoNBD
 
 _CELLS_AT_ONCE = 2**16
@@ -35,18 +35,18 @@ def log_likelihoods(
 ) -> Floats:
     """Total log-likelihood of the table under each row of parameters.
 
-    Any model will do; one that can share work between parameters registers how.
+    Works for any model; models that share work between draws register their own version.
 
     Parameters
     ----------
     model
-        Says which model; what is not named is kept as it is.
+        The model; parameters not in `names` are kept.
     points
-        Parameters, a row for each set of them, in the order of `names`.
+        Parameter draws, a row each, in the order of `names`.
     names
-        Which parameters those are.
+        Names of the parameters.
     columns, weights
-        The data, a row for each distinct history, and how many customers each row stands for.
+        The data, a row for each distinct history, and the number of customers of each.
     """
     totals = [
         weights @ replace(model, **dict(zip(names, point, strict=True))).log_likelihood(*columns)
@@ -64,12 +64,12 @@ def _of_dropout_after_purchase(
     columns: Sequence[Floats],
     weights: Floats,
 ) -> Floats:
-    """Take gamma functions and logs once per distinct x, t_x and T, for blocks of parameters."""
+    """Gamma functions and logs once per distinct x, t_x and T, for blocks of draws."""
     if model.arrivals_per_purchase > 1 or names != ("r", "alpha", "a", "b"):
-        one_by_one = log_likelihoods.dispatch(object)
-        return one_by_one(model, points, names=names, columns=columns, weights=weights)
+        generic = log_likelihoods.dispatch(object)
+        return generic(model, points, names=names, columns=columns, weights=weights)
     (counts, of_count), (lasts, of_last), (ages, of_age) = map(distinct, columns)
-    occasions = counts + 1 if model.may_leave_at_first else counts
+    occasions = counts + 1 if model.dropout_after_first else counts
     n_of_count, n_of_age = np.bincount(of_count, weights), np.bincount(of_age, weights)
     x_of_age = np.bincount(of_age, weights * columns[0])
     exposed = (occasions > 0)[of_count]
@@ -79,11 +79,11 @@ def _of_dropout_after_purchase(
     def totals(block: Floats) -> Floats:
         r, alpha, a, b = block.T[:, :, np.newaxis]
         log_age, log_last = np.log1p(ages / alpha), np.log1p(lasts / alpha)
-        stayed = log_rising(r, counts) + log_rising(b, occasions) - log_rising(a + b, occasions)
+        stayed = log_poch(r, counts) + log_poch(b, occasions) - log_poch(a + b, occasions)
         since = (r * log_age) @ n_of_age + (np.log(alpha) + log_age) @ x_of_age
-        silence = log_last[:, of_last] - log_age[:, of_age]
+        inactivity = log_last[:, of_last] - log_age[:, of_age]
         at_last = np.log((b + np.maximum(occasions - 1, 0)) / a)
-        log_odds_alive = at_last[:, of_count] + (r + counts)[:, of_count] * silence
+        log_odds_alive = at_last[:, of_count] + (r + counts)[:, of_count] * inactivity
         return stayed @ n_of_count - since - log_expit(log_odds_alive) @ n
 
     n_blocks = 1 + len(points) * len(n) // _CELLS_AT_ONCE
@@ -99,14 +99,14 @@ def _of_pareto_nbd(
     columns: Sequence[Floats],
     weights: Floats,
 ) -> Floats:
-    """Take what is costly once per distinct age, x and pair of them, for blocks of parameters.
+    """Costly terms once per distinct age, x and pair of them, for blocks of draws.
 
-    That is right to seven digits of what each customer adds, which is plenty for weighing draws
-    and too little for derivatives from differences, of which few points are asked.
+    Accurate to seven digits of each customer's log-likelihood: enough for importance weights, not
+    for finite differences, which ask for few points and use the generic version.
     """
     if names != ("r", "alpha", "s", "beta") or len(points) < _MANY:
-        one_by_one = log_likelihoods.dispatch(object)
-        return one_by_one(model, points, names=names, columns=columns, weights=weights)
+        generic = log_likelihoods.dispatch(object)
+        return generic(model, points, names=names, columns=columns, weights=weights)
     x, t_x, T = columns
     counts, of_count = distinct(x)
     n_of_count = np.bincount(of_count, weights)
@@ -117,22 +117,22 @@ def _of_pareto_nbd(
 
     def totals(block: Floats) -> Floats:
         r, alpha, s, beta = block.T[:, :, np.newaxis]
-        log_buying, log_leaving = np.log(alpha + ages), np.log(beta + ages)
+        log_buying, log_dropout = np.log(alpha + ages), np.log(beta + ages)
         buying = log_buying[:, pair_age]
-        leaves = log_leaving_first_of_many(
+        drops_out = log_dropout_first_of_draws(
             counts,
             pair_x,
-            buying - log_leaving[:, pair_age],
+            buying - log_dropout[:, pair_age],
             r=r[:, 0],
             s=s[:, 0],
         )
-        stay = (r * np.log(alpha) + s * np.log(beta) - r * log_buying - s * log_leaving)[
+        stay = (r * np.log(alpha) + s * np.log(beta) - r * log_buying - s * log_dropout)[
             :, pair_age
         ]
         stay -= counts[pair_x] * buying
-        buys = np.log(np.maximum(-np.expm1(leaves), _TINIEST))
-        left, stayed = (stay + leaves)[:, last], (stay + buys)[:, end]
-        return log_rising(r, counts) @ n_of_count + np.logaddexp(left, stayed) @ weights
+        buys = np.log(np.maximum(-np.expm1(drops_out), _TINIEST))
+        left, stayed = (stay + drops_out)[:, last], (stay + buys)[:, end]
+        return log_poch(r, counts) @ n_of_count + np.logaddexp(left, stayed) @ weights
 
     n_blocks = 1 + len(points) * len(weights) // _CELLS_AT_ONCE
     return np.concatenate([totals(block) for block in np.array_split(points, n_blocks)])

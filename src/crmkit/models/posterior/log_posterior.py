@@ -1,9 +1,8 @@
-"""What data and a prior together say of any model's parameters, on the scale of their logs.
+"""Log posterior density of any model's parameters, by their logs, and of covariate coefficients.
 
-Coefficients of covariates stand beside the logs as they are. The search and the draws move in
-parameters of a customer whose covariates are average, and in coefficients per standard deviation:
-there they hardly hang together. To tell them in the units given moves logs by a sum, which leaves
-every density as it is.
+Search and draws use the parameters of a customer with average covariates and coefficients per
+standard deviation, which are nearly uncorrelated. The change to the units given shifts logs by a
+sum, with a constant Jacobian.
 """
 
 from __future__ import annotations
@@ -15,36 +14,36 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from crmkit.models.inference.covariates import Link, own_parameters
-from crmkit.models.inference.newton import find
+from crmkit.models.inference.covariates import Link, individual_parameters
+from crmkit.models.inference.newton import search_maximum
 from crmkit.models.numerics.arrays import Floats
 from crmkit.models.numerics.row_parameters import are_positive
 from crmkit.models.posterior.likelihood_of_draws import log_likelihoods
 
 _STEP = 1e-3
-"""Of a log, for differences: what it leaves out and what rounding takes are both below 1e-5."""
+"""Step of finite differences in logs: truncation and rounding errors are both below 1e-5."""
 
 _FARTHEST = 300.0
-"""A log beyond this is out of the question, and its parameter no longer a number."""
+"""A log beyond this has posterior density 0; its parameter would overflow."""
 
 _LEAST_CURVATURE = 0.05
 
 
-class Beliefs(Protocol):
-    """What is believed, and how a position among it gives a model."""
+class Prior(Protocol):
+    """Prior of a model's parameters, and the likelihood at positions in their space."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Name what varies."""
+        """Names of the parameters and coefficients."""
         ...
 
     @property
     def start(self) -> Floats:
-        """Position of the fit, or near it where that is beyond belief."""
+        """Position of the fit, moved within three prior standard deviations."""
         ...
 
     def in_units(self, points: Floats, /) -> Floats:
-        """Give parameters and coefficients as they are told at positions, a row each."""
+        """Parameters and coefficients in the units given, at positions, a row each."""
         ...
 
     def log_prior(self, points: Floats, /) -> Floats:
@@ -59,13 +58,13 @@ class Beliefs(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shared:
-    """Beliefs of parameters that all customers share: the log of each is normal.
+class SharedPrior:
+    """Lognormal priors of parameters that all customers share.
 
     Attributes
     ----------
     model
-        A fitted model; what is not named below is kept as it is.
+        A fitted model; parameters not in `names` are kept.
     names
         The parameters that vary.
     centres, deviations
@@ -79,7 +78,7 @@ class Shared:
 
     @property
     def start(self) -> Floats:
-        """Position of the fit, within the prior's reach."""
+        """Position of the fit, moved within three prior standard deviations."""
         fitted = np.log([getattr(self.model, name) for name in self.names])
         return _within_reach(fitted, self.centres, self.deviations)
 
@@ -96,32 +95,32 @@ class Shared:
         )
 
     def in_units(self, points: Floats, /) -> Floats:
-        """Give the parameters at positions, a row each."""
+        """Parameters at positions, a row each."""
         parameters: Floats = np.exp(points)
         return parameters
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Moved:
-    """Beliefs of parameters and of coefficients that move them.
+class CovariatePrior:
+    """Lognormal priors of parameters and normal priors of covariate coefficients.
 
     Attributes
     ----------
     model
-        A fitted model, of the customer for whom all covariates are 0.
+        A fitted model, of a customer with all covariates 0.
     names
         Its parameters, then the coefficients.
     coefficients
-        As fitted.
+        Fitted coefficients.
     links, moves
-        What each process's effect moves, and in zeros and ones which coefficients count in it.
+        Link of each process, and in zeros and ones which coefficients are in its effect.
     middles, scales
-        What to subtract from each column of covariates, and to divide it by.
+        To subtract from each column of covariates, and to divide it by.
     centres, deviations
         Of the log of each parameter, and of each coefficient per unit.
     at_zero
-        Whether a parameter's belief is about the customer for whom all covariates are 0, and not
-        about the one for whom they are as in the middle.
+        Whether the prior of a parameter is for a customer with all covariates 0, instead of one
+        with covariates at `middles`.
     """
 
     model: Any
@@ -137,12 +136,12 @@ class Moved:
 
     @property
     def start(self) -> Floats:
-        """Position of the fit, within the prior's reach."""
+        """Position of the fit, moved within three prior standard deviations."""
         k, shared = self._n_logs, asdict(self.model)
         effects = [np.array(self.middles @ (move * self.coefficients)) for move in self.moves]
-        shared |= own_parameters(shared, self.links, effects)
+        shared |= individual_parameters(shared, self.links, effects)
         logs = np.log([float(shared[name]) for name in self.names[:k]])
-        # Where a belief is about another customer, its reach is not known here.
+        # A prior at covariates of 0 does not bound the parameter here.
         centres = np.where(self.at_zero, logs, self.centres[:k])
         return _within_reach(
             np.append(logs, self.coefficients * self.scales),
@@ -155,7 +154,7 @@ class Moved:
         return len(self.names) - len(self.coefficients)
 
     def log_prior(self, points: Floats, /) -> Floats:
-        """Log density: of parameters where each is believed, of coefficients in their units."""
+        """Log prior density, of each parameter at the covariates that its prior is for."""
         k, units = self._n_logs, self.in_units(points)
         logs = np.where(self.at_zero, np.log(units[:, :k]), points[:, :k])
         return _normal(np.append(logs, units[:, k:], axis=1), self.centres, self.deviations)
@@ -163,73 +162,71 @@ class Moved:
     def log_likelihoods(
         self, points: Floats, /, *, columns: Sequence[Floats], weights: Floats
     ) -> Floats:
-        """Total log-likelihood of the data, whose last column is a row of covariates for each."""
+        """Total log-likelihood of the data, whose last column holds the covariates."""
         *history, rows = columns
         design, k = (rows - self.middles) / self.scales, self._n_logs
         found = np.full(len(points), -np.inf)
         for i, point in enumerate(points):
             shared = dict(zip(self.names, np.exp(point[:k]).tolist(), strict=False))
             effects = [design @ (move * point[k:]) for move in self.moves]
-            parameters = shared | own_parameters(shared, self.links, effects)
+            parameters = shared | individual_parameters(shared, self.links, effects)
             if are_positive(*parameters.values()):
                 own = replace(self.model, **parameters)
                 found[i] = weights @ own.log_likelihood(*history)
         return found
 
     def in_units(self, points: Floats, /) -> Floats:
-        """Give parameters where all covariates are 0, and coefficients per unit."""
+        """Parameters where all covariates are 0, and coefficients per unit."""
         k = self._n_logs
         coefficients = points[:, k:] / self.scales
         shared = dict(zip(self.names, np.exp(points[:, :k]).T, strict=False))
         effects = [-(coefficients * move) @ self.middles for move in self.moves]
-        shared |= own_parameters(shared, self.links, effects)
+        shared |= individual_parameters(shared, self.links, effects)
         return np.column_stack([*(shared[name] for name in self.names[:k]), coefficients])
 
 
 class LogPosterior:
-    """Log-likelihood of a table plus the log density of what is believed.
+    """Log-likelihood of a table plus the log prior density.
 
-    It needs no more of a model than its `log_likelihood`. Its derivatives come from differences,
-    which is exact enough to find a mode and to place a first proposal there: how far draws
-    from it are right is decided by the values, not by the proposal.
+    It only uses `log_likelihood` of a model. Derivatives are finite differences, accurate enough
+    to find the mode and to place a first proposal: the accuracy of draws depends on the values,
+    not on the proposal.
 
     Parameters
     ----------
-    beliefs
-        What is believed, and of what.
+    prior
+        Prior of the parameters.
     columns, weights
-        The data, a row for each distinct history, and how many customers each row stands for.
+        The data, a row for each distinct history, and the number of customers of each.
     """
 
-    def __init__(self, beliefs: Beliefs, *, columns: Sequence[Floats], weights: Floats) -> None:
-        self._beliefs, self._columns, self._weights = beliefs, tuple(columns), weights
+    def __init__(self, prior: Prior, *, columns: Sequence[Floats], weights: Floats) -> None:
+        self._prior, self._columns, self._weights = prior, tuple(columns), weights
 
     def mode(self) -> Floats:
-        """Find the most probable position."""
-        found = find(
-            names=self._beliefs.names,
-            likelihood=lambda *data: LogPosterior(
-                self._beliefs, columns=data[:-1], weights=data[-1]
-            ),
+        """Find the posterior mode."""
+        found = search_maximum(
+            names=self._prior.names,
+            likelihood=lambda *data: LogPosterior(self._prior, columns=data[:-1], weights=data[-1]),
             columns=self._columns,
             weights=self._weights,
-            starts=[tuple(np.exp(self._beliefs.start).tolist())],
+            starts=[tuple(np.exp(self._prior.start).tolist())],
             limits=(),
         )
         return found.position
 
     def covariance(self, mode: Floats) -> Floats:
-        """Invert the curvature at the mode; a direction that hardly bends is not endless."""
+        """Inverse of minus the Hessian at the mode, with a bound on flat directions."""
         curvature, directions = np.linalg.eigh(-self(mode)[2])
         return (directions / np.maximum(curvature, _LEAST_CURVATURE)) @ directions.T
 
     def values(self, points: Floats) -> Floats:
-        """Value at each position, up to a constant."""
+        """Log posterior density at each position, up to a constant."""
         values = np.full(len(points), -np.inf)
         near = np.abs(points).max(axis=1) <= _FARTHEST
-        # What covariates move may be no number any more: that is out of the question too.
+        # Parameters that covariates move may overflow; their density is 0 too.
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            values[near] = self._beliefs.log_prior(points[near]) + self._beliefs.log_likelihoods(
+            values[near] = self._prior.log_prior(points[near]) + self._prior.log_likelihoods(
                 points[near], columns=self._columns, weights=self._weights
             )
         return np.where(np.isnan(values), -np.inf, values)
@@ -259,6 +256,6 @@ def _normal(values: Floats, centres: Floats, deviations: Floats) -> Floats:
 
 
 def _within_reach(fitted: Floats, centres: Floats, deviations: Floats) -> Floats:
-    """Draw in an estimate that is out of the prior's reach, as of a parameter that ran away."""
+    """Clip an estimate to three prior standard deviations, as of a parameter that diverged."""
     reach = 3 * deviations
     return np.clip(fitted, centres - reach, centres + reach)

@@ -1,13 +1,13 @@
-"""How much money is possible, with the parameters of a spend model in doubt as well.
+"""Predictive distribution of amounts, with parameter uncertainty of the spend model.
 
-Amounts are counted in units of the customer's own expected spend. In these units what is possible
-depends on the number of purchase days that are known of the customer, not on their amounts, so
-that a small table serves all. That is exact at the estimates; what the doubt about the parameters
-adds is taken for a customer who spends as the median one does.
+Amounts are in units of the customer's expected spend. In these units the distribution depends on
+the number of purchase days of the customer, not on their amounts, so that a small table serves all.
+That is exact at the estimates; the effect of parameter uncertainty is that of a customer with
+median spend.
 
-Where covariates move what customers spend, their coefficients are in doubt too: under another
-model a customer's level differs from that at the estimates by a factor, here by its log, the lift.
-A customer's own mean differs as the model says, and sums of days by as much as their mean does.
+With covariates, their coefficients are uncertain too: under another model a customer's level
+differs from that at the estimates by a factor, here by its log, the lift. A customer's mean changes
+as the model implies, and sums of days by as much as their mean.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from crmkit.models.numerics.arrays import Floats
-from crmkit.models.predictive.purchases import PossiblePurchases, first_within
+from crmkit.models.predictive.purchases import PredictivePurchases, first_within
 from crmkit.models.protocol import SpendModel
 
 _APART = 0.1
-"""Of the log of two amounts, and of two counts, that are neighbours in a table."""
+"""Step in the log of neighbouring amounts, and of neighbouring counts, of a table."""
 
 _EVERY_COUNT = 20
 _LEAST_SHARE = 1e-3
@@ -29,15 +29,15 @@ _LEAST_LOG, _LARGEST_LOG = -12.0, 40.0
 _HALVINGS = 60
 
 
-class PossibleAmounts:
-    """What purchase days may bring.
+class PredictiveAmounts:
+    """Predictive distribution of the amounts of future purchase days.
 
     Parameters
     ----------
     estimate
         The fitted model, which sets the unit.
     models
-        Pairs of models that are equally likely.
+        Pairs of equally weighted models.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class PossibleAmounts:
         self._tables: dict[float, Floats] = {}
 
     def mean_quantile(self, days: Floats, level: float, *, lifts: Floats) -> Floats:
-        """Own mean spend that customers are below with this probability, in expected spends.
+        """Posterior quantile of customers' mean spend, in units of expected spend.
 
         `lifts` has a row for each customer and a column for each model, or one row for all.
         """
@@ -64,7 +64,7 @@ class PossibleAmounts:
         def below(log: Floats) -> Floats:
             found = np.zeros(len(days))
             for model, lift in zip(models, lifts.T, strict=True):
-                # What is larger by a factor is the same in a currency worth more by it.
+                # A factor on amounts is a change of currency.
                 own, amount = self._own(days) * np.exp(-lift), unit * np.exp(log - lift)
                 found += model.mean_distribution(days, own, amount)
             return found / len(models)
@@ -72,20 +72,20 @@ class PossibleAmounts:
         return np.exp(_log_quantile(below, level, like=days))
 
     def quantiles(
-        self, block: PossiblePurchases, levels: Sequence[float], *, lifts: Floats
+        self, block: PredictivePurchases, levels: Sequence[float], *, lifts: Floats
     ) -> list[Floats]:
-        """Amounts that each row's purchases stay within with these probabilities.
+        """Predictive quantiles of the total amount of each row's purchases.
 
-        The models of purchases come in pairs too, as many as those of spend and in their order.
-        `lifts` has a row for each position of the block and a column for each model of spend.
+        The purchase models are pairs too, as many as the spend models and in their order.
+        `lifts` has a row for each position of the block and a column for each spend model.
         """
         falling = self._more_than(block, tail=(1 - max(levels)) / 4, lifts=lifts)
         amounts = np.exp(_APART * (self._first + np.arange(falling.shape[1])))
         any_at_all = block.more_than(np.zeros(len(block.rows), np.int64))
         return [_interpolated(block, falling, amounts, any_at_all, 1 - level) for level in levels]
 
-    def _more_than(self, block: PossiblePurchases, *, tail: float, lifts: Floats) -> Floats:
-        """Probability that one alive brings more than an amount: by position, amount and model."""
+    def _more_than(self, block: PredictivePurchases, *, tail: float, lifts: Floats) -> Floats:
+        """Probability of more than an amount if alive: by position, amount and model."""
         nodes, hats = _counts(block.chances.shape[1] - 1)
         n_amounts = self._n_amounts(block.days.min(initial=np.inf), float(nodes[-1]), tail=tail)
         is_lifted = bool(lifts.any())
@@ -109,7 +109,7 @@ class PossibleAmounts:
         return found
 
     def _table(self, days: float, nodes: Floats, n_amounts: int) -> Floats:
-        """Probability that so many days bring more: by pair, the one of it, count and amount."""
+        """Probability of more than an amount: by pair, model of it, count and amount."""
         known = self._tables.get(days)
         if known is None or known.shape[2] < len(nodes) or known.shape[3] < n_amounts:
             log = _APART * np.arange(self._first, self._first + n_amounts, dtype=np.float64)
@@ -122,17 +122,17 @@ class PossibleAmounts:
         return known[:, :, : len(nodes), :n_amounts]
 
     def _moves(self, days: float, pair: int, lifts: Floats) -> list[Floats]:
-        """Tell by how much the log of mean spend moves with the lift, for both of a pair."""
+        """Change of log mean spend with the lift, for both models of a pair."""
         moves = []
         for model, lift in zip(self._models[pair], lifts.T, strict=True):
             x, own = np.full(len(lift), days), np.full(len(lift), self._typical)
             lifted = model.expected_spend(x, own * np.exp(-lift))
             moves.append(lift + np.log(lifted / model.expected_spend(x, own)))
-        # Without a mean, the whole lift.
+        # Without a finite mean, the whole lift.
         return [np.where(np.isfinite(m), m, li) for m, li in zip(moves, lifts.T, strict=True)]
 
     def _n_amounts(self, days: float, most: float, *, tail: float) -> int:
-        """How many amounts it takes until more is hardly possible."""
+        """Length of a table beyond which the probability of more is below `tail`."""
         far = _log_quantile(
             lambda log: self._below(np.array([days]), np.array([most]), log),
             1 - tail,
@@ -141,7 +141,7 @@ class PossibleAmounts:
         return int(np.ceil(float(far[0]) / _APART)) - self._first + 1
 
     def _below(self, days: Floats, n: Floats, log: Floats) -> Floats:
-        """Probability that n days bring no more, a mean over models."""
+        """Distribution function of the amount of n days, a mean over models."""
         both = [self._of_both(pair, days, n, log) for pair in self._models]
         return np.mean([(one + other) / 2 for one, other in both], axis=0)
 
@@ -155,13 +155,13 @@ class PossibleAmounts:
         return np.full_like(days, self._typical)
 
     def _unit(self, days: Floats) -> Floats:
-        """Give the expected spend of a typical customer; where there is none, any unit will do."""
+        """Choose the unit of amounts: a typical customer's expected spend, or any without one."""
         expected = self._estimate.expected_spend(days, self._own(days))
         return np.where(expected > 0, expected, self._typical)
 
 
 def _counts(most: int) -> tuple[Floats, Floats]:
-    """Give the counts that are looked at, and how each count from 1 is shared among them."""
+    """Grid of counts, and interpolation weights of each count from 1."""
     n_more = np.log(max(most / _EVERY_COUNT, 1)) / np.log1p(_APART)
     larger = _EVERY_COUNT * (1 + _APART) ** np.arange(1, np.ceil(n_more) + 1)
     nodes = np.append(np.arange(1.0, min(most, _EVERY_COUNT) + 1), larger)
@@ -170,7 +170,7 @@ def _counts(most: int) -> tuple[Floats, Floats]:
 
 
 def _moved(falling: Floats, move: Floats) -> Floats:
-    """Move falling probabilities, whose last axis is the log of the amount, up by so much."""
+    """Shift falling probabilities along the last axis, the log of the amount, by `move`."""
     last = falling.shape[-1] - 1
     at = np.clip(np.arange(last + 1) - move[:, np.newaxis] / _APART, 0, last)
     before = np.minimum(at.astype(np.int64), max(last - 1, 0))
@@ -182,9 +182,9 @@ def _moved(falling: Floats, move: Floats) -> Floats:
 
 
 def _interpolated(
-    block: PossiblePurchases, falling: Floats, amounts: Floats, any_at_all: Floats, bound: float
+    block: PredictivePurchases, falling: Floats, amounts: Floats, any_at_all: Floats, bound: float
 ) -> Floats:
-    """Find the amount that is passed with a probability of `bound`, for each row."""
+    """Interpolate the amount that is exceeded with probability `bound`, for each row."""
     at = first_within(block, falling, bound)
     before = np.maximum(at - 1, 0)
     low = np.where(at > 0, block.of_rows(falling, before), any_at_all)
@@ -195,7 +195,7 @@ def _interpolated(
 
 
 def _log_quantile(below: Callable[[Floats], Floats], level: float, *, like: Floats) -> Floats:
-    """Find by bisection the log of the amount below which this much lies."""
+    """Quantile of the log amount, by bisection."""
     low, high = np.full(like.shape, _LEAST_LOG - 30), np.full(like.shape, _LARGEST_LOG)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2

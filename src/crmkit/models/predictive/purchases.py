@@ -1,9 +1,10 @@
-"""How many purchases are possible within a horizon, with the parameters in doubt as well.
+"""Predictive distribution of purchases within a horizon, with parameter uncertainty.
 
-A row's distribution is a mean over a few likely models: with probability 1 - p_j nobody is there
-any more, and with p_j the purchases are those of one alive under model j, which depend on x, T and
-the parameters. In T they change so slowly that they are taken at ages 5 % apart, and between two
-of these along a straight line; that is right to 0.001, and the ages are the same for every table.
+A row's distribution is a mean over equally weighted models: with probability 1 - p_j the customer
+has dropped out, and with p_j the purchases are those of a customer alive under model j, which
+depend on x, T and the parameters. In T they change so slowly that they are computed at ages 5 %
+apart and interpolated linearly; the error is below 0.001, and the ages are the same for every
+table.
 """
 
 from __future__ import annotations
@@ -20,35 +21,35 @@ from crmkit.models.protocol import PurchaseModel
 
 _APART = 0.05
 _DENSE = 20.0
-"""Up to this age every day is taken; 5 % are less than a day there."""
+"""Up to this age every day is a grid point; 5 % are less than a day there."""
 
 _ROWS_AT_ONCE = 2**15
 _PAIRS_AT_ONCE = 512
 _FEWEST = 8
 _LONGEST = 2**16
-"""Nobody is expected to buy more often than this."""
+"""Largest number of purchases in a distribution."""
 
 
-class PossiblePurchases(NamedTuple):
-    """What some rows of like history may still buy.
+class PredictivePurchases(NamedTuple):
+    """Predictive distribution of purchases of some rows with similar histories.
 
     Attributes
     ----------
     rows
-        Which rows these are.
+        The rows.
     before, after
-        The position of each row's x and ages in `chances`: the age before T, the age after it.
+        Position of each row's x and grid age in `chances`: the age before T, the age after it.
     first
-        A row that is in each position.
+        A row of each position.
     share
-        How far T is on the way from the one to the other.
+        Weight of the age after T in the interpolation.
     days
-        The purchase days with known spend that a position stands for.
+        Purchase days with known spend, by position.
     alive
-        Probability of being there, by row and model.
+        Probability of being alive, by row and model.
     chances
-        Probability of 0, 1, ... purchases of one alive, by position, count and model. The last
-        count stands for all from there on.
+        Probability of 0, 1, ... purchases if alive, by position, count and model. The last count
+        includes all larger ones.
     """
 
     rows: Codes
@@ -61,7 +62,7 @@ class PossiblePurchases(NamedTuple):
     chances: Floats
 
     def of_rows(self, table: Floats, column: Codes) -> Floats:
-        """Look up one column of a table shaped as `chances` for each row: a mean over models."""
+        """Mean over models of one column of a table shaped as `chances`, for each row."""
         total = np.zeros(len(self.rows))
         for position, weight in ((self.before, 1 - self.share), (self.after, self.share)):
             found = np.einsum("rj,rj->r", self.alive, table[position, column])
@@ -69,25 +70,25 @@ class PossiblePurchases(NamedTuple):
         return total / self.alive.shape[1]
 
     def more(self) -> Floats:
-        """Probability that one alive makes more than 0, 1, ... purchases, shaped as `chances`."""
+        """Probability of more than 0, 1, ... purchases if alive, shaped as `chances`."""
         later = np.cumsum(self.chances[:, :0:-1], axis=1)[:, ::-1]
         return np.concatenate([later, np.zeros_like(later[:, :1])], axis=1)
 
     def more_than(self, n: Codes) -> Floats:
-        """Probability that each row makes more than n purchases, a number for each row."""
+        """Probability of more than n purchases, for each row."""
         last = self.chances.shape[1] - 1
         return np.where(n < 0, 1.0, self.of_rows(self.more(), np.clip(n, 0, last)))
 
     def quantile(self, level: float) -> Floats:
-        """Smallest count that each row stays within with this probability."""
+        """Predictive quantile of the number of purchases, for each row."""
         at = first_within(self, self.more(), 1 - level)
         return at.astype(np.float64)
 
 
-def first_within(block: PossiblePurchases, falling: Floats, bound: float) -> Codes:
+def first_within(block: PredictivePurchases, falling: Floats, bound: float) -> Codes:
     """Find by bisection the first column whose mean over models is `bound` or less, by row.
 
-    The last column is taken to be.
+    The last column is assumed to be.
     """
     low = np.full(len(block.rows), -1)
     high = np.full(len(block.rows), falling.shape[1] - 1)
@@ -98,7 +99,7 @@ def first_within(block: PossiblePurchases, falling: Floats, bound: float) -> Cod
     return high
 
 
-def possible_purchases(
+def predictive_purchases(
     models: Sequence[PurchaseModel],
     x: Floats,
     t_x: Floats,
@@ -108,26 +109,26 @@ def possible_purchases(
     kind: Codes,
     horizon_days: float,
     tail: float,
-) -> Iterator[PossiblePurchases]:
-    """Give what customers may buy, some of them at a time.
+) -> Iterator[PredictivePurchases]:
+    """Compute predictive distributions of purchases, by blocks of customers.
 
     Parameters
     ----------
     models
-        Models that are equally likely, of all rows or with parameters for each.
+        Equally weighted models, with parameters for all rows or for each.
     x, t_x, T
         Histories, a row each.
     days
-        Purchase days with known spend: x, or 0 where it is unknown.
+        Purchase days with known spend: x, or 0 where spend is unknown.
     kind
-        Rows with the same one have the same parameters.
+        Group of each row; rows of a group have the same parameters.
     horizon_days
-        How far to look ahead.
+        Length of the horizon.
     tail
-        Counts are told apart as far as more are less likely than this.
+        Counts are separate up to where the probability of more is below this.
     """
     alive = np.stack([model.probability_alive(x, t_x, T) for model in models], axis=1)
-    # Twice x, and one more where the spend of x days is known, is still a whole number.
+    # One code for x and whether spend is known.
     coded = 2 * x + (days > 0)
     by_row = getattr(models[0], "arrivals_per_purchase", 1) > 1
     for rows in _like_rows(models[0], coded, T, kind, horizon_days=horizon_days, by_row=by_row):
@@ -144,7 +145,7 @@ def possible_purchases(
         counts, known = np.divmod(coded[first], 2)
         there = [at_rows(model, first) for model in models]
         chances = _chances(there, counts, last, ages, horizon_days=horizon_days, tail=tail)
-        yield PossiblePurchases(
+        yield PredictivePurchases(
             rows, before, after, first, share, counts * known, alive[rows], chances
         )
 
@@ -158,7 +159,7 @@ def _like_rows(
     horizon_days: float,
     by_row: bool,
 ) -> Iterator[Codes]:
-    """Put rows together that need about as many counts, a number of pairs of x and T at a time."""
+    """Group rows that need about the same number of counts, in blocks of pairs of x and T."""
     low = T if by_row else _ages_about(T)[0]
     first, of_row = groups(np.stack([coded, low, kind], axis=1))
     ages, there = low[first], at_rows(model, first)
@@ -177,7 +178,7 @@ def _like_rows(
 
 
 def _ages_about(T: Floats) -> tuple[Floats, Floats, Floats]:
-    """Give the ages before and after each T that are looked at, and how far T is between them."""
+    """Grid ages before and after each T, and the position of T between them."""
     steps = np.floor(np.log(np.maximum(T, _DENSE) / _DENSE) / np.log1p(_APART))
     dense = T < _DENSE
     low = np.where(dense, np.floor(T), _DENSE * (1 + _APART) ** steps)
@@ -195,7 +196,7 @@ def _chances(
     horizon_days: float,
     tail: float,
 ) -> Floats:
-    """Distribution of purchases if alive, by row, count and model, as far as the tail asks."""
+    """Distribution of purchases if alive, by row, count and model, up to the tail."""
     expected = models[0].expected_purchases(x, t_x, T, horizon_days=horizon_days)
     most = _FEWEST + int(3 * min(expected.max(initial=0.0), _LONGEST / 4))
     while True:
@@ -209,7 +210,7 @@ def _chances(
 
 
 def _cut_off(chances: Floats, *, tail: float) -> Floats:
-    """Let the first count with a rarer tail stand for all from there on, whatever the company."""
+    """Add the tail to the first count beyond which less than `tail` remains."""
     from_here = np.cumsum(chances[:, ::-1], axis=1)[:, ::-1]
     last = (from_here.max(axis=2) < tail).argmax(axis=1)[:, np.newaxis, np.newaxis]
     n = np.arange(chances.shape[1])[np.newaxis, :, np.newaxis]
@@ -220,7 +221,7 @@ def _cut_off(chances: Floats, *, tail: float) -> Floats:
 def _if_alive(
     model: PurchaseModel, x: Floats, t_x: Floats, T: Floats, *, horizon_days: float, most: int
 ) -> Floats:
-    """Distribution of purchases of those alive; the last column is `most` or more."""
+    """Distribution of purchases if alive; the last column is `most` or more."""
     alive = model.probability_alive(x, t_x, T)[:, np.newaxis]
     found = model.purchase_distribution(x, t_x, T, horizon_days=horizon_days, most=most - 1)
     found[:, :1] -= 1 - alive

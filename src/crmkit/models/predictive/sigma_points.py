@@ -1,14 +1,14 @@
-r"""A few parameters that stand for all that the data leave possible.
+r"""Sigma points: a few parameter vectors that represent the sampling distribution of estimates.
 
-The logs of the parameters, and coefficients of covariates as they are, are about normal around
-their estimates. In place of a thousand draws
-stand 2m points with equal weights: the estimate, moved by plus or minus one standard deviation
-along every principal direction at once, with the signs of a Hadamard matrix of order m. Their
-mean, covariance and third moments are those of the normal distribution, and no dice are thrown.
+The logs of the parameters, and coefficients of covariates themselves, are about normal around
+their estimates. Instead of a thousand draws there are 2m points with equal weights: the estimate,
+moved by plus or minus one standard deviation along every principal direction at once, with the
+signs of a Hadamard matrix of order m. Their mean, covariance and third moments are those of the
+normal distribution, without random numbers.
 
 Two fits, of purchases and of spend, are independent. With the same m for both, each row of signs
-of the one is met by the same row of the other, with equal and with opposite sign; then the
-moments are right for both together.
+of one is paired with the same row of the other, with equal and with opposite sign; then the joint
+moments are right too.
 
 References
 ----------
@@ -31,38 +31,38 @@ Model = TypeVar("Model")
 
 
 class Point(NamedTuple, Generic[Model]):
-    """Parameters and coefficients that are as likely as those of the other points."""
+    """Parameters and coefficients of one point; all points have equal weight."""
 
     model: Model
     coefficients: Floats
 
 
 def n_directions(*found: MaximumLikelihood[Any]) -> int:
-    """Give the smallest order that is enough for each fit: a power of two."""
-    most = max(len(open_to_doubt(one)) for one in found)
+    """Smallest sufficient order for all fits: a power of two."""
+    most = max(len(identified_positions(one)) for one in found)
     return 1 << max(most - 1, 0).bit_length()
 
 
-def open_to_doubt(found: MaximumLikelihood[Any]) -> list[int]:
-    """Give the positions of the parameters that have a standard error."""
+def identified_positions(found: MaximumLikelihood[Any]) -> list[int]:
+    """Positions of the parameters that have a standard error."""
     errors = found.standard_errors_log
     return [position for position, error in enumerate(errors) if error is not None]
 
 
-def without_error(found: MaximumLikelihood[Any]) -> list[str]:
-    """Name the parameters that the data leave open: how far, nobody can tell."""
+def unidentified_parameters(found: MaximumLikelihood[Any]) -> list[str]:
+    """Names of the parameters that are not identified by the data."""
     errors = zip(found.names, found.standard_errors_log, strict=True)
     return [name for name, error in errors if error is None]
 
 
-def likely_points(
+def sigma_points(
     found: MaximumLikelihood[Model], *, order: int
 ) -> list[tuple[Point[Model], Point[Model]]]:
-    """Give `order` pairs of points, the two of a pair moved in opposite directions.
+    """Compute `order` pairs of points, the two of a pair moved in opposite directions.
 
     A parameter without a standard error stays at its estimate.
     """
-    positions = open_to_doubt(found)
+    positions = identified_positions(found)
     names = found.names[: len(found.names) - len(found.coefficients)]
     known = [[found.covariance_log[i][j] for j in positions] for i in positions]
     moves = np.zeros((order, len(found.names)))
@@ -80,7 +80,7 @@ def likely_points(
 
 
 def _square_root(covariance: Sequence[Sequence[float | None]]) -> Floats:
-    """Give a matrix whose columns are principal directions, a standard deviation long."""
+    """Matrix whose columns are principal directions, one standard deviation long."""
     if not covariance:
         return np.zeros((0, 0))
     variances, directions = np.linalg.eigh(np.array(covariance, dtype=np.float64))

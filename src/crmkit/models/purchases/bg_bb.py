@@ -1,12 +1,12 @@
-r"""BG/BB: customers who can buy once per opportunity and leave without notice.
+r"""BG/BB: at most one purchase per opportunity, dropout at any opportunity.
 
 A month with a donation or none, a yearly fair attended or not: at each opportunity a customer
-leaves for good with probability :math:`\theta`, and one who is still there buys with probability
+drops out for good with probability :math:`\theta`, and an active customer buys with probability
 p. Across customers :math:`p \sim \mathrm{Beta}(\alpha, \beta)` and
 :math:`\theta \sim \mathrm{Beta}(\gamma, \delta)`.
 
-Symbols are the paper's: of `n` opportunities after the first purchase `x` were taken, the last
-of them at opportunity `t_x`, 0 where there was none. All are whole numbers.
+Symbols are the paper's: `x` purchases at the `n` opportunities after the first purchase, the last
+one at opportunity `t_x`, 0 without purchase. All are whole numbers.
 
 References
 ----------
@@ -18,49 +18,62 @@ https://doi.org/10.1287/mksc.1100.0580. Cited below as FHS.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from scipy.special import gammaln
 
 from crmkit.errors import InvalidArgumentError
+from crmkit.models.inference.covariates import Link
 from crmkit.models.inference.diagnostics import Limit
 from crmkit.models.inference.newton import MaximumLikelihood, maximize
 from crmkit.models.numerics.arrays import Codes, Floats
-from crmkit.models.numerics.beta_ratio import log_loss
+from crmkit.models.numerics.beta_ratio import minus_log_survival
 from crmkit.models.numerics.discounted_lifetime import lifetime_over_beta
 from crmkit.models.numerics.distinct import distinct, distinct_pairs
-from crmkit.models.numerics.gamma_ratio import log_rising
+from crmkit.models.numerics.gamma_ratio import log_poch
+from crmkit.models.protocol import Nesting
 from crmkit.models.purchases.bg_bb_likelihood import BGBBLikelihood, Histories, log_stayed
 from crmkit.models.purchases.require_repeats import require_repeats
 
 _NAMES = ("alpha", "beta", "gamma", "delta")
 
-_NOBODY_LEAVES = "Hardly anybody seems to leave."
-_NOBODY_STAYS = "Hardly anybody seems to stay after the first purchase."
+_NO_DROPOUT = "Hardly any customer drops out."
+_ALL_DROP_OUT = "Hardly any customer stays active after the first purchase."
 
 _LIMITS = (
-    Limit({"alpha up", "beta up"}, "Customers do not differ in how often they buy."),
-    Limit({"gamma up", "delta up"}, "Customers do not differ in how readily they leave."),
+    Limit({"alpha up", "beta up"}, "Customers do not differ in purchase probability."),
+    Limit({"gamma up", "delta up"}, "Customers do not differ in dropout probability."),
     Limit({"alpha down", "beta down"}, "Customers buy at every opportunity or at none."),
-    Limit({"gamma down", "delta down"}, "Customers leave after the first purchase or never."),
-    Limit({"gamma down"}, _NOBODY_LEAVES),
-    Limit({"delta up"}, _NOBODY_LEAVES),
-    Limit({"gamma up"}, _NOBODY_STAYS),
-    Limit({"delta down"}, _NOBODY_STAYS),
-    Limit({"alpha up"}, "Customers buy at every opportunity until they leave."),
-    Limit({"beta down"}, "Customers buy at every opportunity until they leave."),
+    Limit({"gamma down", "delta down"}, "Customers drop out after the first purchase or never."),
+    Limit({"gamma down"}, _NO_DROPOUT),
+    Limit({"delta up"}, _NO_DROPOUT),
+    Limit({"gamma up"}, _ALL_DROP_OUT),
+    Limit({"delta down"}, _ALL_DROP_OUT),
+    Limit({"alpha up"}, "Customers buy at every opportunity until they drop out."),
+    Limit({"beta down"}, "Customers buy at every opportunity until they drop out."),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class BGBB:
-    """A fitted BG/BB model: how buying (alpha, beta) and leaving (gamma, delta) vary.
+    """A fitted BG/BB model: purchase (alpha, beta) and dropout probability (gamma, delta).
 
-    Mean probability of buying at an opportunity alpha / (alpha + beta), of leaving at one
+    Mean purchase probability per opportunity alpha / (alpha + beta), mean dropout probability
     gamma / (gamma + delta).
     """
+
+    name: ClassVar[str] = "bg_bb"
+    title: ClassVar[str] = "BG/BB"
+    use: ClassVar[str] = (
+        "At most one purchase per opportunity, such as a month or a yearly event; "
+        "customers may drop out at any opportunity."
+    )
+    units: ClassVar[Mapping[str, int]] = {}
+    nested_in: ClassVar[Mapping[str, Nesting]] = {}
+    links: ClassVar[Mapping[str, Link]] = {}
 
     alpha: float
     beta: float
@@ -77,14 +90,14 @@ class BGBB:
     def fit(
         cls, x: Floats, t_x: Floats, n: Floats, /, *, weights: Floats | None = None
     ) -> MaximumLikelihood[Self]:
-        """Fit by maximum likelihood; `weights` counts the customers that a row stands for.
+        """Fit by maximum likelihood; `weights` is the number of customers of each row.
 
         Raises
         ------
         FitError
             If no customer has a repeat purchase.
         InvalidArgumentError
-            If a history cannot be: not in whole numbers, or not x <= t_x <= n.
+            If a history is impossible: not in whole numbers, or not x <= t_x <= n.
         """
         _require_whole(x, t_x, n)
         weights = np.ones(len(x)) if weights is None else weights
@@ -97,8 +110,8 @@ class BGBB:
             columns=(x, t_x, n),
             weights=weights,
             starts=[
-                (buying * spread, spread, leaving, 1 - leaving)
-                for buying, spread, leaving in (
+                (buying * spread, spread, dropout, 1 - dropout)
+                for buying, spread, dropout in (
                     (2 * taken, 1.0, 0.2),
                     (taken, 5.0, 0.02),
                     (4 * taken, 0.5, 0.6),
@@ -108,26 +121,26 @@ class BGBB:
         )
 
     def log_likelihood(self, x: Floats, t_x: Floats, n: Floats, /) -> Floats:
-        """Log probability of each customer's history."""
+        """Log-likelihood of each customer's history."""
         rows = Histories(x, t_x, n)
         return rows.log_likelihood(astuple(self))[rows.of_row]
 
     def probability_alive(self, x: Floats, t_x: Floats, n: Floats, /) -> Floats:
-        """Probability that each customer is still there after opportunity `n`."""
+        """Probability that each customer is still active after opportunity `n`."""
         stayed = log_stayed(x, n, astuple(self))
         return np.exp(np.minimum(stayed - self.log_likelihood(x, t_x, n), 0.0))
 
     def probability_alive_later(
         self, x: Floats, t_x: Floats, n: Floats, /, *, opportunities: int
     ) -> Floats:
-        """Probability of being still there after so many further opportunities (FHS, eq. A10)."""
-        staying = -log_loss(self.gamma, self.delta + n, opportunities)
+        """Probability of being active after further `opportunities` (FHS, eq. A10)."""
+        staying = -minus_log_survival(self.gamma, self.delta + n, opportunities)
         return self.probability_alive(x, t_x, n) * np.exp(staying)
 
     def expected_buying_probability(self, x: Floats, t_x: Floats, n: Floats, /) -> Floats:
-        """Mean probability with which each customer buys while still there.
+        """Posterior mean of each customer's purchase probability while active.
 
-        One more purchase for certain is one more alpha.
+        The ratio of the likelihoods with alpha + 1 and alpha.
         """
         with_one_more = replace(self, alpha=self.alpha + 1).log_likelihood(x, t_x, n)
         rise = np.exp(with_one_more - self.log_likelihood(x, t_x, n))
@@ -136,15 +149,15 @@ class BGBB:
     def expected_purchases(
         self, x: Floats, t_x: Floats, n: Floats, /, *, opportunities: int
     ) -> Floats:
-        """Purchases expected of each observed customer at further opportunities (FHS, eq. 13)."""
+        """Conditional expectation of purchases at further opportunities (FHS, eq. 13)."""
         return self._buying_now(x, t_x, n) * self._still_there(
             n, opportunities=opportunities, discount_rate_per_opportunity=0.0
         )
 
     def expected_purchases_new(self, opportunities: Floats, /) -> Floats:
-        """Purchases expected of a new customer at so many first opportunities."""
+        """Purchases expected of a new customer at the first `opportunities`."""
         most = int(opportunities.max(initial=0))
-        there = np.exp(-log_loss(self.gamma, self.delta, np.arange(1.0, most + 1)))
+        there = np.exp(-minus_log_survival(self.gamma, self.delta, np.arange(1.0, most + 1)))
         sums = np.append(0.0, there.cumsum())
         return self.alpha / (self.alpha + self.beta) * sums[opportunities.astype(np.int64)]
 
@@ -153,8 +166,7 @@ class BGBB:
     ) -> Floats:
         """Probability of 0, 1, ... `most` purchases at further opportunities: a row per customer.
 
-        What a row lacks to 1 is the probability of more. A new customer is one seen at no
-        opportunity: x, t_x and n of 0.
+        The rest of a row to 1 is the probability of more. For a new customer, x, t_x and n are 0.
         """
         bought, offered, of_row = distinct_pairs(x, n)
         buying = (self.alpha + bought, self.beta + offered - bought)
@@ -175,9 +187,9 @@ class BGBB:
         opportunities: float,
         discount_rate_per_opportunity: float,
     ) -> Floats:
-        """Purchases expected at further opportunities, each discounted to now.
+        """Purchases expected at further opportunities, discounted to now.
 
-        One at the next opportunity counts 1 / (1 + rate). `opportunities` may be infinite.
+        A purchase at the next opportunity counts 1 / (1 + rate). `opportunities` may be infinite.
         """
         return self._buying_now(x, t_x, n) * self._still_there(
             n,
@@ -186,13 +198,14 @@ class BGBB:
         )
 
     def simulate(self, n: Floats, /, *, rng: np.random.Generator) -> tuple[Codes, Codes]:
-        """Invent the repeat purchases of new customers, each offered `n` opportunities.
+        """Simulate the repeat purchases of new customers, each with `n` opportunities.
 
-        Gives the customer's position in `n` and the opportunity, from 1 to `n`, sorted by both.
+        Returns the customer's position in `n` and the opportunity, from 1 to `n`, of each purchase,
+        sorted by both.
         """
         p = rng.beta(self.alpha, self.beta, len(n))
         theta = np.maximum(rng.beta(self.gamma, self.delta, len(n)), 1e-300)
-        with np.errstate(divide="ignore"):  # one who leaves for certain
+        with np.errstate(divide="ignore"):  # theta of 1
             lasts = rng.exponential(size=len(n)) / -np.log1p(-theta)
         offered = np.minimum(lasts, n).astype(np.int64)
         customer = np.repeat(np.arange(len(n)), offered)
@@ -201,14 +214,14 @@ class BGBB:
         return customer[bought], opportunity[bought]
 
     def _buying_now(self, x: Floats, t_x: Floats, n: Floats) -> Floats:
-        """Probability of being there times that of buying if so."""
+        """Probability of being active times purchase probability if active."""
         buying = (self.alpha + x) / (self.alpha + self.beta + n)
         return self.probability_alive(x, t_x, n) * buying
 
     def _still_there(
         self, n: Floats, *, opportunities: float, discount_rate_per_opportunity: float
     ) -> Floats:
-        """Further opportunities that one there after `n` will still be there for, discounted."""
+        """Discounted expected opportunities while active, for customers active after `n`."""
         counts, of_row = distinct(n)
         if math.isinf(opportunities):
             lifetime = lifetime_over_beta(
@@ -219,7 +232,7 @@ class BGBB:
             return lifetime[of_row] / (1 + discount_rate_per_opportunity)
         ahead = np.arange(1.0, opportunities + 1)
         discount = ahead * math.log1p(discount_rate_per_opportunity)
-        loss = log_loss(self.gamma, self.delta + counts[:, np.newaxis], ahead)
+        loss = minus_log_survival(self.gamma, self.delta + counts[:, np.newaxis], ahead)
         return np.exp(-loss - discount).sum(axis=1)[of_row]
 
 
@@ -230,17 +243,17 @@ def _counts_if_there(
     opportunities: int,
     most: int,
 ) -> Floats:
-    """Probability of each count for customers still there, by how many opportunities they see."""
+    """Probability of each count if active, summed over the opportunities until dropout."""
     alpha, beta = (each[:, np.newaxis] for each in buying)
     gamma, delta = staying
     k = np.arange(most + 1.0)
-    bought = log_rising(alpha, k) - gammaln(k + 1)
+    bought = log_poch(alpha, k) - gammaln(k + 1)
     p = np.zeros((len(alpha), most + 1))
     for seen in range(opportunities + 1):
         missed = np.maximum(seen - k, 0)
         ways = bought + gammaln(seen + 1) - gammaln(missed + 1)
-        log_p = ways + log_rising(beta, missed) - log_rising(alpha + beta, float(seen))
-        last = -log_loss(gamma, delta, float(seen))
+        log_p = ways + log_poch(beta, missed) - log_poch(alpha + beta, float(seen))
+        last = -minus_log_survival(gamma, delta, float(seen))
         if seen < opportunities:
             last = last + np.log(gamma / (gamma + delta + seen))
         p += np.where(k <= seen, np.exp(log_p + last[:, np.newaxis]), 0.0)
@@ -254,7 +267,7 @@ def _require_whole(x: Floats, t_x: Floats, n: Floats) -> None:
     if whole.all():
         return
     msg = (
-        f"opportunities: no possible history in {(~whole).sum():,} of {len(whole):,} customers "
+        f"opportunities: impossible history in {(~whole).sum():,} of {len(whole):,} customers "
         f"(row {', '.join(map(str, np.flatnonzero(~whole)[:3]))}).\n"
         "Give whole numbers with 0 <= x <= t_x <= n, and t_x of 0 where x is 0."
     )

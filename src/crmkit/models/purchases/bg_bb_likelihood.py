@@ -1,9 +1,9 @@
-r"""The likelihood of BG/BB, summed backwards over when a customer may have left.
+r"""BG/BB likelihood, summed backwards over the opportunity of dropout.
 
-A customer last seen at opportunity :math:`t_x` was there to the end, or left after one of the
-opportunities :math:`j = t_x, ..., n - 1`. All of these are probabilities, so nothing cancels if
-they are added as logs. Walking j down from the end, one sum serves every :math:`t_x` of the same
-x and n; gamma functions are taken per whole number. The derivatives of the sum walk along.
+A customer last seen at opportunity :math:`t_x` survived to the end, or dropped out after one of
+the opportunities :math:`j = t_x, ..., n - 1`. All terms are positive, so nothing cancels in a
+logsumexp. With j descending, one running sum serves every :math:`t_x` of the same x and n; gamma
+functions are computed per whole number. The derivatives of the sum are updated with it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ from itertools import pairwise
 import numpy as np
 
 from crmkit.models.numerics.arrays import Codes, Floats
-from crmkit.models.numerics.beta_ratio import log_loss
+from crmkit.models.numerics.beta_ratio import minus_log_survival
 from crmkit.models.numerics.distinct import distinct_pairs
-from crmkit.models.numerics.gamma_ratio import digamma_rising, log_rising, trigamma_rising
+from crmkit.models.numerics.gamma_ratio import (
+    digamma_difference,
+    log_poch,
+    trigamma_difference,
+)
 
 Derivatives = tuple[float, Floats, Floats]
 
@@ -25,14 +29,14 @@ Parameters = tuple[float, float, float, float]
 
 
 def log_stayed(x: Floats, n: Floats, parameters: Parameters) -> Floats:
-    """Log probability of buying as one did and of being there to the end."""
+    """Log probability of the purchases and of survival to the end."""
     alpha, beta, gamma, delta = parameters
-    bought = log_rising(alpha, x) + log_rising(beta, n - x) - log_rising(alpha + beta, n)
-    return bought - log_loss(gamma, delta, n)
+    bought = log_poch(alpha, x) + log_poch(beta, n - x) - log_poch(alpha + beta, n)
+    return bought - minus_log_survival(gamma, delta, n)
 
 
 class Histories:
-    """Distinct histories: the pairs (x, n) among them, and with each pair its t_x."""
+    """Distinct histories: the pairs (x, n) among them, and the t_x of each pair."""
 
     def __init__(self, x: Floats, t_x: Floats, n: Floats) -> None:
         self.x, self.n, pair_of_row = distinct_pairs(x, n)
@@ -44,19 +48,19 @@ class Histories:
         self._at = [order[start:end] for start, end in pairwise(ends)]
 
     def backwards(self) -> Iterator[tuple[int, Codes, Codes]]:
-        """Give each opportunity, last first, the pairs that may end there, the histories that do.
+        """Iterate over opportunities, last first, with the pairs and histories that may end there.
 
-        A pair may end there if x purchases fit in and something is left to be missed.
+        A pair may end at j if x purchases fit into j opportunities and j is below n.
         """
         for j in range(self.most, -1, -1):
             yield j, np.flatnonzero((self.x <= j) & (j < self.n)), self._at[j]
 
     def log_likelihood(self, parameters: Parameters) -> Floats:
-        """Log probability of each distinct history."""
+        """Log-likelihood of each distinct history."""
         alpha, beta, gamma, delta = parameters
         whole = np.arange(self.most + 1.0)
-        bought, missed = log_rising(alpha, self.x), log_rising(beta, whole)
-        ended = _log_left(whole, gamma, delta) - log_rising(alpha + beta, whole)
+        bought, missed = log_poch(alpha, self.x), log_poch(beta, whole)
+        ended = _log_left(whole, gamma, delta) - log_poch(alpha + beta, whole)
         total = log_stayed(self.x, self.n, parameters)
         found = np.empty(len(self.pair))
         for j, pairs, histories in self.backwards():
@@ -67,8 +71,8 @@ class Histories:
 
 
 def _log_left(j: Floats, gamma: float, delta: float) -> Floats:
-    """Log probability of leaving after opportunity j."""
-    return np.log(gamma / (gamma + delta + j)) - log_loss(gamma, delta, j)
+    """Log probability of dropout after opportunity j."""
+    return np.log(gamma / (gamma + delta + j)) - minus_log_survival(gamma, delta, j)
 
 
 class BGBBLikelihood:
@@ -85,73 +89,73 @@ class BGBBLikelihood:
         rows, parameters = self._histories, np.exp(log_parameters).tolist()
         terms = _Terms(rows.most, *parameters)
         total = terms.stayed(self._misses, self._ends)
-        slopes, bends = terms.derivatives(self._misses, self._ends, left=False)
+        slopes, curvatures = terms.derivatives(self._misses, self._ends, left=False)
         value, gradient, hessian = self._bought(parameters[0])
         for j, pairs, histories in rows.backwards():
             missed = j - rows.x[pairs].astype(np.int64)
             before, term = total[pairs], terms.left(missed, j)
             total[pairs] = np.logaddexp(before, term)
-            own_slopes, own_bends = terms.derivatives(missed, np.full_like(missed, j), left=True)
+            own_slopes, own_hessians = terms.derivatives(missed, np.full_like(missed, j), left=True)
             share = np.exp(term - total[pairs])
             apart = own_slopes - slopes[:, pairs]
             slopes[:, pairs] += share * apart
             spread = share * (1 - share) * apart[:, np.newaxis] * apart
-            bends[:, :, pairs] += share * (own_bends - bends[:, :, pairs]) + spread
+            curvatures[:, :, pairs] += share * (own_hessians - curvatures[:, :, pairs]) + spread
             pair, n = rows.pair[histories], self._n[histories]
             value += float(total[pair] @ n)
             gradient += slopes[:, pair] @ n
-            hessian += bends[:, :, pair] @ n
+            hessian += curvatures[:, :, pair] @ n
         return value, gradient, hessian
 
     def _bought(self, alpha: float) -> Derivatives:
-        """Give what depends on x and alpha alone."""
+        """Terms of x and alpha alone."""
         x = self._histories.x[self._histories.pair]
         gradient, hessian = np.zeros(4), np.zeros((4, 4))
-        gradient[0] = alpha * (self._n @ digamma_rising(alpha, x))
-        hessian[0, 0] = gradient[0] + alpha**2 * (self._n @ trigamma_rising(alpha, x))
-        return float(self._n @ log_rising(alpha, x)), gradient, hessian
+        gradient[0] = alpha * (self._n @ digamma_difference(alpha, x))
+        hessian[0, 0] = gradient[0] + alpha**2 * (self._n @ trigamma_difference(alpha, x))
+        return float(self._n @ log_poch(alpha, x)), gradient, hessian
 
 
 class _Terms:
-    """What one way to end adds, by the opportunities missed and the one it ends at.
+    """Term of each opportunity of dropout, by the opportunities missed and the last one.
 
-    The factor of x alone is left out. Tables are by whole number, derivatives by log parameter.
+    Without the factor of x alone. Tables are by whole number, derivatives by log parameter.
     """
 
     def __init__(self, most: int, alpha: float, beta: float, gamma: float, delta: float) -> None:
         whole = np.arange(most + 2.0)
-        self._missed = log_rising(beta, whole)
-        self._offered = log_rising(alpha + beta, whole)
-        self._stayed = -log_loss(gamma, delta, whole)
+        self._missed = log_poch(beta, whole)
+        self._offered = log_poch(alpha + beta, whole)
+        self._stayed = -minus_log_survival(gamma, delta, whole)
         self._left = _log_left(whole, gamma, delta)
         self._scale = np.array([alpha, beta, gamma, delta])
         shifts = (beta, alpha + beta, delta, gamma + delta)
-        self._slopes = [digamma_rising(z, whole) for z in shifts]
-        self._bends = [trigamma_rising(z, whole) for z in shifts]
+        self._slopes = [digamma_difference(z, whole) for z in shifts]
+        self._curvatures = [trigamma_difference(z, whole) for z in shifts]
 
     def stayed(self, missed: Codes, n: Codes) -> Floats:
-        """Log probability of being there to the end."""
+        """Log probability of survival to the end."""
         return self._missed[missed] - self._offered[n] + self._stayed[n]
 
     def left(self, missed: Codes, j: int) -> Floats:
-        """Log probability of leaving after opportunity j."""
+        """Log probability of dropout after opportunity j."""
         return self._missed[missed] - self._offered[j] + self._left[j]
 
     def derivatives(self, missed: Codes, j: Codes, *, left: bool) -> tuple[Floats, Floats]:
-        """Gradient and Hessian of either by the logs of the parameters."""
+        """Gradient and Hessian of `left` or `stayed` by the logs of the parameters."""
         b, ab, d, gd = self._pick(self._slopes, missed, j, left=left)
         rise = np.stack([-ab, b - ab, -gd, d - gd]) * self._scale[:, np.newaxis]
-        b, ab, d, gd = self._pick(self._bends, missed, j, left=left)
-        bends = np.zeros((4, 4, len(missed)))
-        bends[:2, :2] = -ab
-        bends[2:, 2:] = -gd
-        bends[1, 1] += b
-        bends[3, 3] += d
-        bends *= (self._scale[:, np.newaxis] * self._scale)[:, :, np.newaxis]
+        b, ab, d, gd = self._pick(self._curvatures, missed, j, left=left)
+        curvatures = np.zeros((4, 4, len(missed)))
+        curvatures[:2, :2] = -ab
+        curvatures[2:, 2:] = -gd
+        curvatures[1, 1] += b
+        curvatures[3, 3] += d
+        curvatures *= (self._scale[:, np.newaxis] * self._scale)[:, :, np.newaxis]
         diagonal = np.arange(4)
-        bends[diagonal, diagonal] += rise
+        curvatures[diagonal, diagonal] += rise
         rise[2] += left
-        return rise, bends
+        return rise, curvatures
 
     @staticmethod
     def _pick(tables: list[Floats], missed: Codes, j: Codes, *, left: bool) -> tuple[Floats, ...]:

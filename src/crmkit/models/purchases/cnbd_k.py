@@ -1,15 +1,15 @@
-r"""BG/CNBD-k and MBG/CNBD-k: customers who buy with some regularity, and leave after a purchase.
+r"""BG/CNBD-k and MBG/CNBD-k: regular (Erlang-k) purchases, dropout after a purchase.
 
-BG/NBD and MBG/NBD, except that the days between purchases are not exponential but Erlang-k: only
-every k-th arrival of a Poisson process with rate :math:`\lambda` is a purchase. k = 1 is buying at
-random; the larger k, the more evenly one buys, and the more a silence tells. Across customers
-:math:`\lambda \sim \mathrm{Gamma}(r, \alpha)` and :math:`p \sim \mathrm{Beta}(a, b)`; k is the same
-for all.
+As BG/NBD and MBG/NBD, but the interpurchase times are not exponential but Erlang-k: only every
+k-th arrival of a Poisson process with rate :math:`\lambda` is a purchase. k = 1 is the Poisson
+process; the larger k, the more regular the purchases, and the more a given inactivity points to
+dropout. Across customers :math:`\lambda \sim \mathrm{Gamma}(r, \alpha)` and
+:math:`p \sim \mathrm{Beta}(a, b)`; k is the same for all.
 
-`x`, `t_x` and `T` hold nothing of the times in between, which say most about k. Where they are not
-known the likelihood here is the mean over all that they may have been. That leaves the estimates
-for a given k as in the paper, and a choice between different k, or against other models, right
-but less sharp. Sums of the logs of the days between purchases make it the paper's own.
+`x`, `t_x` and `T` do not hold the interpurchase times, which identify k best. Without them the
+likelihood is marginal over their possible values: the estimates for a given k are those of the
+paper, and the choice of k, or against other models, is consistent but less sharp. With the sums of
+the logs of interpurchase times it is the paper's likelihood.
 
 References
 ----------
@@ -21,6 +21,7 @@ https://doi.org/10.1016/j.ijresmar.2020.09.002.
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Self
@@ -29,23 +30,28 @@ import numpy as np
 from scipy.special import gammaln
 
 from crmkit.errors import InvalidArgumentError
+from crmkit.models.inference.covariates import Link
 from crmkit.models.inference.newton import MaximumLikelihood, Search, maximize
 from crmkit.models.numerics.arrays import Floats
+from crmkit.models.protocol import Nesting
 from crmkit.models.purchases.dropout_after_purchase import DropoutAfterPurchase
 
 _LARGEST_K = 12
 
 _AT_THE_END = (
-    "No k up to {k} fits worse than the one before: customers buy at nearly even intervals, or "
-    "what one orders comes on a schedule."
+    "The likelihood still rises at the largest k tried, {k}: customers buy at nearly even "
+    "intervals, or orders come on a schedule."
 )
 
 
 @dataclass(frozen=True, slots=True)
-class RegularBuying(DropoutAfterPurchase):
-    """How regularly one buys (k), on top of how buying and leaving vary over customers."""
+class RegularPurchases(DropoutAfterPurchase):
+    """Regularity (k) beside purchase rate (r, alpha) and dropout (a, b) across customers."""
 
     k: int
+
+    nested_in: ClassVar[Mapping[str, Nesting]] = {}
+    links: ClassVar[Mapping[str, Link]] = {}
 
     def __post_init__(self) -> None:
         """Refuse parameters outside the model's domain."""
@@ -54,7 +60,7 @@ class RegularBuying(DropoutAfterPurchase):
 
     @property
     def arrivals_per_purchase(self) -> int:
-        """Every how many arrivals of a Poisson process one buys: k."""
+        """Arrivals of the Poisson process per purchase: k."""
         return self.k
 
     @classmethod
@@ -70,11 +76,11 @@ class RegularBuying(DropoutAfterPurchase):
         log_gaps: Floats | None = None,
         search: Search = maximize,
     ) -> MaximumLikelihood[Self]:
-        """Fit by maximum likelihood; `weights` counts the customers that a row stands for.
+        """Fit by maximum likelihood; `weights` is the number of customers of each row.
 
         Without `k`, 1, 2, 3, ... are tried until the likelihood falls. `log_gaps` is the sum of
-        the logs of the days between a customer's purchases, the first one included, and 0 for
-        one without a repeat; it sharpens the choice of k and changes no other estimate.
+        the logs of a customer's interpurchase times in days, the first one included, 0 without
+        repeat purchase; it sharpens the choice of k and does not change other estimates.
 
         Raises
         ------
@@ -97,7 +103,7 @@ class RegularBuying(DropoutAfterPurchase):
         return replace(best, diagnostics=(*best.diagnostics, note))
 
     def log_likelihood(self, x: Floats, t_x: Floats, T: Floats, /) -> Floats:
-        """Log-likelihood of each customer's history, whatever the times between were.
+        """Log-likelihood of each customer's history, marginal over interpurchase times.
 
         Raises
         ------
@@ -127,27 +133,31 @@ class RegularBuying(DropoutAfterPurchase):
 
 
 @dataclass(frozen=True, slots=True)
-class BGCNBDK(RegularBuying):
-    """A fitted BG/CNBD-k model: k, and how buying (r, alpha) and leaving (a, b) vary.
+class BGCNBDK(RegularPurchases):
+    """A fitted BG/CNBD-k model: k, purchase rate (r, alpha) and dropout (a, b).
 
-    `alpha` is in days; the others are pure numbers. Mean buying rate r / alpha / k a day, mean
-    probability of leaving after a repeat purchase a / (a + b). k = 1 is BG/NBD.
+    `alpha` is in days; the others have no unit. Mean purchase rate r / alpha / k a day, mean
+    dropout probability after a repeat purchase a / (a + b). k = 1 is BG/NBD.
     """
 
+    name: ClassVar[str] = "bg_cnbd_k"
     title: ClassVar[str] = "BG/CNBD-k"
-    may_leave_at_first: ClassVar[bool] = False
+    use: ClassVar[str] = "As BG/NBD, for purchases at regular intervals (Erlang-k)."
+    dropout_after_first: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
-class MBGCNBDK(RegularBuying):
-    """A fitted MBG/CNBD-k model: k, and how buying (r, alpha) and leaving (a, b) vary.
+class MBGCNBDK(RegularPurchases):
+    """A fitted MBG/CNBD-k model: k, purchase rate (r, alpha) and dropout (a, b).
 
-    `alpha` is in days; the others are pure numbers. Mean buying rate r / alpha / k a day, mean
-    probability of leaving after any purchase a / (a + b). k = 1 is MBG/NBD.
+    `alpha` is in days; the others have no unit. Mean purchase rate r / alpha / k a day, mean
+    dropout probability after any purchase a / (a + b). k = 1 is MBG/NBD.
     """
 
+    name: ClassVar[str] = "mbg_cnbd_k"
     title: ClassVar[str] = "MBG/CNBD-k"
-    may_leave_at_first: ClassVar[bool] = True
+    use: ClassVar[str] = "As MBG/NBD, for purchases at regular intervals (Erlang-k)."
+    dropout_after_first: ClassVar[bool] = True
 
 
 def _check_k(k: int) -> None:
@@ -156,14 +166,14 @@ def _check_k(k: int) -> None:
     except TypeError:
         whole = 0
     if whole < 1:
-        msg = f"k must be a whole number of 1 or more, got {k}.\nk = 1 is buying at random."
+        msg = f"k must be a whole number of 1 or more, got {k}.\nk = 1 is a Poisson process."
         raise InvalidArgumentError(msg)
 
 
 def _log_density(x: Floats, t_x: Floats, k: int, log_gaps: Floats | None = None) -> Floats:
-    """Log density of the arrivals between purchases, at the times of these.
+    """Log density of the arrivals between purchases, at the purchase times.
 
-    Without `log_gaps`, its mean over all ways to lay x - 1 purchases between 0 and t_x.
+    Without `log_gaps`, its mean over all positions of x - 1 purchases between 0 and t_x.
     """
     if log_gaps is not None:
         return (k - 1) * log_gaps - x * gammaln(k)
@@ -173,7 +183,7 @@ def _log_density(x: Floats, t_x: Floats, k: int, log_gaps: Floats | None = None)
     if at_once.any():
         msg = (
             f"customer summary: repeat purchases at age 0 in {at_once.sum():,} of {len(x):,} "
-            "rows.\nTake purchases of one day as one: no regular buyer buys twice at a time."
+            "rows.\nMerge the purchases of a day into one: regular purchases cannot coincide."
         )
         raise InvalidArgumentError(msg)
     repeats, span = np.maximum(x, 1), np.where(x > 0, t_x, 1.0)

@@ -1,13 +1,13 @@
-"""The likelihood of models in which one leaves right after a purchase, with its derivatives.
+"""Likelihood of models with dropout right after a purchase, with derivatives.
 
-A history weighs as if its customer had stayed, times 1 / P(alive):
+The likelihood of a history is that of surviving to T, divided by the probability of being alive:
 
-    log L = log L(stayed) - log P(alive)
+    log L = log L(survived) - log P(alive)
 
 The first term needs only counts by distinct x and by distinct T; the second is one logistic
 function per row. Gamma functions and logs are taken per distinct x, t_x and T. Where only every
-k-th arrival is a purchase, both terms also hold how many arrivals may have come since the last
-one, which takes some arithmetic per row.
+k-th arrival is a purchase, both terms also sum over the arrivals since the last purchase, which
+takes some arithmetic per row.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from typing import NamedTuple
 import numpy as np
 
 from crmkit.models.numerics.arrays import Codes, Floats
-from crmkit.models.numerics.gamma_ratio import digamma_rising, trigamma_rising
+from crmkit.models.numerics.gamma_ratio import digamma_difference, trigamma_difference
 from crmkit.models.numerics.grouped_sums import (
     ByGroup,
     GroupedLikelihood,
-    cells,
-    own,
+    distinct_in_groups,
+    of_group,
     summed,
     summed_products,
 )
-from crmkit.models.numerics.log_gamma_sums import Risings
+from crmkit.models.numerics.log_gamma_sums import LogGammaSums
 from crmkit.models.purchases.future_purchases import stage_weights
 
 _ROWS_AT_ONCE = 2**13
-"""Keeps a block of rows within a processor's cache."""
+"""Rows of a block that fits a processor's cache."""
 
 _LARGEST_LOG_ODDS = 700.0
-"""Beyond it a probability is 1 to the last digit, and the exponential no number."""
+"""Beyond this log-odds a probability is 1 to the last digit and the exponential overflows."""
 
 
 class DropoutLikelihood(GroupedLikelihood):
     """Total log-likelihood with its derivatives by the logs of r, alpha, a, b.
 
-    `group` numbers groups of customers from 0, each with parameters of its own; without it all
-    customers are one.
+    `group` is the group of each row, numbered from 0; each group has its own parameters. Without
+    it all customers are one group.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class DropoutLikelihood(GroupedLikelihood):
         T: Floats,
         weights: Floats,
         *,
-        may_leave_at_first: bool,
+        dropout_after_first: bool,
         k: int = 1,
         group: Codes | None = None,
     ) -> None:
@@ -61,22 +61,22 @@ class DropoutLikelihood(GroupedLikelihood):
             order = np.argsort(group, kind="stable")
             x, t_x, T, weights = (column[order] for column in (x, t_x, T, weights))
             group = group[order]
-        counts, self._count_group, of_count = cells(x, group)
+        counts, self._count_group, of_count = distinct_in_groups(x, group)
         self._arrivals = k * counts
-        self._occasions = counts + 1 if may_leave_at_first else counts
+        self._occasions = counts + 1 if dropout_after_first else counts
         n_of_count = np.bincount(of_count, weights).astype(np.float64)
         self._bought, self._stays = (
-            Risings(each, n_of_count, group=self._count_group, n_groups=self._n_groups)
+            LogGammaSums(each, n_of_count, group=self._count_group, n_groups=self._n_groups)
             for each in (self._arrivals, self._occasions)
         )
-        self._ages, self._age_group, of_age = cells(T, group)
+        self._ages, self._age_group, of_age = distinct_in_groups(T, group)
         self._n_of_age = np.bincount(of_age, weights)
         self._arrivals_of_age = np.bincount(of_age, weights * k * x)
         kept = (self._occasions > 0)[of_count] if k == 1 else np.ones(len(x), np.bool_)
         self._n = weights[kept]
         self._of_count, self._of_age = of_count[kept], of_age[kept]
         self._group = self._age_group[self._of_age]
-        last = cells(t_x[kept], None if group is None else self._group)
+        last = distinct_in_groups(t_x[kept], None if group is None else self._group)
         self._last_ages, self._last_group, self._of_last_age = last
 
     def by_group(self, log_parameters: Floats, /) -> ByGroup:
@@ -86,12 +86,12 @@ class DropoutLikelihood(GroupedLikelihood):
         return stayed[0] + not_alive[0], stayed[1] + not_alive[1], stayed[2] + not_alive[2]
 
     def _stayed(self, parameters: Floats) -> ByGroup:
-        """Log-likelihood as if all had stayed and just bought, by distinct x and distinct T."""
+        """Log-likelihood of survival with a purchase at T, by distinct x and distinct T."""
         r, _, a, b = parameters
         bought, r_1, r_2 = self._bought(r)
         stays, b_1, b_2 = self._stays(b)
         occasions, ab_1, ab_2 = self._stays(a + b)
-        n_logs, arrival_logs, n_past, arrivals_ahead, bend = self._ageing(parameters)
+        n_logs, arrival_logs, n_past, arrivals_ahead, curvature = self._age_sums(parameters)
         gradient = np.stack(
             [r * (r_1 - n_logs), r * n_past - arrivals_ahead, -a * ab_1, b * (b_1 - ab_1)]
         )
@@ -99,34 +99,34 @@ class DropoutLikelihood(GroupedLikelihood):
         hessian[range(4), range(4)] = gradient
         hessian[0, 0] += r * r * r_2
         hessian[0, 1] = hessian[1, 0] = r * n_past
-        hessian[1, 1] = -bend
+        hessian[1, 1] = -curvature
         hessian[2, 2] -= a * a * ab_2
         hessian[2, 3] = hessian[3, 2] = -a * b * ab_2
         hessian[3, 3] += b * b * (b_2 - ab_2)
         return bought + stays - occasions - r * n_logs - arrival_logs, gradient, hessian
 
-    def _ageing(self, parameters: Floats) -> Floats:
-        """Sum what the ages add: logs by customer and by arrival, slopes of both, and bend."""
-        r, alpha, _, _ = own(parameters, self._age_group)
+    def _age_sums(self, parameters: Floats) -> Floats:
+        """Sum over ages: logs by customer and by arrival, first and second derivatives."""
+        r, alpha, _, _ = of_group(parameters, self._age_group)
         n, arrivals = self._n_of_age, self._arrivals_of_age
-        log_age, past, bend = _by_age(self._ages, alpha)
-        ageing = [
+        log_age, past, curvature = _by_age(self._ages, alpha)
+        terms = [
             (log_age, n),
             (np.log(alpha) + log_age, arrivals),
             (past, n),
             (1 - past, arrivals),
-            (bend, r * n + arrivals),
+            (curvature, r * n + arrivals),
         ]
-        return np.stack([summed(*each, self._age_group, self._n_groups) for each in ageing])
+        return np.stack([summed(*each, self._age_group, self._n_groups) for each in terms])
 
     def _not_alive(self, parameters: Floats) -> ByGroup:
         """Minus log P(alive), in blocks of rows that fit a processor's cache."""
-        r, _, a, b = own(parameters, self._count_group)
+        r, _, a, b = of_group(parameters, self._count_group)
         staying = b + np.maximum(self._occasions - 1, 0)
         log_odds = np.where(self._occasions > 0, np.log(staying / a), np.inf)
         by_count = log_odds, r + self._arrivals, b / staying
-        by_age = _by_age(self._ages, own(parameters[1], self._age_group))[:2]
-        by_last_age = _by_age(self._last_ages, own(parameters[1], self._last_group))[:2]
+        by_age = _by_age(self._ages, of_group(parameters[1], self._age_group))[:2]
+        by_last_age = _by_age(self._last_ages, of_group(parameters[1], self._last_group))[:2]
         found = tuple(np.zeros((*[4] * order, self._n_groups)) for order in range(3))
         for start in range(0, len(self._n), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
@@ -136,22 +136,22 @@ class DropoutLikelihood(GroupedLikelihood):
             (log_age, past), (log_last, past_last) = (
                 [each[at] for each in by] for by, at in ((by_age, age), (by_last_age, last_age))
             )
-            # The bend of log(1 + age / alpha) is past * (1 - past).
+            # The second derivative of log(1 + age / alpha) is past * (1 - past).
             slope = past - past_last
-            silence = log_age - log_last, slope, slope * (1 - past - past_last)
+            inactivity = log_age - log_last, slope, slope * (1 - past - past_last)
             group = self._group[rows]
-            r, alpha, _, _ = own(parameters, group)
+            r, alpha, _, _ = of_group(parameters, group)
             counts = [each[count] for each in by_count]
             waiting = None
             if self._k > 1:
                 T = self._ages[age]
                 share = (T - self._last_ages[last_age]) / (alpha + T)
                 waiting = _waiting(self._k, r, counts[1], share, alpha / (alpha + T))
-            # Rows are sorted by group, so that a block holds few of them, one after the other.
+            # Rows are sorted by group, so that a block holds few groups, all consecutive.
             first, n_groups = int(group[0]), int(group[-1] - group[0]) + 1
             groups = group - first, n_groups
             block = _not_alive_rows(
-                r, self._n[rows], counts, silence, waiting=waiting, groups=groups
+                r, self._n[rows], counts, inactivity, waiting=waiting, groups=groups
             )
             for total, part in zip(found, block, strict=True):
                 total[..., first : first + n_groups] += part
@@ -160,33 +160,33 @@ class DropoutLikelihood(GroupedLikelihood):
 
 
 class _Waiting(NamedTuple):
-    """Log of the weight of all stages, a row each, and its derivatives by log r and log alpha."""
+    """Log of the summed stage weights of each row, with derivatives by log r and log alpha."""
 
     value: Floats
     slopes: Floats
-    bends: Floats
-    """By log r twice, by both, by log alpha twice."""
+    curvatures: Floats
+    """Second derivatives: log r twice, log r and log alpha, log alpha twice."""
 
 
 def _waiting(k: int, r: Floats, shape: Floats, share: Floats, unseen: Floats) -> _Waiting:
-    """Sum over the arrivals j that may have come since the last purchase."""
+    """Sum over the possible numbers of arrivals j since the last purchase."""
     weights = stage_weights(k, shape, share)
     total = weights.sum(axis=0)
     weights /= total
     j = np.arange(k, dtype=np.float64)[:, np.newaxis]
-    by_r, by_r_2 = r * digamma_rising(shape, j), r * r * trigamma_rising(shape, j)
+    by_r, by_r_2 = r * digamma_difference(shape, j), r * r * trigamma_difference(shape, j)
     by_alpha = -j * unseen
     mean_r, mean_alpha = (weights * by_r).sum(axis=0), (weights * by_alpha).sum(axis=0)
-    bends = [
+    curvatures = [
         (weights * (by_r_2 + (by_r - mean_r) ** 2)).sum(axis=0) + mean_r,
         (weights * (by_r - mean_r) * (by_alpha - mean_alpha)).sum(axis=0),
         (weights * (by_alpha - mean_alpha) ** 2).sum(axis=0) + mean_alpha * (1 - unseen),
     ]
-    return _Waiting(np.log(total), np.stack([mean_r, mean_alpha]), np.stack(bends))
+    return _Waiting(np.log(total), np.stack([mean_r, mean_alpha]), np.stack(curvatures))
 
 
 def _by_age(age: Floats, alpha: Floats) -> Floats:
-    """Log(1 + age / alpha), its slope by -log(alpha), and that one's bend."""
+    """Log(1 + age / alpha) and its first and second derivative by -log(alpha)."""
     past = age / (alpha + age)
     return np.stack([np.log1p(age / alpha), past, past * (1 - past)])
 
@@ -195,17 +195,17 @@ def _not_alive_rows(
     r: Floats,
     n: Floats,
     by_count: Sequence[Floats],
-    silence: Sequence[Floats],
+    inactivity: Sequence[Floats],
     *,
     waiting: _Waiting | None,
     groups: tuple[Codes, int],
 ) -> ByGroup:
-    """Minus log P(alive) summed over rows, with its derivatives, and the weight of waiting."""
+    """Minus log P(alive) and the log stage weights, summed over rows, with derivatives."""
     log_odds_new, rate, b_share = by_count
-    silent, silent_slope, silent_bend = silence
-    r_silent, rate_slope = r * silent, rate * silent_slope
-    log_odds_dead = rate * silent - log_odds_new
-    slopes = [-r_silent, rate_slope, np.full_like(n, -1), b_share]
+    log_inactive, slope, curvature = inactivity
+    r_inactive, rate_slope = r * log_inactive, rate * slope
+    log_odds_dead = rate * log_inactive - log_odds_new
+    slopes = [-r_inactive, rate_slope, np.full_like(n, -1), b_share]
     if waiting is not None:
         log_odds_dead -= waiting.value
         slopes[0] += waiting.slopes[0]
@@ -216,14 +216,14 @@ def _not_alive_rows(
     dead = n * p_dead
     gradient = -np.stack([summed(slope, dead, *groups) for slope in slopes])
     hessian = summed_products(slopes, dead * (1 - p_dead), *groups)
-    hessian[0, 0] += summed(r_silent, dead, *groups)
-    hessian[0, 1] -= summed(r * silent_slope, dead, *groups)
-    hessian[1, 1] += summed(rate * silent_bend, dead, *groups)
+    hessian[0, 0] += summed(r_inactive, dead, *groups)
+    hessian[0, 1] -= summed(r * slope, dead, *groups)
+    hessian[1, 1] += summed(rate * curvature, dead, *groups)
     hessian[3, 3] -= summed(b_share * (1 - b_share), dead, *groups)
     value = summed(np.log1p(odds) + beyond, n, *groups)
     if waiting is not None:
         value += summed(waiting.value, n, *groups)
         gradient[:2] += summed(waiting.slopes, n, *groups)
-        hessian[[0, 0, 1], [0, 1, 1]] += summed(waiting.bends, n - dead, *groups)
+        hessian[[0, 0, 1], [0, 1, 1]] += summed(waiting.curvatures, n - dead, *groups)
     hessian[1, 0] = hessian[0, 1]
     return value, gradient, hessian

@@ -1,9 +1,9 @@
-r"""Whether a customer whose odds of leaving grow with age leaves before buying again.
+r"""Probability of dropout before the next purchase, for a hazard that grows with age.
 
-A customer who is still active at age t, after x purchases, buys next at a rate drawn from
-Gamma(R, alpha + t) with R = r + x, and stays for u more days with the probability
+A customer active at age t, after x purchases, buys next at a rate drawn from
+Gamma(R, alpha + t) with R = r + x, and survives u more days with probability
 :math:`(1 + (e^{b u} - 1) / B)^{-s}`, where B is the beta of that age. With
-:math:`A = b (\alpha + t)` and :math:`p = \log((e^{b u} - 1) / B)` the probability that leaving
+:math:`A = b (\alpha + t)` and :math:`p = \log((e^{b u} - 1) / B)` the probability that dropout
 comes first is
 
 .. math::
@@ -12,12 +12,12 @@ comes first is
         \left(1 + \frac{\log(1 + B e^p)}{A}\right)^{-R} dp.
 
 Whatever the parameters, the integrand has no singularity within :math:`\pi` of the real line and
-no peak narrower than 1, and both of its tails are exponential. So a plain sum over even steps has
-all digits, once the nodes in the tails move apart. Nothing overflows, and where b is so small
-that leaving does not depend on age, A / B alone matters, as in the Pareto/NBD.
+no peak narrower than 1, and both of its tails are exponential. So the trapezoidal rule has all
+digits, once the nodes in the tails move apart. Nothing overflows, and where b is so small that
+the hazard does not depend on age, only A / B matters, as in the Pareto/NBD.
 
 Derivatives are taken under the integral: those of log q are means and covariances of those of
-the log of the integrand.
+the log integrand.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ from crmkit.models.numerics.arrays import Floats
 from crmkit.models.purchases.ggompertz_lifetime import log_expm1, softplus
 
 _N_DERIVATIVES = 15
-"""Log q, four slopes and ten second derivatives."""
+"""Log q, four first and ten second derivatives."""
 
 _STEP = 0.3
 _CUT_OFF = 35.0
 """The integral is taken as far as its integrand exceeds exp(-35) = 6e-16 of its peak."""
 
 _ROWS_AT_ONCE = 256
-"""Keeps a block of rows, each of some 60 nodes, within a processor's cache."""
+"""Rows of a block, each of some 60 nodes, that fits a processor's cache."""
 
 
-def log_leaving_first(shape: Floats, s: float, log_a: Floats, log_b: Floats, /) -> Floats:
+def log_dropout_first(shape: Floats, s: float, log_a: Floats, log_b: Floats, /) -> Floats:
     """Log of q for each R, log A and log B."""
     return _by_blocks(shape, s, log_a, log_b, n_columns=1)[0]
 
 
-def leaving_first_derivatives(shape: Floats, s: float, log_a: Floats, log_b: Floats, /) -> Floats:
+def dropout_first_derivatives(shape: Floats, s: float, log_a: Floats, log_b: Floats, /) -> Floats:
     """Log of q with its derivatives, a row for each.
 
-    The rows are log q, its slopes by R, s, log A and log B, then the second ones by RR, Rs, RA,
-    RB, ss, sA, sB, AA, AB and BB.
+    The rows are log q, its first derivatives by R, s, log A and log B, then the second ones by
+    RR, Rs, RA, RB, ss, sA, sB, AA, AB and BB.
     """
     return _by_blocks(shape, s, log_a, log_b, n_columns=_N_DERIVATIVES)
 
@@ -114,17 +114,17 @@ def _block(shape: Floats, log_a: Floats, log_b: Floats, *, s: float, n_columns: 
 
 
 def _nodes(shape: Floats, log_a: Floats, log_b: Floats, *, s: float) -> tuple[Floats, Floats]:
-    """Even steps in t, and from them p with dp / dt; the tails are stretched."""
+    """Nodes p at even steps of t, with dp / dt; the tails are stretched."""
     late = -math.log(s)
     peak = np.minimum(log_a - np.log(shape) - log_b, late)
     floor = np.maximum(*(_log_integrand(p, shape, log_a, log_b, s=s) for p in (peak, late)))
     floor = floor - _CUT_OFF
-    # Beyond all that bends, left and right, the integrand is a plain exponential.
-    bends = np.minimum(log_a, 0) - log_b
-    left = np.minimum(np.minimum(bends, peak), 0) - 1
+    # Beyond these knees, left and right, the integrand is an exponential.
+    knees = np.minimum(log_a, 0) - log_b
+    left = np.minimum(np.minimum(knees, peak), 0) - 1
     right = np.maximum(-log_b, 0) + 1
     start = np.maximum(left - np.log(np.maximum(left - floor, 1)), floor)
-    # The log is below -s softplus(p) and below minus the power of buying.
+    # Two upper bounds of the log integrand: survival alone and the purchase term alone.
     stayed = log_expm1(-floor / s)
     bought = log_expm1(np.exp(log_a) * np.expm1(np.minimum(-floor / shape, 600.0))) - log_b
     last = np.maximum(np.minimum(stayed, bought), left)

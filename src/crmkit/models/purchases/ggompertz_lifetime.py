@@ -1,17 +1,17 @@
-r"""How long customers stay whose odds of leaving grow with age as Gompertz found.
+r"""Customer lifetimes with a Gamma-Gompertz distribution.
 
-A customer leaves with the hazard :math:`\eta b e^{b t}` at age t, and across customers
+A customer drops out with the hazard :math:`\eta b e^{b t}` at age t, and across customers
 :math:`\eta \sim \mathrm{Gamma}(s, \beta)`, so that
 
 .. math::
 
     S(t) = \left(1 + \frac{e^{b t} - 1}{\beta}\right)^{-s}.
 
-Whoever is still there at age t is as one who comes new, with the same b and s and with
-:math:`B = 1 + (\beta - 1) e^{-b t}` in the place of :math:`\beta`. Means over the day of leaving
-are sums at the nodes of Gauss and Legendre, evenly spread in :math:`\log(1 + (e^v - 1) / c)`,
-where v is the days ahead times b and c is below each scale on which survival, buying or
-discounting bends. In this variable no singularity is nearer than :math:`\pi`.
+A customer active at age t has the lifetime distribution of a new one with the same b and s and
+with :math:`B = 1 + (\beta - 1) e^{-b t}` for :math:`\beta`. Means over the day of dropout are
+Gauss-Legendre sums at nodes evenly spread in :math:`\log(1 + (e^v - 1) / c)`, where v is the days
+ahead times b and c is below each scale on which survival, purchases or discounting vary. In this
+variable the nearest singularity is at a distance of :math:`\pi`.
 
 References
 ----------
@@ -32,7 +32,7 @@ from crmkit.models.numerics.gamma_ratio import Real
 from crmkit.models.numerics.legendre import legendre_rule
 
 _ENDLESS = 40.0
-"""What survives or counts less than exp(-40) = 4e-18 counts as nothing."""
+"""Survival and discount factors below exp(-40) = 4e-18 are taken as 0."""
 
 _TINIEST = 1e-300
 _NODES_AT_ONCE = 2**16
@@ -50,57 +50,63 @@ def log_expm1(v: Floats) -> Floats:
 
 
 def beta_at_age(t: Real, b: Real, beta: Real) -> Floats:
-    """Give B, the beta of those who are still there at age t; it nears 1."""
+    """Beta of customers active at age t, B above; it approaches 1."""
     gone = np.multiply(-b, t)
     return beta * np.exp(gone) - np.expm1(gone)
 
 
-def log_stay(days: Real, *, b: float, s: float, beta: Real) -> Floats:
-    """Log of the probability to stay for so many days."""
+def log_survival(days: Real, *, b: float, s: float, beta: Real) -> Floats:
+    """Log survival function."""
     return -s * softplus(log_expm1(np.multiply(b, days)) - np.log(beta))
 
 
 def active_days(
     beta: Floats, horizon_days: Floats, *, b: float, s: float, daily_rate: float = 0.0
 ) -> Floats:
-    """Days that each is expected to stay within a horizon, each discounted to now.
+    """Discounted expected active days within a horizon.
 
-    `beta` is the one at the present age; `daily_rate` is a continuous rate of discount.
+    `beta` is that of the present age; `daily_rate` is a continuous discount rate.
     """
     found = np.empty(len(beta))
     rate = daily_rate / b
-    bend = np.full(len(beta), 1 / rate if rate else math.inf)
-    end = np.minimum(b * horizon_days, _ENDLESS * bend)
-    for rows, v, width in _nodes(beta, end, s=s, bend=bend, per_unit=4.0):
-        still = log_stay(v, b=1.0, s=s, beta=beta[rows, np.newaxis])
+    resolution = np.full(len(beta), 1 / rate if rate else math.inf)
+    end = np.minimum(b * horizon_days, _ENDLESS * resolution)
+    for rows, v, width in _nodes(beta, end, s=s, resolution=resolution, per_unit=4.0):
+        still = log_survival(v, b=1.0, s=s, beta=beta[rows, np.newaxis])
         found[rows] = (np.exp(still - rate * v) * width).sum(axis=1) / b
     return found
 
 
-def leaving_days(
-    beta: Floats, *, horizon_days: float, b: float, s: float, bend_days: Floats, per_unit: float
+def dropout_days(
+    beta: Floats,
+    *,
+    horizon_days: float,
+    b: float,
+    s: float,
+    resolution_days: Floats,
+    per_unit: float,
 ) -> Iterator[tuple[slice, Floats, Floats]]:
-    """Give days of leaving within a horizon and their probabilities, by blocks of rows.
+    """Nodes and probabilities of the day of dropout within a horizon, by blocks of rows.
 
-    The last day is the horizon itself, with the probability of staying until then. What the
-    mean is taken of bends over `bend_days` and needs `per_unit` nodes where they double or so.
+    The last day is the horizon itself, with the probability of survival to it. The function to
+    average varies over `resolution_days` and needs `per_unit` nodes per unit of their log.
     """
     end = np.full(len(beta), b * horizon_days)
-    for rows, v, width in _nodes(beta, end, s=s, bend=b * bend_days, per_unit=per_unit):
+    for rows, v, width in _nodes(beta, end, s=s, resolution=b * resolution_days, per_unit=per_unit):
         own = beta[rows, np.newaxis]
-        stays = log_stay(np.full_like(own, horizon_days), b=b, s=s, beta=own)
+        stays = log_survival(np.full_like(own, horizon_days), b=b, s=s, beta=own)
         hazard = s / beta_at_age(v, 1.0, own)
-        leaves = width * hazard * np.exp(log_stay(v, b=1.0, s=s, beta=own))
-        # Scaled to what is known of them, the probabilities sum to 1 to the last digit.
-        leaves *= -np.expm1(stays) / np.maximum(leaves.sum(axis=1, keepdims=True), _TINIEST)
+        drops_out = width * hazard * np.exp(log_survival(v, b=1.0, s=s, beta=own))
+        # Normalised, so that the probabilities sum to 1 to the last digit.
+        drops_out *= -np.expm1(stays) / np.maximum(drops_out.sum(axis=1, keepdims=True), _TINIEST)
         days = np.append(v / b, np.full_like(own, horizon_days), axis=1)
-        yield rows, days, np.append(leaves, np.exp(stays), axis=1)
+        yield rows, days, np.append(drops_out, np.exp(stays), axis=1)
 
 
 def _nodes(
-    beta: Floats, end: Floats, *, s: float, bend: Floats, per_unit: float
+    beta: Floats, end: Floats, *, s: float, resolution: Floats, per_unit: float
 ) -> Iterator[tuple[slice, Floats, Floats]]:
-    """Give nodes v up to `end` and their widths, by blocks of rows."""
+    """Nodes v up to `end` and their widths, by blocks of rows."""
     if not len(beta):
         return
     gone = softplus(log_expm1(np.array(_ENDLESS / s)) + np.log(beta))
@@ -108,7 +114,7 @@ def _nodes(
     # Beyond this, survival falls as exp(-s v): the log of v is the better variable.
     plain = _ENDLESS + np.log(np.maximum(beta, 1))
     near = np.minimum(end, plain)
-    soon = np.minimum(np.minimum(beta / (1 + s), 1.0), bend) / 2
+    soon = np.minimum(np.minimum(beta / (1 + s), 1.0), resolution) / 2
     reach = np.where(near > 0, softplus(log_expm1(near) - np.log(soon)), 0.0)
     further = np.log(np.maximum(end, plain) / plain)
     n_near = 12 + math.ceil(reach.max() * per_unit)

@@ -1,11 +1,12 @@
-r"""NBD: customers who buy at random and never leave.
+r"""NBD: Poisson purchases without dropout.
 
 A customer buys at Poisson rate :math:`\lambda`, and across customers
-:math:`\lambda \sim \mathrm{Gamma}(r, \alpha)`. That nobody leaves is rarely true; the model is the
-mark that one with dropout has to beat, and what Pareto/NBD comes to where nobody drops out.
+:math:`\lambda \sim \mathrm{Gamma}(r, \alpha)`. Customers without dropout are
+rare; the model is the baseline for models with dropout, and the limit of the Pareto/NBD without
+dropout.
 
-Symbols are the literature's: `x` purchase days after the first, `t_x` age at the last one (which
-tells nothing here), `T` age at the end of observation. Ages are in days.
+Symbols are the literature's: `x` purchase days after the first, `t_x` age at the last one (not
+used here), `T` age at the end of observation. Ages are in days.
 
 References
 ----------
@@ -13,37 +14,55 @@ Ehrenberg, A. S. C. (1959). The pattern of consumer purchases. *Applied Statisti
 https://doi.org/10.2307/2985810.
 Fader, P. S., Hardie, B. G. S. & Lee, K. L. (2005). "Counting your customers" the easy way: an
 alternative to the Pareto/NBD model. *Marketing Science* 24(2), 275-284.
-https://doi.org/10.1287/mksc.1040.0098. (Takes it as a benchmark.)
+https://doi.org/10.1287/mksc.1040.0098. (Uses it as a benchmark.)
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
 from crmkit.errors import InvalidArgumentError
+from crmkit.models.inference.covariates import Link
 from crmkit.models.inference.diagnostics import Limit
 from crmkit.models.inference.newton import MaximumLikelihood, Search, maximize
 from crmkit.models.numerics.arrays import Codes, Floats
 from crmkit.models.numerics.discounting import discounted
 from crmkit.models.numerics.distinct import distinct, distinct_pairs
-from crmkit.models.numerics.gamma_ratio import log_rising
-from crmkit.models.numerics.log_gamma_sums import Risings
-from crmkit.models.numerics.negative_binomial import exactly
+from crmkit.models.numerics.gamma_ratio import log_poch
+from crmkit.models.numerics.log_gamma_sums import LogGammaSums
+from crmkit.models.numerics.negative_binomial import pmf
+from crmkit.models.protocol import Nesting
 from crmkit.models.purchases.require_repeats import require_repeats
 
-_LIMITS = (Limit({"r up", "alpha up"}, "Customers do not differ in how often they buy."),)
+_LIMITS = (Limit({"r up", "alpha up"}, "Customers do not differ in purchase rate."),)
 
 
 @dataclass(frozen=True, slots=True)
 class NBD:
-    """A fitted NBD model: how buying varies over customers, none of whom leaves.
+    """A fitted NBD model: purchase rate (r, alpha) across customers, without dropout.
 
-    `alpha` is in days, `r` is a pure number. Mean buying rate r / alpha a day.
+    `alpha` is in days, `r` has no unit. Mean purchase rate r / alpha a day.
     """
+
+    name: ClassVar[str] = "nbd"
+    title: ClassVar[str] = "NBD"
+    use: ClassVar[str] = "Customers never drop out; the baseline that other models must beat."
+    units: ClassVar[Mapping[str, int]] = {"alpha": 1}
+    # The limit of a dropout rate or probability of 0, the lowest there can be.
+    nested_in: ClassVar[Mapping[str, Nesting]] = {
+        "bg_nbd": Nesting(2, on_boundary=True),
+        "mbg_nbd": Nesting(2, on_boundary=True),
+        "bg_cnbd_k": Nesting(3, on_boundary=True),
+        "mbg_cnbd_k": Nesting(3, on_boundary=True),
+        "pareto_nbd": Nesting(2, on_boundary=True),
+        "ggompertz_nbd": Nesting(3, on_boundary=True),
+    }
+    links: ClassVar[Mapping[str, Link]] = {}
 
     r: float
     alpha: float
@@ -65,7 +84,7 @@ class NBD:
         weights: Floats | None = None,
         search: Search = maximize,
     ) -> MaximumLikelihood[Self]:
-        """Fit by maximum likelihood; `weights` counts the customers that a row stands for.
+        """Fit by maximum likelihood; `weights` is the number of customers of each row.
 
         Raises
         ------
@@ -88,10 +107,10 @@ class NBD:
     def log_likelihood(self, x: Floats, _t_x: Floats, T: Floats, /) -> Floats:
         """Log-likelihood of each customer's purchase times.
 
-        It is that of the times, as in all purchase models here, not of their number alone.
+        A density of purchase times, as in all purchase models here, not of their number alone.
         """
         counts, of_count = distinct(x)
-        bought = log_rising(self.r, counts)[of_count]
+        bought = log_poch(self.r, counts)[of_count]
         return bought - self.r * np.log1p(T / self.alpha) - x * np.log(self.alpha + T)
 
     def probability_alive(self, x: Floats, _t_x: Floats, _T: Floats, /) -> Floats:
@@ -101,17 +120,17 @@ class NBD:
     def probability_alive_later(
         self, x: Floats, t_x: Floats, T: Floats, /, *, days: float
     ) -> Floats:
-        """Probability that each customer is still active so many days after `T`: 1."""
+        """Probability that each customer is still active `days` days after `T`: 1."""
         return self.probability_alive(x, t_x, T + days)
 
     def expected_purchases(
         self, x: Floats, _t_x: Floats, T: Floats, /, *, horizon_days: float
     ) -> Floats:
-        """Purchases expected of each observed customer within the horizon."""
+        """Conditional expectation of purchases within the horizon, given each history."""
         return (self.r + x) * (horizon_days / (self.alpha + T))
 
     def expected_purchases_new(self, days: Floats, /) -> Floats:
-        """Purchases expected of a new customer within so many days of the first one."""
+        """Purchases expected of a new customer within `days` of the first purchase."""
         return self.r * (days / self.alpha)
 
     def purchase_distribution(
@@ -119,13 +138,12 @@ class NBD:
     ) -> Floats:
         """Probability of 0, 1, ... `most` purchases within the horizon: a row per customer.
 
-        What a row lacks to 1 is the probability of more. A new customer is one seen for no
-        time: x, t_x and T of 0.
+        The rest of a row to 1 is the probability of more. For a new customer, x, t_x and T are 0.
         """
         counts, ages, of_row = distinct_pairs(x, T)
         z = horizon_days / (self.alpha + ages)
         n = np.arange(most + 1.0)
-        return exactly(n, (self.r + counts)[:, np.newaxis], z[:, np.newaxis])[of_row]
+        return pmf(n, (self.r + counts)[:, np.newaxis], z[:, np.newaxis])[of_row]
 
     def discounted_purchases(
         self,
@@ -137,21 +155,22 @@ class NBD:
         horizon_days: float,
         annual_discount_rate: float,
     ) -> Floats:
-        """Purchases expected within the horizon, each discounted to `T`.
+        """Purchases expected within the horizon, discounted to `T`.
 
-        The horizon may be infinite if the rate is above 0.
+        With an infinite horizon and a rate above 0: discounted expected residual transactions
+        (DERT).
         """
         return discounted(
             lambda days: self.expected_purchases(x, t_x, T, horizon_days=days),
             horizon_days=horizon_days,
             annual_discount_rate=annual_discount_rate,
-            bend_days=math.inf,
+            resolution_days=math.inf,
         )
 
     def simulate(self, T: Floats, /, *, rng: np.random.Generator) -> tuple[Codes, Floats]:
-        """Invent the repeat purchases of new customers, each observed for an age of `T`.
+        """Simulate the repeat purchases of new customers, each observed up to age `T`.
 
-        Gives the customer's position in `T` and the age at the purchase, above 0 and up to `T`,
+        Returns the customer's position in `T` and the age, above 0 and up to `T`, of each purchase,
         sorted by both.
         """
         x = rng.poisson(rng.gamma(self.r, 1 / self.alpha, len(T)) * T)
@@ -168,7 +187,7 @@ class NBDLikelihood:
         counts, of_count = distinct(x)
         n_of_count = np.bincount(of_count, weights).astype(np.float64)
         one_group = np.zeros(len(counts), np.int64)
-        self._bought = Risings(counts, n_of_count, group=one_group)
+        self._bought = LogGammaSums(counts, n_of_count, group=one_group)
         self._ages, of_age = distinct(T)
         self._n_of_age = np.bincount(of_age, weights)
         self._x_of_age = np.bincount(of_age, weights * x)

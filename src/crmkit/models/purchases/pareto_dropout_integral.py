@@ -1,21 +1,21 @@
-r"""Whether a customer leaves before buying again, when both are left to chance.
+r"""Probability of dropout before the next purchase, both at constant rates.
 
-A customer who is still active at age t, after x purchases, buys next at a rate drawn from
-Gamma(r + x, alpha + t) and leaves at a rate drawn from Gamma(s, beta + t). The probability that
-leaving comes first,
+A customer active at age t, after x purchases, buys next at a rate drawn from
+Gamma(r + x, alpha + t) and drops out at a rate drawn from Gamma(s, beta + t). The probability that
+dropout comes first,
 
 .. math::
 
     q_x(t) = \int_0^\infty \left(\frac{\alpha + t}{\alpha + t + u}\right)^{r + x}
              \left(\frac{\beta + t}{\beta + t + u}\right)^{s} \frac{s \, du}{\beta + t + u},
 
-is all that the Pareto/NBD likelihood holds beyond powers: whoever fell silent at :math:`t_x` left
-before buying again, or stayed until T and would buy first. Both cases are positive, so nothing
-cancels; the papers write the same as a difference of two 2F1, which overflow.
+is the only special function in the Pareto/NBD likelihood: a customer last seen at :math:`t_x`
+dropped out before the next purchase, or survived to T and would buy first. Both terms are positive,
+so nothing cancels; the papers write the same as a difference of two 2F1, which overflow.
 
-It depends on r + x, on s and on the ratio of alpha + t to beta + t alone, and on the log of this
-ratio so smoothly that a polynomial gives it to 13 digits. So the integral is taken at a dozen
-points for each distinct x, whatever the number of customers and ages.
+It depends only on r + x, on s and on the ratio of alpha + t to beta + t, and on the log of this
+ratio so smoothly that a polynomial interpolates it to 13 digits. So the integral is computed at a
+dozen points for each distinct x, whatever the number of customers and ages.
 
 References
 ----------
@@ -35,7 +35,7 @@ import numpy as np
 from crmkit.models.numerics.arrays import Codes, Floats
 
 _N_DERIVATIVES = 10
-"""Log q, three slopes and six second derivatives."""
+"""Log q, three first and six second derivatives."""
 
 _STEP = 0.25
 _CUT_OFF = 38.0
@@ -45,13 +45,13 @@ _DIGITS = 32.0
 """The polynomial is right to exp(-32) = 1e-14."""
 
 _LONG_STEP, _FEWER_DIGITS = 0.5, 17.0
-"""The same for seven digits, which is plenty where parameters are drawn."""
+"""The same for seven digits, enough for importance weights of drawn parameters."""
 
 _CELLS_AT_ONCE = 600
-"""Keeps a block of R and y, each pair of some 80 nodes, within a processor's cache."""
+"""Pairs of R and y in a block, each of some 80 nodes, that fits a processor's cache."""
 
 
-def log_leaving_first(x: Floats, log_ratio: Floats, /, *, r: float, s: float) -> Floats:
+def log_dropout_first(x: Floats, log_ratio: Floats, /, *, r: float, s: float) -> Floats:
     """Log of q for customers with x purchases; `x` must be sorted.
 
     `log_ratio` is y = log((alpha + t) / (beta + t)).
@@ -59,16 +59,16 @@ def log_leaving_first(x: Floats, log_ratio: Floats, /, *, r: float, s: float) ->
     return _interpolated(x, log_ratio, r=r, s=s, n_columns=1)[0]
 
 
-def leaving_first_derivatives(x: Floats, log_ratio: Floats, /, *, r: float, s: float) -> Floats:
+def dropout_first_derivatives(x: Floats, log_ratio: Floats, /, *, r: float, s: float) -> Floats:
     """Log of q with its derivatives; `x` must be sorted.
 
-    The rows are log q, its slopes by R = r + x, by s and by y, then the second ones by RR, Rs,
-    Ry, ss, sy and yy.
+    The rows are log q, its first derivatives by R = r + x, s and y, then the second ones by RR,
+    Rs, Ry, ss, sy and yy.
     """
     return _interpolated(x, log_ratio, r=r, s=s, n_columns=_N_DERIVATIVES)
 
 
-def leaving_first_exactly(shape: Floats, s: float, log_ratio: Floats) -> Floats:
+def dropout_first_by_quadrature(shape: Floats, s: float, log_ratio: Floats) -> Floats:
     """Log q and its derivatives by quadrature, for each y and each R: three axes."""
     found = np.empty((len(log_ratio), len(shape), _N_DERIVATIVES))
     n_at_once = max(_CELLS_AT_ONCE // max(len(shape), 1), 1)
@@ -78,7 +78,7 @@ def leaving_first_exactly(shape: Floats, s: float, log_ratio: Floats) -> Floats:
     return found
 
 
-def log_leaving_first_of_many(
+def log_dropout_first_of_draws(
     x: Floats, pair_x: Codes, log_ratio: Floats, /, *, r: Floats, s: Floats
 ) -> Floats:
     """Log of q to seven digits, a row for each pair of r and s.
@@ -92,7 +92,9 @@ def log_leaving_first_of_many(
     angles = math.pi * (np.arange(n_points) + 0.5) / n_points
     points = (middle + half * np.cos(angles)).reshape(-1, 1)
     shapes, s = np.repeat(r[:, np.newaxis] + x, n_points, axis=0), np.repeat(s, n_points)
-    exact = _roughly(shapes, s[:, np.newaxis], points).reshape(len(r), n_points, len(x))
+    exact = _by_coarse_quadrature(shapes, s[:, np.newaxis], points).reshape(
+        len(r), n_points, len(x)
+    )
     to_series = 2 / n_points * np.cos(np.outer(np.arange(n_points), angles))
     to_series[0] /= 2
     series = np.moveaxis(to_series @ exact, 1, 0)
@@ -105,20 +107,20 @@ def log_leaving_first_of_many(
 
 
 def _interpolated(x: Floats, y: Floats, *, r: float, s: float, n_columns: int) -> Floats:
-    """Put a polynomial in y through exact values, for each distinct x."""
+    """Interpolate exact values by a polynomial in y, for each distinct x."""
     found = np.empty((n_columns, len(x)))
     if not len(x):
         return found
-    # Whole ends make it rare that the company which a customer is in moves the points.
+    # Whole ends, so that other customers of the table rarely change the nodes.
     low, high = math.floor(y.min()), math.ceil(y.max())
     middle, half = (low + high) / 2, max(high - low, 1) / 2
-    # Log q is analytic in y as far as pi off the real axis.
+    # Log q is analytic in y up to a distance of pi from the real axis.
     n_points = math.ceil(_DIGITS / math.asinh(math.pi / half))
     angles = math.pi * (np.arange(n_points) + 0.5) / n_points
     points = middle + half * np.cos(angles)
     first = np.flatnonzero(np.diff(x, prepend=-1.0))
     last = np.flatnonzero(np.diff(x, append=math.inf)) + 1
-    exact = leaving_first_exactly(r + x[first], s, points)[:, :, :n_columns]
+    exact = dropout_first_by_quadrature(r + x[first], s, points)[:, :, :n_columns]
     to_series = 2 / n_points * np.cos(np.outer(np.arange(n_points), angles))
     to_series[0] /= 2
     series = to_series @ exact.transpose(1, 0, 2)
@@ -168,7 +170,7 @@ def _block(shape: Floats, s: float, y: Floats) -> Floats:
     )
 
 
-def _roughly(shape: Floats, s: Floats, y: Floats) -> Floats:
+def _by_coarse_quadrature(shape: Floats, s: Floats, y: Floats) -> Floats:
     """Log q by the same integral with fewer nodes, a row for each y and s."""
     peak = _peak(shape, s, y)
     low = np.minimum(np.minimum(y, 0), peak.min(axis=1, keepdims=True)) - 1
@@ -204,7 +206,7 @@ def _ends(
     high: Floats,
     cut_off: float = _CUT_OFF,
 ) -> tuple[Floats, Floats]:
-    """Between which t an integrand matters, by the straight lines that bound its log."""
+    """Range of t in which an integrand matters, from linear bounds of its log."""
     floor = peak - shape * _softplus(peak - y)[0] - (s + 1) * _softplus(peak)[0] - cut_off
     near, far = np.minimum(y, 0), np.maximum(y, 0)
     at_far = far - shape * (far - y) - (s + 1) * far

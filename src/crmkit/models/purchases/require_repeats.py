@@ -1,4 +1,4 @@
-"""What no model of purchases can do without: customers who came back, over days that were seen."""
+"""Minimum data of a purchase model: repeat purchases within a finite observation time."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from crmkit.models.numerics.arrays import Floats
 
 
 def require_repeats(x: Floats, seen: Floats, weights: Floats, *, table: str) -> None:
-    """Refuse histories in which nobody bought again, or which were seen for no time at all.
+    """Refuse histories without repeat purchases or without observation time.
 
-    `seen` is for how long, in days or opportunities; `weights` counts the customers of each row.
+    `seen` is the observation time, in days or opportunities; `weights` is the number of customers
+    of each row.
     """
     n_customers, repeats = float(weights.sum()), float(weights @ x)
     if not n_customers:
-        msg = (
-            f"{table}: there are no customers.\n"
-            "Nobody may have bought by the day that the table was made as of."
-        )
+        msg = f"{table}: no customers.\nPerhaps nobody had bought by the `as_of` of the table."
         raise FitError(msg)
     if not repeats:
         msg = (
@@ -29,7 +27,7 @@ def require_repeats(x: Floats, seen: Floats, weights: Floats, *, table: str) -> 
     exposure = float(weights @ seen)
     if not (0 < exposure < math.inf and repeats < math.inf):
         msg = (
-            f"{table}: {repeats:,.0f} repeat purchases in a total time of {exposure:g}, which no "
-            "rate explains.\nLook for times that are missing or endless."
+            f"{table}: {repeats:,.0f} repeat purchases in a total time of {exposure:g}, which "
+            "gives no rate.\nCheck for missing or infinite times."
         )
         raise FitError(msg)

@@ -1,4 +1,4 @@
-r"""Lognormal spend: what customers spend on a purchase day, where it varies by factors.
+r"""Lognormal spend: spend per purchase day, lognormal within and across customers.
 
 The mean amount :math:`\mu` of a customer's purchase days is lognormal across customers,
 :math:`\log \mu \sim N(\log \mathrm{median}, \tau^2)`, and one purchase day has the coefficient of
@@ -10,13 +10,13 @@ coefficient of variation :math:`\mathrm{cv} / \sqrt{x}`:
     \log z \mid \mu \sim N(\log \mu - v_x / 2,\; v_x), \qquad v_x = \log(1 + \mathrm{cv}^2 / x).
 
 For one day that is exact; the mean of several lognormal amounts is not quite lognormal, and is
-matched in mean and variance (Fenton 1960). How often one buys is taken to tell nothing about how
-much one spends: the assumption to check.
+matched in mean and variance (Fenton 1960). Spend is assumed independent of purchase
+frequency: the assumption to check.
 
-On simulated lognormal amounts with a cv of up to 1, parameters come out within 3 % and total spend
-within 0.2 %; with a cv of 2, tau comes out a fifth too low and total spend 1 % (in the tests).
+On simulated lognormal amounts with a cv of up to 1, parameters are recovered within 3 % and total
+spend within 0.2 %; with a cv of 2, tau is a fifth too low and total spend 1 % (in the tests).
 
-Beside Gamma-Gamma the population's spend has a lighter tail, so it always has a mean.
+The tail of spend across customers is lighter than in Gamma-Gamma, so the mean is always finite.
 
 References
 ----------
@@ -29,6 +29,7 @@ normal prior, in the logs.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -36,18 +37,20 @@ import numpy as np
 from scipy.special import ndtr
 
 from crmkit.errors import FitError, InvalidArgumentError
+from crmkit.models.inference.covariates import Link, Scale
 from crmkit.models.inference.diagnostics import Limit
 from crmkit.models.inference.newton import MaximumLikelihood, Search, maximize
 from crmkit.models.numerics.arrays import Codes, Floats
 from crmkit.models.numerics.distinct import distinct, distinct_pairs
 from crmkit.models.numerics.gamma_ratio import Real
 from crmkit.models.numerics.row_parameters import are_positive
+from crmkit.models.protocol import Nesting
 
 _NAMES = ("median", "tau", "cv")
 
 _LIMITS = (
     Limit({"tau down", "cv down"}, "All customers spend the same amount every time."),
-    Limit({"tau down"}, "Customers do not differ in what they spend on average."),
+    Limit({"tau down"}, "Customers do not differ in mean spend."),
     Limit({"cv down"}, "Each customer spends the same amount every time."),
 )
 
@@ -56,8 +59,8 @@ _LEAST_SPREAD = 1e-3
 _LARGEST_LOG = 700.0
 
 _ONE_COUNT = (
-    "All customers have the same number of repeat purchase days: how much they differ from each "
-    "other cannot be told from how much each varies, so trust no expected spend."
+    "All customers have the same number of repeat purchase days, so variation across customers "
+    "and within customers are not identified apart: do not trust expected spend."
 )
 
 
@@ -69,6 +72,14 @@ class LognormalSpend:
     customers' mean amounts, and `cv` the coefficient of variation of a customer's amounts.
     """
 
+    name: ClassVar[str] = "lognormal_spend"
+    title: ClassVar[str] = "Lognormal spend"
+    use: ClassVar[str] = (
+        "Amounts vary by factors; the lighter tail means that the population always has a mean."
+    )
+    units: ClassVar[Mapping[str, int]] = {"median": 1}
+    nested_in: ClassVar[Mapping[str, Nesting]] = {}
+    links: ClassVar[Mapping[str, Link]] = {"spend": Scale("median", 1)}
     line_of_logs: ClassVar[bool] = True
 
     median: Real
@@ -96,20 +107,20 @@ class LognormalSpend:
         Raises
         ------
         FitError
-            If there is no such row.
+            If no row has both.
         InvalidArgumentError
-            If there are others.
+            If any row lacks one.
         """
         if not len(x):
             msg = (
                 "customer summary: no repeat purchase with positive spend in any row.\n"
-                "Spend per purchase day cannot be told from first purchases."
+                "First purchases do not identify the spend per purchase day."
             )
             raise FitError(msg)
         if not ((x > 0) & (z > 0)).all():
             msg = (
                 "Lognormal spend is fitted on customers with x > 0 and z > 0 only.\n"
-                "Leave the others out of the fit; they can still be predicted."
+                "Leave the others out of the fit; predictions for them still work."
             )
             raise InvalidArgumentError(msg)
         weights = np.ones(len(x)) if weights is None else weights
@@ -135,7 +146,7 @@ class LognormalSpend:
 
     @property
     def population_mean(self) -> Real | None:
-        """Mean spend over all customers, median exp(tau^2 / 2); None if beyond all numbers."""
+        """Mean spend over all customers, median exp(tau^2 / 2); None where it overflows."""
         log_mean = np.log(self.median) + self.tau**2 / 2
         return np.exp(log_mean) if np.max(log_mean) < _LARGEST_LOG else None
 
@@ -148,52 +159,53 @@ class LognormalSpend:
         return -(np.log(2 * np.pi * variance) + off**2 / variance) / 2 - log_z
 
     def weight(self, x: Floats, /) -> Floats:
-        """Weight of a customer's own log mean against the population's, tau^2 / (tau^2 + v_x).
+        """Weight of the customer's log mean against the population's, tau^2 / (tau^2 + v_x).
 
-        It grows with every purchase day; 0 where there is none.
+        It grows with every purchase day; 0 without one.
         """
-        return 1 - self._rest(x)
+        return 1 - self._population_weight(x)
 
     def spend_line(self, x: Floats, /) -> tuple[Floats, Floats]:
-        """Give the log of expected spend as a line in the log of the customer's own mean.
+        """Intercept and slope of log expected spend in the log of the customer's mean.
 
-        A weighted mean of the logs of the own mean and of ``median exp(tau^2)``. Without a
-        purchase day it is the log of the population's mean. NaN where that is beyond all numbers.
+        A weighted mean of the logs of the customer's mean and of ``median exp(tau^2)``. Without a
+        purchase day it is the log of the population mean. NaN where that overflows.
         """
-        rest = self._rest(x)
-        # The mean of exp(log mu) adds half a variance, and log z lies half of one low.
+        rest = self._population_weight(x)
+        # The mean of exp(log mu) adds half a variance, and E log z is half a variance below log mu.
         halves = np.where(x > 0, 1.0, 0.5) * self.tau**2
         start = rest * (np.log(self.median) + halves)
         return np.where(start < _LARGEST_LOG, start, np.nan), 1 - rest
 
     def expected_spend(self, x: Floats, z: Floats, /) -> Floats:
-        """Mean spend expected of each customer's future purchase days; `spend_line` at `z`.
+        """Conditional expectation of spend per future purchase day; `spend_line` at `z`.
 
-        `z` is not looked at where `x` is 0.
+        `z` is not used where `x` is 0.
         """
         return np.exp(self._log_expected(x, z))
 
     def amount_distribution(self, x: Floats, z: Floats, /, days: Floats, amount: Floats) -> Floats:
-        """Probability that so many further purchase days bring no more than `amount` in all.
+        """Predictive distribution function of the total of `days` future purchase days.
 
-        The log of their mean is normal: what is unknown of mu and the spread of days add up.
+        The log of their mean is normal, with the posterior variance of log mu and that within
+        customers.
         """
-        variance = self._unknown(x) + np.log1p(self.cv**2 / days)
+        variance = self._posterior_variance(x) + np.log1p(self.cv**2 / days)
         off = np.log(amount / days) - self._log_expected(x, z)
         return ndtr((off + variance / 2) / np.sqrt(variance))
 
     def mean_distribution(self, x: Floats, z: Floats, /, amount: Floats) -> Floats:
-        """Probability that a customer's own mean spend, mu, is no more than `amount`."""
-        variance = self._unknown(x)
+        """Posterior distribution function of a customer's mean spend mu, at `amount`."""
+        variance = self._posterior_variance(x)
         off = np.log(amount) - self._log_expected(x, z)
         return ndtr((off + variance / 2) / np.sqrt(variance))
 
     def second_moments(self, x: Floats, /) -> tuple[Floats, Floats]:
-        """Mean square of the customer's own mean and of a day's amount.
+        """Second moments of the customer's mean and of a purchase day's amount.
 
-        Both in units of the square of expected spend; infinite where beyond all numbers.
+        Both in units of expected spend squared; infinite where they overflow.
         """
-        variance = self._unknown(x)
+        variance = self._posterior_variance(x)
         of_mean = np.exp(np.where(variance < _LARGEST_LOG, variance, np.inf))
         return of_mean, of_mean * (1 + self.cv**2)
 
@@ -201,22 +213,22 @@ class LognormalSpend:
         start, rise = self.spend_line(x)
         return start + rise * np.log(np.where(x > 0, z, 1.0))
 
-    def _rest(self, x: Floats) -> Floats:
-        """Weigh the population against a customer's own mean; 1 without a purchase day."""
+    def _population_weight(self, x: Floats) -> Floats:
+        """Weight of the population against the customer's mean; 1 without a purchase day."""
         within = np.log1p(self.cv**2 / np.maximum(x, 1.0))
         return np.where(x > 0, within / (self.tau**2 + within), 1.0)
 
-    def _unknown(self, x: Floats) -> Floats:
-        """Variance of log mu given the customer's own mean."""
-        return self.tau**2 * self._rest(x)
+    def _posterior_variance(self, x: Floats) -> Floats:
+        """Posterior variance of log mu."""
+        return self.tau**2 * self._population_weight(x)
 
 
 class LognormalSpendLikelihood:
     """Total log-likelihood with its derivatives by the logs of median, tau and cv.
 
-    All that counts of the rows with one x is how many there are, and the mean and variance of
-    log z. `group` numbers groups of customers from 0, each with parameters of its own; without
-    it all customers are one.
+    Sufficient statistics of the rows with one x: their number, and mean and variance of log z.
+    `group` is the group of each row, numbered from 0; each group has its own parameters. Without
+    it all customers are one group.
     """
 
     def __init__(
@@ -232,7 +244,7 @@ class LognormalSpendLikelihood:
         self._squares = np.bincount(cell, weights * (log_z - self._mean[cell]) ** 2)
 
     def __call__(self, log_parameters: Floats, /) -> tuple[float, Floats, Floats]:
-        """Value, gradient and Hessian, each summed over customers, who share the parameters."""
+        """Value, gradient and Hessian, summed over customers, who share the parameters."""
         value, gradient, hessian = self.by_group(log_parameters[:, np.newaxis])
         return float(value.sum()), gradient.sum(axis=-1), hessian.sum(axis=-1)
 
@@ -249,11 +261,11 @@ class LognormalSpendLikelihood:
         variance = across + within
         mean_off = self._mean - log_median + within / 2
         off, squares = n * mean_off, self._squares + n * mean_off**2
-        # By the variance, and by how far log z lies above its mean, alone and together.
+        # By the variance and by the deviation of log z from its mean, first and second derivatives.
         by_variance = (squares / variance - n) / variance / 2
         by_variance_twice = (n / 2 - squares / variance) / variance**2
         by_off, by_both, by_off_twice = -off / variance, off / variance**2, -n / variance
-        # The square of cv moves both.
+        # cv enters both.
         by_within = by_variance + by_off / 2
         by_within_twice = by_variance_twice + by_both + by_off_twice / 4
         value = -(n * np.log(2 * np.pi * variance) + squares / variance) / 2 - n * self._mean

@@ -19,11 +19,11 @@ from crmkit.models import BGCNBDK, BGNBD, MBGNBD, Floats
 from crmkit.models.posterior.importance_sampling import (
     ImportanceSample,
     importance_sample,
-    largest_k,
-    smoothed,
+    pareto_k_threshold,
+    pareto_smoothed,
 )
 from crmkit.models.posterior.likelihood_of_draws import log_likelihoods
-from crmkit.models.posterior.log_posterior import LogPosterior, Shared
+from crmkit.models.posterior.log_posterior import LogPosterior, SharedPrior
 from tests.strategies import History, histories
 
 BG_NBD = ("r", "alpha", "a", "b")
@@ -32,7 +32,7 @@ BG_NBD = ("r", "alpha", "a", "b")
 @pytest.fixture(scope="module")
 def customers() -> pl.DataFrame:
     """The 2,357 customers of the papers, as they stood on 30 September 1997."""
-    log: pl.DataFrame = load_cdnow(sample=True)
+    log: pl.DataFrame = load_cdnow(sample=True, backend="polars")
     return rfm.summarize(log, as_of=date(1997, 9, 30))
 
 
@@ -44,7 +44,7 @@ def customers() -> pl.DataFrame:
 )
 def test_the_bound_on_pareto_k_is_the_papers(draws: str, expected: str) -> None:
     # Vehtari et al. (2024), section 3.2.4: 1 - 1 / log10(S), and 0.7 from 2,200 draws on.
-    assert f"{largest_k(int(draws)):.2f}" == expected
+    assert f"{pareto_k_threshold(int(draws)):.2f}" == expected
 
 
 # Twins
@@ -79,7 +79,7 @@ def test_the_first_proposal_is_the_bell_curve_of_the_fit(
     some = customers.filter(pl.col("frequency") > 0) if spend else customers
     columns = ["frequency", "monetary_value"] if spend else ["frequency", "recency", "T"]
     density = LogPosterior(
-        Shared(fitted.model, names, np.zeros(len(names)), np.full(len(names), 1e4)),
+        SharedPrior(fitted.model, names, np.zeros(len(names)), np.full(len(names), 1e4)),
         columns=[some[column].to_numpy().astype(float) for column in columns],
         weights=np.ones(len(some)),
     )
@@ -92,7 +92,7 @@ def test_the_first_proposal_is_the_bell_curve_of_the_fit(
 @pytest.mark.parametrize("shape", [0.2, 0.5, 0.9])
 def test_pareto_k_is_the_shape_of_the_weights_tail(shape: float) -> None:
     weights = stats.genpareto.rvs(shape, size=100_000, random_state=3)
-    smooth, k = smoothed(np.log(weights))
+    smooth, k = pareto_smoothed(np.log(weights))
     assert k == pytest.approx(shape, abs=0.1)
     assert smooth.sum() == pytest.approx(1)
     assert (smooth > 0).all()
@@ -103,7 +103,7 @@ def test_pareto_k_is_the_shape_of_the_weights_tail(shape: float) -> None:
 
 def test_smoothing_keeps_the_order_and_all_but_the_largest() -> None:
     weights = stats.genpareto.rvs(0.5, size=1000, random_state=4)
-    smooth, _ = smoothed(np.log(weights))
+    smooth, _ = pareto_smoothed(np.log(weights))
     order = np.argsort(weights)
     assert (np.diff(smooth[order]) >= 0).all()
     kept = order[: -math.ceil(3 * math.sqrt(1000))]
@@ -126,7 +126,7 @@ def test_a_better_proposal_is_found_where_the_first_is_far_off() -> None:
         rng=np.random.default_rng(5),
     )
     assert sample.round > 1
-    assert sample.can_be_trusted
+    assert sample.is_reliable
     np.testing.assert_allclose(sample.weights @ sample.points, 2.0, atol=0.1)
 
 
@@ -144,8 +144,8 @@ def test_weights_that_cannot_be_trusted_are_owned_up_to() -> None:
         draws=100,
         rng=np.random.default_rng(6),
     )
-    assert not sample.can_be_trusted
-    assert sample.pareto_k > largest_k(100) == pytest.approx(0.5)
+    assert not sample.is_reliable
+    assert sample.pareto_k > pareto_k_threshold(100) == pytest.approx(0.5)
 
 
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=50), st.integers(0, 9))
@@ -154,15 +154,15 @@ def test_evened_draws_come_as_often_as_they_weigh(weights: list[float], seed: in
     shares /= shares.sum()
     n = len(shares)
     sample = ImportanceSample(np.arange(float(n))[:, np.newaxis], shares, pareto_k=0.0, round=1)
-    drawn = sample.evened(np.random.default_rng(seed))[:, 0].astype(int)
+    drawn = sample.resampled(np.random.default_rng(seed))[:, 0].astype(int)
     times = np.bincount(drawn, minlength=n)
     assert times.sum() == n
     assert (np.abs(times - n * shares) < 1 + 1e-9).all()
 
 
 def test_equal_weights_are_worth_all_draws() -> None:
-    weights, pareto_k = smoothed(np.zeros(200))
+    weights, pareto_k = pareto_smoothed(np.zeros(200))
     sample = ImportanceSample(np.zeros((200, 1)), weights, pareto_k, round=1)
     assert sample.effective_sample_size == pytest.approx(200)
     assert pareto_k == -math.inf
-    assert sample.can_be_trusted
+    assert sample.is_reliable

@@ -116,8 +116,8 @@ def test_parameters_without_a_maximum_are_named() -> None:
     assert alpha is not None
     (diagnosis,) = found.diagnostics
     assert diagnosis == (
-        "The likelihood has no maximum: a and b grow without end. "
-        "Customers do not differ in how readily they leave."
+        "The likelihood has no maximum: a and b grow without bound. "
+        "Customers do not differ in dropout probability."
     )
 
 
@@ -129,7 +129,10 @@ def test_parameters_that_a_few_customers_hardly_tell_are_named() -> None:
     assert found.converged
     assert found.standard_errors[:2] == (None, None)
     assert found.diagnostics == (
-        "The data hardly tell r and alpha: values many times larger or smaller fit about as well.",
+        (
+            "The data do not identify r and alpha: "
+            "values many times larger or smaller fit about as well."
+        ),
     )
 
 
@@ -173,7 +176,7 @@ def test_a_search_that_never_arrives_says_so(gain: float) -> None:
     )
     assert not found.converged
     assert found.diagnostics == (
-        "The search stopped before it reached a maximum; trust no estimate.",
+        "The search stopped before it reached a maximum; do not trust the estimates.",
     )
 
 
@@ -217,12 +220,12 @@ def test_what_two_parameters_mean_alike_is_said_once() -> None:
         columns=(np.ones(3),),
         weights=np.ones(3),
         starts=[(1.0, 1.0)],
-        limits=[Limit({"low down"}, "Nobody leaves."), Limit({"high up"}, "Nobody leaves.")],
+        limits=[Limit({"low down"}, "No dropout."), Limit({"high up"}, "No dropout.")],
     )
     (diagnosis,) = found.diagnostics
     assert diagnosis == (
-        "The likelihood has no maximum: high grows without end while low shrinks to nothing. "
-        "Nobody leaves."
+        "The likelihood has no maximum: high grows without bound while low shrinks to 0. "
+        "No dropout."
     )
 
 
@@ -239,8 +242,8 @@ def test_a_likelihood_that_is_no_number_is_no_error_of_numpy(size: int) -> None:
             starts=[(1.0,) * size],
         )
     assert str(caught.value) == (
-        "The likelihood of these histories is no number that a search could follow.\n"
-        "Look for values that cannot be, such as endless times or amounts."
+        "The likelihood of these histories is not finite.\n"
+        "Check for impossible values, such as infinite times or amounts."
     )
 
 

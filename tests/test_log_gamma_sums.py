@@ -7,7 +7,7 @@ import pytest
 from scipy.special import digamma, gammaln, polygamma
 
 from crmkit.models import Floats
-from crmkit.models.numerics.log_gamma_sums import Risings
+from crmkit.models.numerics.log_gamma_sums import LogGammaSums
 
 ONE_GROUP = np.zeros(4, np.int64)
 N = np.array([5.0, 3.0, 2.0, 1.0])
@@ -31,13 +31,13 @@ def by_gamma(z: float, counts: Floats, n: Floats) -> list[float]:
     ids=["few", "gaps", "beyond counting one by one", "fractions", "none"],
 )
 def test_risings_are_those_of_gamma_functions(z: float, counts: list[float]) -> None:
-    found = Risings(np.array(counts, float), N, group=ONE_GROUP)(np.array([z]))
+    found = LogGammaSums(np.array(counts, float), N, group=ONE_GROUP)(np.array([z]))
     np.testing.assert_allclose(found[:, 0], by_gamma(z, np.array(counts), N), rtol=1e-9)
 
 
 def test_each_group_has_its_own() -> None:
     counts, group, z = np.array([0.0, 2.0, 5.0, 7.0]), np.array([0, 1, 0, 1]), np.array([0.3, 8.0])
-    found = Risings(counts, N, group=group, n_groups=2)(z)
+    found = LogGammaSums(counts, N, group=group, n_groups=2)(z)
     for i in range(2):
         rows = group == i
         expected = by_gamma(float(z[i]), counts[rows], N[rows])
@@ -49,7 +49,7 @@ def test_each_group_has_its_own() -> None:
 
 def test_a_huge_z_keeps_its_digits() -> None:
     # Log gamma alone has lost them all: at 1e12 it is 3e13, and its last digit 0.004.
-    (value,), (slope,), (bend,) = Risings(np.array([3.0]), np.ones(1), group=ONE_GROUP[:1])(
+    (value,), (slope,), (bend,) = LogGammaSums(np.array([3.0]), np.ones(1), group=ONE_GROUP[:1])(
         np.array([1e12])
     )
     assert value == pytest.approx(3 * np.log(1e12) + 3e-12, rel=1e-15)

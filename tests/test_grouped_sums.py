@@ -26,8 +26,8 @@ def likelihoods() -> dict[str, tuple[Callable[..., Any], list[Floats], Floats]]:
     all_differ = np.log(one[:, np.newaxis] * apart)
     scales_differ = np.log(np.where([[False], [True]] * 2, one[:, np.newaxis] * apart, 0.5))
     spend = [column[x > 0] for column in (x, np.linspace(1.0, 140.0, 600))]
-    bg = partial(DropoutLikelihood, may_leave_at_first=False)
-    mbg = partial(DropoutLikelihood, may_leave_at_first=True)
+    bg = partial(DropoutLikelihood, dropout_after_first=False)
+    mbg = partial(DropoutLikelihood, dropout_after_first=True)
     return {
         "bg_nbd": (bg, histories, all_differ),
         "mbg_nbd": (mbg, histories, all_differ),
