@@ -256,7 +256,7 @@ CASES: dict[str, tuple[Callable[[Known], Any], str]] = {
     ),
     "no fit of opportunities": (
         lambda k: clv.forecast_opportunities(k.table, fit=None, n_opportunities=3),  # type: ignore[arg-type]
-        "`fit` must be a OpportunityFit, got None.\nMake one with crmkit.clv.fit_opportunities().",
+        "`fit` must be an OpportunityFit, got None.\nMake one with crmkit.clv.fit_opportunities().",
     ),
     "a median as text": (
         lambda _: clv.LogNormal(median="1", log_deviation=1.0),  # type: ignore[arg-type]

@@ -549,7 +549,7 @@ def test_columns_and_order_are_as_documented(make_eager: MakeFrame, measure: Any
     calendar = cohorts.calendar_retention(orders, as_of=AS_OF)
     windows = cohorts.retention(orders, as_of=AS_OF, windows=WINDOWS)
     assert names(table) == [*CELL, measure]
-    assert names(calendar) == [*CELL, *RATES]
+    assert names(calendar) == [*CELL, "customers", *RATES]
     assert names(windows) == [*WINDOW, *RATES]
     assert names(cohorts.pooled(calendar)) == ["period", "n_customers", *RATES]
     assert names(cohorts.pooled(windows)) == ["from_day", "to_day", "n_customers", *RATES]

@@ -135,7 +135,7 @@ def test_a_fit_of_days_is_refused() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         clv.forecast_opportunities(pl.DataFrame(HISTORIES), fit=of_days, n_opportunities=3)  # type: ignore[arg-type] # that is the point
     assert str(caught.value) == (
-        "`fit` must be a OpportunityFit, got a Fit.\nMake one with crmkit.clv.fit_opportunities()."
+        "`fit` must be an OpportunityFit, got a Fit.\nMake one with crmkit.clv.fit_opportunities()."
     )
     with pytest.raises(InvalidArgumentError):
         OpportunityFit.from_json(of_days.to_json())

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from crmkit import clv, lifecycle, pipeline, rfm, tiers
+from crmkit import clv, cohorts, lifecycle, pipeline, rfm, tiers
 from crmkit.datasets import load_cdnow
 from crmkit.errors import (
     CrmkitWarning,
@@ -83,6 +83,19 @@ def test_the_job_is_its_steps(result: pipeline.Result[pl.DataFrame]) -> None:
     staged = lifecycle.assign(paced, rules=lifecycle.rules(paced))
     columns = ["customer_id", "expected_gap_days", "overdue_ratio", "stage", "stage_reason"]
     assert_frame_equal(result.customers.select(columns), staged.select(columns))
+
+
+def test_the_tables_of_cohorts_and_of_the_test_are_those_of_their_functions(
+    result: pipeline.Result[pl.DataFrame],
+) -> None:
+    orders, split = sample(), result.settings.split
+    assert_frame_equal(result.cohorts, cohorts.table(orders, as_of=AS_OF))
+    assert result.backtest is not None
+    assert result.calibration is not None
+    ranked = clv.backtest(orders, splits=[split], as_of=AS_OF).drop("seconds")
+    assert_frame_equal(result.backtest, ranked, rel_tol=1e-9)
+    grouped = clv.calibration(orders, split=split, as_of=AS_OF)
+    assert_frame_equal(result.calibration, grouped, rel_tol=1e-9)
 
 
 # Properties

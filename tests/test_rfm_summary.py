@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -204,7 +205,7 @@ def test_purchase_days_take_the_place_of_the_ledger(ledger: list[Row]) -> None:
     days = rfm.purchase_days(orders, as_of=AS_OF)
     assert days.select("customer_id", "date").is_unique().all()
     split = AS_OF - timedelta(days=20)
-    for answer in (
+    answers: list[Callable[[pl.DataFrame], pl.DataFrame]] = [
         lambda each: rfm.summarize(each, as_of=AS_OF),
         lambda each: rfm.summarize(each, as_of=split),
         lambda each: rfm.holdout(each, split=split, as_of=AS_OF),
@@ -212,7 +213,8 @@ def test_purchase_days_take_the_place_of_the_ledger(ledger: list[Row]) -> None:
         lambda each: lifecycle.rhythm(each, as_of=AS_OF, recent_days=10),
         lambda each: cohorts.table(each, as_of=AS_OF, every="week"),
         lambda each: cohorts.retention(each, as_of=AS_OF),
-    ):
+    ]
+    for answer in answers:
         assert_frame_equal(answer(days), answer(orders), abs_tol=1e-9)
 
 

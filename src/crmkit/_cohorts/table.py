@@ -144,8 +144,8 @@ def calendar_retention(
 
     Returns
     -------
-    One row per cohort and period, those of `crmkit.cohorts.table`, with `cohort`, `period`,
-    `starts`, `ends`, `is_complete` and `cohort_size` as there, and:
+    One row per cohort and period, those of `crmkit.cohorts.table`, with all columns that it has
+    for customers, and:
 
     ==================  =====  ============================================================
     ``n_eligible``      int    the whole cohort if the period is over, else 0
@@ -155,7 +155,7 @@ def calendar_retention(
     ``upper``           float  upper end
     ==================  =====  ============================================================
 
-    `crmkit.cohorts.table` has the numbers so far of a period that is not over.
+    `customers` are those seen so far, also in a period that is not over.
 
     Raises
     ------
@@ -195,7 +195,7 @@ def calendar_retention(
     counted = frames.with_columns(
         cells, n_eligible=nw.col("cohort_size") * over, n_retained=nw.col("customers")
     )
-    rates = with_rates(counted, z=z).select(*_CELL, *RATES)
+    rates = with_rates(counted, z=z).select(*_CELL, "customers", *RATES)
     return frames.give(rates, like=orders, order_by=["cohort", "period"])
 
 

@@ -158,7 +158,7 @@ def run(
         stages=lifecycle.stage_summary(customers),
         tiers=tiers.summary(bought, rule=rule),
         concentration=concentration,
-        cohorts=cohorts.table(days, as_of=as_of),
+        cohorts=_cohort_table(retention),
         retention=retention,
         retention_by_month=cohorts.pooled(retention),
         models=parameters([purchases, spend], like=orders),
@@ -191,6 +191,12 @@ def _customers_only(customers: IntoFrameT) -> IntoFrameT:
     """Leave out prospects, who have no segment and no tier."""
     frame = frames.reopen(customers).filter(~frames.known("orders").is_null())
     return frames.give(frame, like=customers)
+
+
+def _cohort_table(retention: IntoFrameT) -> IntoFrameT:
+    """Take the columns of `crmkit.cohorts.table`, which the retention rates are made of."""
+    cells = ("cohort", "period", "starts", "ends", "is_complete", "cohort_size", "customers")
+    return frames.give(frames.reopen(retention).select(*cells), like=retention)
 
 
 def _tested(

@@ -58,7 +58,9 @@ def purchase_days(orders: IntoFrameT, *, as_of: date) -> IntoFrameT:
     >>> orders = pd.DataFrame(
     ...     {
     ...         "customer_id": ["ann", "ben", "ann"],
-    ...         "date": pd.to_datetime(["2024-01-05 09:00", "2024-02-01 12:00", "2024-01-05 17:30"]),
+    ...         "date": pd.to_datetime(
+    ...             ["2024-01-05 09:00", "2024-02-01 12:00", "2024-01-05 17:30"]
+    ...         ),
     ...         "amount": [20.0, 15.0, 30.0],
     ...     }
     ... )

@@ -106,7 +106,8 @@ def require_fitted(
         return
     types = type_ if isinstance(type_, tuple) else (type_,)
     names = " or ".join(each.__name__ for each in types)
-    msg = f"`{argument}` must be a {names}, got {shown(value)}.\nMake one with {made_by}()."
+    article = "an" if names[0] in "AEIOU" else "a"
+    msg = f"`{argument}` must be {article} {names}, got {shown(value)}.\nMake one with {made_by}()."
     raise InvalidArgumentError(msg)
 
 

@@ -266,7 +266,7 @@ def discounted_residual_lifetime(
             0                          2.96
             1                          4.10
             7                          6.84
-    """  # noqa: D401 - the field's term
+    """
     model = _contract_model(fit)
     require_backend(backend)
     rate = rate_per_period(annual_discount_rate, every=fit.every)

@@ -154,7 +154,7 @@ def expected_purchases(customers: IntoFrameT, *, purchases: Fit, horizon_days: f
     >>> print(ahead[columns].round(2).to_string(index=False))
     customer_id  frequency  recency  T  expected_purchases
             new          0        0  0                1.48
-    """  # noqa: D401 - the field's term
+    """
     require_horizon(horizon_days)
     require_purchases(purchases)
 
@@ -318,7 +318,7 @@ def discounted_purchases(
           00004          2      213 272                  6.51
           00018          0        0 269                  0.49
           00021          1       12 272                  0.77
-    """  # noqa: D401 - the field's term
+    """
     if horizon_days != math.inf:
         require_horizon(horizon_days)
     _require_rate(annual_discount_rate, horizon_days=horizon_days)
