@@ -20,7 +20,7 @@ from typing import Final
 from published_numbers import published_page
 
 import crmkit
-from crmkit import tables
+from crmkit import models, tables
 from crmkit.tables import Column, Rule, Table
 
 DOCS: Final = Path(__file__).parent
@@ -137,13 +137,24 @@ def reference_page(room: ModuleType) -> str:
     """Name everything public in a room by section; mkdocstrings writes out the docstrings."""
     if room.__name__ in _WITHOUT_SECTIONS:
         directives = "\n".join(f"::: {room.__name__}.{name}\n" for name in _names(room))
-        return f"# {room.__name__}\n\n{inspect.getdoc(room)}\n\n{directives}"
+        table = f"{model_table()}\n" if room is models else ""
+        return f"# {room.__name__}\n\n{inspect.getdoc(room)}\n\n{table}{directives}"
     intro = _SECTION.split(inspect.getdoc(room) or "")[0].strip()
     parts = [
         f"## {title}\n\n" + "\n".join(f"::: {room.__name__}.{name}\n" for name in names)
         for title, names in sections(room).items()
     ]
     return f"# {room.__name__}\n\n{intro}\n\n" + "\n".join(parts)
+
+
+def model_table() -> str:
+    """List the models with their facts: name, parameters, when to use each."""
+    rows = [
+        f"| `{fact['name']}` | {fact['title']} | {fact['parameters']} | {fact['use']} |"
+        for fact in models.summary_table()
+    ]
+    head = "| name | model | parameters | when to use it |\n| --- | --- | --- | --- |\n"
+    return head + "\n".join(rows) + "\n"
 
 
 def public_functions() -> Iterator[tuple[str, Callable[..., object]]]:

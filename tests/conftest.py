@@ -2,12 +2,13 @@
 
 CRMKIT_TESTS says how much is tested: `quick` leaves out Spark, the docs and what is slow, `test`
 (the default) runs Dask and Spark on a sample of cases, `all` runs everything. CRMKIT_EXAMPLES sets
-another number than 20 (`quick`: 5) of examples that Hypothesis invents for each property.
+another number of examples that Hypothesis invents for each property.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,11 +25,13 @@ LEVEL = os.environ.get("CRMKIT_TESTS", "test")
 _LEFT_OUT = {"quick": ("full", "slow"), "test": ("full",), "all": ()}
 """The marks of tests that each level leaves out."""
 
+_EXAMPLES = {"quick": "4", "test": "10", "all": "20"}
+
 hypothesis.settings.register_profile(
     "crmkit",
     derandomize=True,
     deadline=None,
-    max_examples=int(os.environ.get("CRMKIT_EXAMPLES", "5" if LEVEL == "quick" else "20")),
+    max_examples=int(os.environ.get("CRMKIT_EXAMPLES", _EXAMPLES[LEVEL])),
 )
 hypothesis.settings.load_profile("crmkit")
 
@@ -79,9 +82,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     # A test that is asked for by its name always runs.
     if not any("::" in argument for argument in config.args):
-        left_out = [item for item in items if any(map(item.get_closest_marker, _LEFT_OUT[LEVEL]))]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        left_out = {item for item in items if _is_left_out(item)}
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
     for item in items:
         arguments = getattr(item, "callspec", None)
         values = map(str, arguments.params.values()) if arguments else ()
@@ -89,6 +92,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         is_repeat = any(map(item.get_closest_marker, _REPEATS))
         if is_exact or is_repeat or not _ENGINES_ALIKE.isdisjoint(values):
             item.add_marker("no_cover")
+
+
+def _is_left_out(item: pytest.Item) -> bool:
+    costly = item.get_closest_marker("full_for")
+    case = getattr(item, "callspec", None)
+    is_costly = costly and case and not set(costly.args).isdisjoint(_parts(case.id))
+    left_out = _LEFT_OUT[LEVEL]
+    return any(map(item.get_closest_marker, left_out)) or ("full" in left_out and bool(is_costly))
+
+
+def _parts(case: str) -> set[str]:
+    """Split the id of a case at its dashes; an engine such as polars-lazy is one part."""
+    return {case, *re.split("-(?!lazy)", case)}
 
 
 @pytest.fixture

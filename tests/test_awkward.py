@@ -18,6 +18,7 @@ from tests.companies import DRAWS, Company, Drawn
 
 pytestmark = pytest.mark.no_cover  # hundreds of fits, of lines that others cover
 
+pytestmark = pytest.mark.slow
 SEEDS = range(int(os.environ.get("CRMKIT_AWKWARD_TABLES", "8")))
 
 Ranges = Mapping[str, tuple[float, float]]
@@ -65,6 +66,7 @@ def test_no_model_is_left_out() -> None:
     }
 
 
+@pytest.mark.full_for("GGompertzNBD", "MBGCNBDK")
 @pytest.mark.parametrize("design", DESIGNS)
 @pytest.mark.parametrize("model", DRAWS, ids=lambda model: model.__name__)
 def test_a_fit_is_at_least_as_likely_as_the_truth_or_says_what_is_not_told(

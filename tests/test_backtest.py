@@ -56,6 +56,7 @@ def found(cdnow: pl.DataFrame) -> dict[str, dict[str, Any]]:
 # Published
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "column", "expected"),
     [
@@ -370,6 +371,7 @@ def small() -> dict[str, list[Any]]:
     return columns
 
 
+@pytest.mark.full
 def test_every_engine_gives_the_same_tables(make_frame: MakeFrame) -> None:
     orders = make_frame(small())
     expected = pl.DataFrame(small())

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from crmkit.errors import FitError, InvalidArgumentError
 from crmkit.models import BGBB, Floats, MaximumLikelihood
-from crmkit.models.purchases.bg_bb_likelihood import BGBBLikelihood
+from crmkit.models.purchases.likelihoods.bg_bb_likelihood import BGBBLikelihood
 from tests.published import all_printed, printed
 from tests.strategies import History, bg_bb_models, opportunity_histories
 
@@ -222,6 +222,7 @@ AWKWARD = [
 AWKWARD = [(x, t_x if x else 0, n) for x, t_x, n in AWKWARD]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("sixty_digits")
 @pytest.mark.parametrize("model", EXTREME, ids=str)
 def test_log_likelihood_is_exact(model: BGBB) -> None:
@@ -235,6 +236,7 @@ def test_log_likelihood_is_exact(model: BGBB) -> None:
         assert p == pytest.approx(float(stayed / (stayed + left)), rel=1e-9, abs=1e-300)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("sixty_digits")
 @pytest.mark.parametrize("model", EXTREME, ids=str)
 def test_expected_purchases_are_exact(model: BGBB) -> None:

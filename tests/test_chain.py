@@ -46,6 +46,7 @@ def chain(customers: Any) -> Any:
     return actions.recommend(churn.risk(customers))
 
 
+@pytest.mark.slow
 def test_prospects_change_nothing_for_customers_and_are_null(make_frame: MakeFrame) -> None:
     orders = make_frame(ledger().to_dict(as_series=False))
     people = make_frame({"customer_id": PROSPECTS})

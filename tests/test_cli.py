@@ -16,6 +16,8 @@ import pytest
 from crmkit import cli, pipeline
 from crmkit.datasets import load_cdnow
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:

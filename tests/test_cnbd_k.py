@@ -169,6 +169,7 @@ def summed(model: RegularPurchases, x: int, t_x: float, T: float, horizon: float
     return total / mpmath.fsum(weights)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("sixty_digits")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("parameters", EXTREME, ids=str)

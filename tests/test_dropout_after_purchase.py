@@ -125,6 +125,7 @@ def test_the_distribution_sums_to_one_and_has_the_expected_mean(
     np.testing.assert_allclose(chances @ np.arange(801.0), expected, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=str)
 def test_for_ever_is_the_integral_of_the_purchases_of_each_day(
     model: DropoutAfterPurchase,

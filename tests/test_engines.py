@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
 from functools import cache
 from typing import Any, Final, cast
@@ -77,8 +77,19 @@ _MADE_FOR_A_LOOK: Final = ("intake.check", "pipeline.run")
 """They run many plans: one for each finding, and those of all the other functions."""
 
 
-_SAMPLE: Final = ("rfm.summarize", "clv.fit", "clv.predict", "lifecycle.rhythm")
+_SHAPES: Final = ("rfm.summarize", "clv.fit", "clv.predict", "lifecycle.rhythm")
 """One case for each shape: reduce, fit, apply, and a window over the rows of a customer."""
+
+_SAMPLE: Final[Mapping[str, Sequence[str]]] = {
+    **dict.fromkeys(ENGINES, ()),
+    **dict.fromkeys(("dask", "spark"), _SHAPES),
+    "spark-connect": ("rfm.summarize",),
+}
+"""What `make test` runs on the engines that cost most."""
+
+
+_SEVERAL_TABLES: Final = ("clv.validate", "intake.clean", "pipeline.run")
+"""They give tables of other functions, which document the columns."""
 
 
 def _function_of(name: str) -> str:
@@ -138,7 +149,7 @@ def _assert_same_value(found: Any, due: Any, *, rtol: float) -> None:
 @pytest.mark.parametrize(
     ("name", "engine"),
     [
-        pytest.param(name, engine, marks=marks_of(engine, is_sample=name in _SAMPLE))
+        pytest.param(name, engine, marks=marks_of(engine, is_sample=name in _SAMPLE[engine]))
         for name in CASES
         for engine in ENGINES
         # Their steps run on Connect one by one; they take a minute there.
@@ -204,7 +215,7 @@ def _kinds() -> dict[str, set[str]]:
     return kinds
 
 
-@pytest.mark.parametrize("name", [n for n in CASES if n not in {"intake.clean", "pipeline.run"}])
+@pytest.mark.parametrize("name", [n for n in CASES if n not in _SEVERAL_TABLES])
 def test_columns_have_the_names_and_types_of_the_contracts(name: str) -> None:
     kinds = _kinds()
     room, function = _function_of(name).split(".")

@@ -21,7 +21,7 @@ from crmkit import clv, rfm
 from crmkit.datasets import load_cdnow
 from crmkit.errors import CrmkitWarning
 from crmkit.models import GGompertzNBD, MaximumLikelihood, ParetoNBD
-from crmkit.models.purchases.ggompertz_nbd_likelihood import pair_terms
+from crmkit.models.purchases.likelihoods.ggompertz_nbd_likelihood import pair_terms
 from tests.published import printed
 from tests.strategies import History, histories, pareto_nbd_models, summarized
 
@@ -153,6 +153,7 @@ def integral(of: Callable[..., mpmath.mpf], points: list[mpmath.mpf]) -> mpmath.
     return mpmath.quad(of, points, method="gauss-legendre")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("twenty_digits")
 @pytest.mark.parametrize("model", EXTREME, ids=str)
 def test_all_is_exact(model: GGompertzNBD) -> None:

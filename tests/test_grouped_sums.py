@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from crmkit.models import BGNBD, Floats
-from crmkit.models.purchases.dropout_likelihood import DropoutLikelihood
-from crmkit.models.purchases.pareto_nbd_likelihood import ParetoNBDLikelihood
+from crmkit.models.purchases.likelihoods.dropout_likelihood import DropoutLikelihood
+from crmkit.models.purchases.likelihoods.pareto_nbd_likelihood import ParetoNBDLikelihood
 from crmkit.models.spend.gamma_gamma import GammaGammaLikelihood
 from tests.strategies import simulated_histories
 

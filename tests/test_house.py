@@ -96,6 +96,7 @@ def test_every_public_function_says_what_it_gives_and_shows_it(
     assert ">>> " in text.partition("Examples\n--------\n")[2], name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", ["crmkit", *(room.__name__ for room in ROOMS)])
 def test_importing_a_room_imports_nothing_heavy(room: str) -> None:
     code = f"import sys, {room}; sys.exit(', '.join(set({HEAVY}) & set(sys.modules)) or None)"

@@ -87,6 +87,7 @@ def certain(fitted: clv.Fit) -> clv.Fit:
 # Twin
 
 
+@pytest.mark.full_for("pareto_nbd")
 @pytest.mark.parametrize("model", ["bg_nbd", "pareto_nbd", "mbg_cnbd_k"])
 def test_bounds_of_purchases_are_those_of_many_drawn_parameters(
     fits: Mapping[str, clv.Fit], model: str
@@ -219,6 +220,7 @@ def holds_by_chance(n: int) -> tuple[float, float]:
     return low, high
 
 
+@pytest.mark.full
 def test_ninety_percent_hold_in_ninety_percent() -> None:
     """A small run of docs/coverage_study.py, whose page has the large one."""
     runs = [coverage("bg_nbd", n_customers=300, seed=[7, i]) for i in range(8)]

@@ -88,6 +88,7 @@ def test_the_future_changes_nothing(ledger: list[Row], as_of: date) -> None:
     assert rows(whole) == rows(cut)
 
 
+@pytest.mark.full
 @settings(max_examples=15)
 @given(ledger=ledgers, as_of=st.dates(date(2023, 12, 1), date(2024, 5, 31)))
 def test_every_engine_counts_the_same(ledger: list[Row], as_of: date) -> None:

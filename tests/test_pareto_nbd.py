@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from crmkit.models import NBD, MaximumLikelihood, ParetoNBD
-from crmkit.models.purchases.pareto_dropout_integral import dropout_first_by_quadrature
+from crmkit.models.purchases.likelihoods.pareto_dropout_integral import dropout_first_by_quadrature
 from tests.published import all_printed, printed
 from tests.strategies import History, histories, pareto_nbd_models, summarized
 
@@ -201,6 +201,7 @@ def leaving_first(shape: mpmath.mpf, s: mpmath.mpf, ratio: mpmath.mpf) -> mpmath
     return s / (shape + s) * gauss
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("forty_digits")
 @pytest.mark.parametrize("model", EXTREME, ids=str)
 def test_all_is_exact(model: ParetoNBD) -> None:

@@ -73,6 +73,7 @@ def test_the_season_is_the_ratio_of_the_weeks_of_years_before() -> None:
 # Properties
 
 
+@pytest.mark.full
 def test_customers_who_buy_at_random_show_no_pattern() -> None:
     kinds = [
         seen(

@@ -146,6 +146,7 @@ def test_the_future_changes_nothing(result: pipeline.Result[pl.DataFrame]) -> No
 # Shape
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("engine", list(MAKERS))
 def test_every_engine_gives_the_same_tables(
     result: pipeline.Result[pl.DataFrame], engine: str
@@ -161,6 +162,7 @@ def test_every_engine_gives_the_same_tables(
         assert_frame_equal(mine, expected.sort(texts), rel_tol=1e-6, abs_tol=1e-9)
 
 
+@pytest.mark.full_for("pandas", "polars-lazy", "pyarrow", "duckdb")
 def test_prospects_keep_a_row(make_frame: MakeFrame) -> None:
     orders = make_frame(sample().to_dict(as_series=False))
     known = make_frame({"customer_id": ["00004", "zoe"]})

@@ -102,6 +102,7 @@ class Chains:
         return visited
 
 
+@pytest.mark.full
 def test_draws_are_those_of_a_long_random_walk(
     customers: pl.DataFrame, fitted: clv.Fit, found: clv.Posterior
 ) -> None:

@@ -23,6 +23,8 @@ from tests.conftest import MAKERS, rows
 from tests.strategies import by_day, summarized
 from tests.test_covariates import SPENDING, TRUTH, alone, of_spend, own
 
+pytestmark = pytest.mark.slow
+
 
 def of_all(model: Any, score: Floats) -> Any:
     """The model with a parameter for each customer, one customer at a time."""
@@ -207,6 +209,7 @@ def sure(fitted: clv.Fit) -> clv.Fit:
     return replace(fitted, likelihood=replace(found, covariance_log=none))
 
 
+@pytest.mark.full_for("ggompertz_nbd", "pareto_nbd")
 @pytest.mark.parametrize(
     ("name", "spend"),
     [*zip(TRUTH, ["gamma_gamma"] * 4, strict=True), ("bg_nbd", "lognormal_spend")],
@@ -242,6 +245,7 @@ def widened(fitted: clv.Fit) -> clv.Fit:
     return replace(fitted, likelihood=more, covariates=covariates)
 
 
+@pytest.mark.full_for("ggompertz_nbd", "pareto_nbd")
 @pytest.mark.parametrize(
     ("name", "spend"),
     [*zip(TRUTH, ["gamma_gamma"] * 4, strict=True), ("pareto_nbd", "lognormal_spend")],
@@ -337,6 +341,7 @@ def test_bounds_of_spend_include_the_uncertainty_of_the_coefficient(
         assert math.log(found[column][0]) == pytest.approx(exact, abs=0.25)
 
 
+@pytest.mark.full
 def test_ninety_percent_hold_in_ninety_percent_with_covariates() -> None:
     held: dict[str, list[float]] = {"purchases": [], "money": []}
     for seed in range(6):
@@ -374,6 +379,7 @@ def test_bounds_do_not_depend_on_the_company(table: pl.DataFrame, fits: dict[str
         )
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("engine", MAKERS)
 def test_bounds_and_totals_come_on_every_engine(engine: str, fits: dict[str, clv.Fit]) -> None:
     table = shoppers("bg_nbd", 30, seed=11).with_columns(score=pl.col("score").round().cast(int))
@@ -446,6 +452,7 @@ def walked(table: pl.DataFrame, fitted: clv.Fit, unit: float, n_steps: int) -> F
     return np.array(found)
 
 
+@pytest.mark.full
 def test_draws_with_covariates_are_those_of_a_random_walk() -> None:
     table = shoppers("bg_nbd", 150, seed=31).with_columns(pl.col("score") + 2.0)
     fitted = clv.fit(table, model="bg_nbd", covariates=["score"])
@@ -460,6 +467,7 @@ def test_draws_with_covariates_are_those_of_a_random_walk() -> None:
     assert found.diagnostics == ()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["pareto_nbd", "gamma_gamma", "lognormal_spend", "mbg_nbd"])
 def test_draws_of_many_customers_are_a_bell_curve_around_the_fit(
     name: str, table: pl.DataFrame
@@ -505,6 +513,7 @@ def test_where_zero_lies_does_not_matter_to_a_coefficient(
     np.testing.assert_allclose(theirs.draws[:, 0], ours.draws[:, 0], rtol=0.01)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("engine", MAKERS)
 def test_every_engine_draws_the_same_with_covariates(engine: str) -> None:
     table = shoppers("bg_nbd", 80, seed=12).with_columns(score=pl.col("score").round().cast(int))

@@ -22,6 +22,7 @@ from crmkit.datasets import load_cdnow
 from crmkit.errors import InvalidArgumentError
 from tests.conftest import MakeFrame
 
+pytestmark = pytest.mark.slow
 AS_OF = date(1998, 6, 30)
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = '"><img src=x onerror=alert(1)>'
@@ -207,6 +208,7 @@ def test_equal_results_give_equal_pages_whatever_the_caller_draws_with(
     assert again == html
 
 
+@pytest.mark.full_for("polars", "polars-lazy", "pyarrow", "duckdb")
 def test_every_engine_gives_the_same_page(make_frame: MakeFrame, html: str) -> None:
     orders = make_frame(load_cdnow(sample=True, backend="polars").to_dict(as_series=False))
     result = pipeline.run(orders, as_of=AS_OF)

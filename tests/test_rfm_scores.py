@@ -319,6 +319,7 @@ def test_the_order_of_rows_changes_no_score(customers: Customers, data: st.DataO
         assert rows(scored, by="customer_id") == rows(rfm.score(frame, breakpoints=kept))
 
 
+@pytest.mark.full
 @settings(max_examples=8)
 @given(customers=summaries(), nested=st.booleans())
 def test_the_engine_changes_no_score(customers: Customers, nested: bool) -> None:  # noqa: FBT001
@@ -396,6 +397,7 @@ def test_nested_codes_hold_about_as_many_customers_each(shop: pl.DataFrame) -> N
     assert flat["rfm_code"].n_unique() < 125
 
 
+@pytest.mark.full_for("polars", "polars-lazy", "pyarrow")
 def test_nine_nested_scores_work_on_every_engine(make_frame: MakeFrame) -> None:
     n = 200
     customers = table(

@@ -115,6 +115,7 @@ def test_probabilities_are_exact(model: SBG) -> None:
         assert model.survival(periods)[0] == pytest.approx(float(mpmath.exp(still_there)), rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("sixty_digits")
 @pytest.mark.parametrize("rate", [1e-6, 0.01, 0.1, 3.0])
 @pytest.mark.parametrize("model", EXTREME, ids=str)

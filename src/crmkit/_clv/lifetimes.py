@@ -20,8 +20,8 @@ from crmkit._words.arguments import listed, require_fitted, require_number
 from crmkit.errors import InvalidArgumentError, MissingColumnsError
 from crmkit.models import BGNBD, MBGNBD, GammaGamma, MaximumLikelihood, ParetoNBD
 from crmkit.models.inference.newton import Likelihood, Matrix
-from crmkit.models.purchases.dropout_likelihood import DropoutLikelihood
-from crmkit.models.purchases.pareto_nbd_likelihood import ParetoNBDLikelihood
+from crmkit.models.purchases.likelihoods.dropout_likelihood import DropoutLikelihood
+from crmkit.models.purchases.likelihoods.pareto_nbd_likelihood import ParetoNBDLikelihood
 from crmkit.models.spend.gamma_gamma import GammaGammaLikelihood
 
 _TO_95_PERCENT: Final = 1.959963984540054

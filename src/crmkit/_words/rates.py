@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Final, get_args
 
 from crmkit._words.arguments import require_choice, require_number
@@ -10,13 +11,16 @@ from crmkit.typing import Period
 
 _WHOLE: Final = 1.0
 
-_PERIODS_A_YEAR: Final[dict[Period, float]] = {
-    "day": 365.25,
-    "week": 365.25 / 7,
-    "month": 12.0,
-    "quarter": 4.0,
-    "year": 1.0,
+_DAYS_A_YEAR: Final = 365.25
+
+PERIOD_DAYS: Final[Mapping[Period, float]] = {
+    "day": 1.0,
+    "week": 7.0,
+    "month": _DAYS_A_YEAR / 12,
+    "quarter": _DAYS_A_YEAR / 4,
+    "year": _DAYS_A_YEAR,
 }
+"""Mean length of each calendar period."""
 
 
 def require_period(period: object, *, argument: str = "every") -> None:
@@ -60,7 +64,7 @@ def require_discount_rate(annual_discount_rate: float) -> None:
 def rate_per_period(annual_discount_rate: float, *, every: Period) -> float:
     """Convert an annual rate to the rate per period that compounds to it."""
     require_discount_rate(annual_discount_rate)
-    return math.expm1(math.log1p(annual_discount_rate) / _PERIODS_A_YEAR[every])
+    return math.expm1(math.log1p(annual_discount_rate) * (PERIOD_DAYS[every] / _DAYS_A_YEAR))
 
 
 def require_level(level: float, *, argument: str = "level") -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from crmkit._clv.fitting.covariates import Covariate
 from crmkit._clv.fitting.given import GivenParameters
 from crmkit._clv.fitting.priors import LogNormal
 from crmkit._words.arguments import require_choice
-from crmkit._words.rates import require_level, require_period
+from crmkit._words.rates import PERIOD_DAYS, require_level, require_period
 from crmkit.errors import InvalidArgumentError
 from crmkit.models import (
     PURCHASE_MODELS,
@@ -25,14 +24,6 @@ from crmkit.models import (
     rescaled,
 )
 from crmkit.typing import Period
-
-_DAYS: Final[Mapping[Period, float]] = {
-    "day": 1.0,
-    "week": 7.0,
-    "month": 365.25 / 12,
-    "quarter": 365.25 / 4,
-    "year": 365.25,
-}
 
 _CONTRACTS: Final = "it is for contracts: see crmkit.clv.fit_retention()."
 _OTHER_TABLES: Final = {
@@ -119,7 +110,7 @@ class Fit:
         require_period(unit, argument="unit")
         model = from_parameters(name, **parameters)
         if name in PURCHASE_MODELS:
-            model = rescaled(model, unit=1 / _DAYS[unit])
+            model = rescaled(model, unit=1 / PERIOD_DAYS[unit])
         return Fit(name, GivenParameters(model))
 
     @property
@@ -250,9 +241,9 @@ class Fit:
         require_period(unit, argument="unit")
         model, log_likelihood = self.model, None if self.is_given else self.log_likelihood
         if self.name in PURCHASE_MODELS:
-            model = rescaled(model, unit=_DAYS[unit])
+            model = rescaled(model, unit=PERIOD_DAYS[unit])
             if log_likelihood is not None:
-                log_likelihood = self._shifted(log_likelihood, days=_DAYS[unit])
+                log_likelihood = self._shifted(log_likelihood, days=PERIOD_DAYS[unit])
         coefficients = [name for name in self.estimates if name not in parameter_names(model)]
         return FitInUnits(
             unit=unit,

@@ -14,7 +14,7 @@ from crmkit.models.numerics.arrays import Floats
 from crmkit.models.numerics.distinct import distinct
 from crmkit.models.numerics.gamma_ratio import log_poch
 from crmkit.models.purchases.dropout_after_purchase import DropoutAfterPurchase
-from crmkit.models.purchases.pareto_dropout_integral import log_dropout_first_of_draws
+from crmkit.models.purchases.likelihoods.pareto_dropout_integral import log_dropout_first_of_draws
 from crmkit.models.purchases.pareto_nbd import ParetoNBD
 
 _CELLS_AT_ONCE = 2**16

@@ -35,7 +35,11 @@ from crmkit.models.numerics.discounted_lifetime import lifetime_over_beta
 from crmkit.models.numerics.distinct import distinct, distinct_pairs
 from crmkit.models.numerics.gamma_ratio import log_poch
 from crmkit.models.protocol import Nesting
-from crmkit.models.purchases.bg_bb_likelihood import BGBBLikelihood, Histories, log_stayed
+from crmkit.models.purchases.likelihoods.bg_bb_likelihood import (
+    BGBBLikelihood,
+    Histories,
+    log_stayed,
+)
 from crmkit.models.purchases.require_repeats import require_repeats
 
 _NAMES = ("alpha", "beta", "gamma", "delta")

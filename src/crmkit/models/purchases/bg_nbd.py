@@ -23,7 +23,7 @@ from typing import ClassVar
 
 from crmkit.models.protocol import Nesting
 from crmkit.models.purchases.dropout_after_purchase import DropoutAfterPurchase
-from crmkit.models.purchases.dropout_likelihood import DropoutLikelihood
+from crmkit.models.purchases.likelihoods.dropout_likelihood import DropoutLikelihood
 
 BGNBDLikelihood = partial(DropoutLikelihood, dropout_after_first=False)
 

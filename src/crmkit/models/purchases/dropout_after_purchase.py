@@ -49,8 +49,8 @@ from crmkit.models.purchases.conditional_expectation import (
     expected_purchases_of,
     without_interpolation,
 )
-from crmkit.models.purchases.dropout_likelihood import DropoutLikelihood
 from crmkit.models.purchases.future_purchases import count_distribution, stage_weights
+from crmkit.models.purchases.likelihoods.dropout_likelihood import DropoutLikelihood
 from crmkit.models.purchases.require_repeats import require_repeats
 
 _PARAMETERS = ("r", "alpha", "a", "b")

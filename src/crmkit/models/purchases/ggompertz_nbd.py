@@ -38,13 +38,16 @@ from crmkit.models.numerics.gamma_ratio import Real, log_poch
 from crmkit.models.numerics.negative_binomial import pmf_up_to
 from crmkit.models.numerics.row_parameters import are_positive, at_rows, distinct_histories
 from crmkit.models.protocol import Nesting
-from crmkit.models.purchases.ggompertz_lifetime import (
+from crmkit.models.purchases.likelihoods.ggompertz_lifetime import (
     active_days,
     beta_at_age,
     dropout_days,
     log_survival,
 )
-from crmkit.models.purchases.ggompertz_nbd_likelihood import GGompertzNBDLikelihood, log_terms
+from crmkit.models.purchases.likelihoods.ggompertz_nbd_likelihood import (
+    GGompertzNBDLikelihood,
+    log_terms,
+)
 from crmkit.models.purchases.pareto_nbd import ParetoNBD
 from crmkit.models.purchases.require_repeats import require_repeats
 

@@ -43,8 +43,8 @@ from crmkit.models.numerics.legendre import legendre_rule
 from crmkit.models.numerics.negative_binomial import pmf_up_to
 from crmkit.models.numerics.row_parameters import are_positive, at_rows, distinct_histories
 from crmkit.models.protocol import Nesting
-from crmkit.models.purchases.pareto_dropout_integral import log_dropout_first
-from crmkit.models.purchases.pareto_nbd_likelihood import ParetoNBDLikelihood
+from crmkit.models.purchases.likelihoods.pareto_dropout_integral import log_dropout_first
+from crmkit.models.purchases.likelihoods.pareto_nbd_likelihood import ParetoNBDLikelihood
 from crmkit.models.purchases.require_repeats import require_repeats
 
 _NAMES = ("r", "alpha", "s", "beta")

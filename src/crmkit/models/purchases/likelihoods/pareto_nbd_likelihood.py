@@ -6,8 +6,8 @@ import numpy as np
 
 from crmkit.models.numerics.arrays import Codes, Floats
 from crmkit.models.numerics.grouped_sums import ByGroup, GroupedLikelihood, of_group, summed
-from crmkit.models.purchases.dropout_anytime_sums import DropoutSums, Weight
-from crmkit.models.purchases.pareto_dropout_integral import dropout_first_derivatives
+from crmkit.models.purchases.likelihoods.dropout_anytime_sums import DropoutSums, Weight
+from crmkit.models.purchases.likelihoods.pareto_dropout_integral import dropout_first_derivatives
 
 
 class ParetoNBDLikelihood(GroupedLikelihood):

@@ -12,12 +12,12 @@ import numpy as np
 from crmkit.models.numerics.arrays import Codes, Floats
 from crmkit.models.numerics.gamma_ratio import Real
 from crmkit.models.numerics.grouped_sums import ByGroup, GroupedLikelihood, of_group, summed
-from crmkit.models.purchases.dropout_anytime_sums import DropoutSums, Weight
-from crmkit.models.purchases.ggompertz_dropout_integral import (
+from crmkit.models.purchases.likelihoods.dropout_anytime_sums import DropoutSums, Weight
+from crmkit.models.purchases.likelihoods.ggompertz_dropout_integral import (
     dropout_first_derivatives,
     log_dropout_first,
 )
-from crmkit.models.purchases.ggompertz_lifetime import beta_at_age, log_survival
+from crmkit.models.purchases.likelihoods.ggompertz_lifetime import beta_at_age, log_survival
 
 _UPPER = np.triu_indices(4)
 

@@ -27,7 +27,7 @@ import math
 import numpy as np
 
 from crmkit.models.numerics.arrays import Floats
-from crmkit.models.purchases.ggompertz_lifetime import log_expm1, softplus
+from crmkit.models.purchases.likelihoods.ggompertz_lifetime import log_expm1, softplus
 
 _N_DERIVATIVES = 15
 """Log q, four first and ten second derivatives."""

@@ -1,0 +1,3 @@
+"""Likelihoods of the purchase models: values, gradients and Hessians, and their integrals."""
+
+from __future__ import annotations
