@@ -1,8 +1,8 @@
 """Every table test runs on every engine.
 
-CRMKIT_TESTS says how much is tested: `quick` leaves out Spark, the docs and what is slow, `test`
-(the default) runs Dask and Spark on a sample of cases, `all` runs everything. CRMKIT_EXAMPLES sets
-another number of examples that Hypothesis invents for each property.
+CRMKIT_TESTS says how much is tested. `quick` leaves out Spark, the docs and docstrings, and what is
+slow; `test` (the default) runs Dask and Spark on a sample of cases; `all` runs everything.
+CRMKIT_EXAMPLES sets another number of examples that Hypothesis invents for each property.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import pyarrow as pa
 import pytest
 
 LEVEL = os.environ.get("CRMKIT_TESTS", "test")
-_LEFT_OUT = {"quick": ("full", "slow"), "test": ("full",), "all": ()}
-"""The marks of tests that each level leaves out."""
+_LEFT_OUT = {"quick": ("full", "slow", "xdist_group"), "test": ("full",), "all": ()}
+"""The marks of tests that each level leaves out; the group is that of Spark."""
 
 _EXAMPLES = {"quick": "4", "test": "10", "all": "20"}
 
@@ -95,11 +95,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_left_out(item: pytest.Item) -> bool:
+    if any(map(item.get_closest_marker, _LEFT_OUT[LEVEL])):
+        return True
     costly = item.get_closest_marker("full_for")
+    names: set[str] = set(costly.args) if costly and LEVEL != "all" else set()
+    if LEVEL == "quick":
+        if isinstance(item, pytest.DoctestItem):
+            return True
+        names |= {"polars", "pyarrow"}  # their lines run for polars-lazy
     case = getattr(item, "callspec", None)
-    is_costly = costly and case and not set(costly.args).isdisjoint(_parts(case.id))
-    left_out = _LEFT_OUT[LEVEL]
-    return any(map(item.get_closest_marker, left_out)) or ("full" in left_out and bool(is_costly))
+    return case is not None and not names.isdisjoint(_parts(case.id))
 
 
 def _parts(case: str) -> set[str]:

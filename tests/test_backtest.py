@@ -33,6 +33,9 @@ from tests.seasons import waves
 SPLIT, AS_OF = date(1997, 9, 30), date(1998, 6, 30)
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def cdnow() -> pl.DataFrame:
     """The whole log."""

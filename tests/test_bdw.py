@@ -20,6 +20,7 @@ from crmkit.models.contracts.bdw import BDWLikelihood
 from tests.published import printed
 from tests.strategies import Contracts, contract_histories, survivor_histories
 
+pytestmark = pytest.mark.slow
 REGULAR = (1000, 631, 468, 382, 326, 289, 262, 241)
 HIGH_END = (1000, 869, 743, 653, 593, 551, 517, 491)
 """Fader & Hardie (2007), Table 1: customers of 1,000 still there after 0 to 7 years."""

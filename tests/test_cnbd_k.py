@@ -16,6 +16,7 @@ from crmkit.models import BGCNBDK, BGNBD, MBGCNBDK, MBGNBD, Floats
 from crmkit.models.purchases.cnbd_k import RegularPurchases
 from tests.strategies import History, bg_nbd_models, histories, summarized
 
+pytestmark = pytest.mark.slow
 KINDS = [BGCNBDK, MBGCNBDK]
 
 

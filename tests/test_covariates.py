@@ -37,6 +37,7 @@ from crmkit.tables import SUMMARY
 from tests.conftest import EAGER, MAKERS, MakeFrame, rows
 from tests.strategies import by_day, summarized
 
+pytestmark = pytest.mark.slow
 DAY = date(2024, 1, 1)
 CHANNELS = ("app", "shop", "web")
 TRUTH: dict[str, Any] = {

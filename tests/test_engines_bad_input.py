@@ -20,6 +20,7 @@ from crmkit import InvalidArgumentError, InvalidRowsError, clv, cohorts, lifecyc
 from tests.engine_cases import AS_OF, arrow, on, purchases, tables
 from tests.engines import ENGINES, assert_same_table, marked, read_back, spark
 
+pytestmark = pytest.mark.slow
 _EAGER: Final = [name for name, engine in ENGINES.items() if not engine.is_lazy]
 _LAZY: Final = [marked(name) for name, engine in ENGINES.items() if engine.is_lazy]
 _EVERY: Final = [marked(name) for name in ENGINES]

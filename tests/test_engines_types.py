@@ -23,6 +23,7 @@ from crmkit import InvalidArgumentError, InvalidRowsError, churn, clv, lifecycle
 from tests.engine_cases import BREAKPOINTS, STAGE_RULES, TIERS, arrow, on, purchases, spend, tables
 from tests.engines import ENGINES, assert_same_table, marked, read_back, spark
 
+pytestmark = pytest.mark.slow
 _EVERY: Final = [marked(name) for name in ENGINES]
 _NAMES: Final[dict[str, Any]] = {"customer": "customer_id", "date": "date", "amount": "amount"}
 _TODAY: Final = date(2024, 3, 1)

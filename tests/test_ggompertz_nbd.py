@@ -25,6 +25,7 @@ from crmkit.models.purchases.likelihoods.ggompertz_nbd_likelihood import pair_te
 from tests.published import printed
 from tests.strategies import History, histories, pareto_nbd_models, summarized
 
+pytestmark = pytest.mark.slow
 REFERENCE = Path(__file__).parent / "reference"
 
 WEEK = 7.0

@@ -33,6 +33,7 @@ from crmkit.models.spend.lognormal_spend import LognormalSpend
 from docs.coverage_study import SPEND, TRUTHS, coverage, simulated
 from tests.conftest import MAKERS, MakeFrame, rows
 
+pytestmark = pytest.mark.slow
 HORIZON = 273.0
 SUMMARY: dict[str, list[Any]] = {
     "customer_id": ["a", "b", "c", "d", "e"],

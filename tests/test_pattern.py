@@ -16,6 +16,7 @@ from crmkit.errors import InvalidArgumentError
 from tests.conftest import MakeFrame
 from tests.seasons import ledger, waves
 
+pytestmark = pytest.mark.slow
 AS_OF = date(2021, 12, 31)
 
 

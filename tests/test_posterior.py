@@ -19,6 +19,7 @@ from crmkit.errors import CrmkitWarning, InvalidArgumentError, InvalidRowsError
 from crmkit.models import Floats
 from tests.conftest import MAKERS
 
+pytestmark = pytest.mark.slow
 BG_NBD = ("r", "alpha", "a", "b")
 
 FEW: dict[str, list[Any]] = {
