@@ -467,3 +467,32 @@ def test_duckdb_stays_on_its_own_connection() -> None:
     found = rfm.summarize(connection.table("log"), as_of=AS_OF)
     connection.register("found", found)
     assert connection.sql("select count(*) from found").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("day", "shown"),
+    [
+        (pd.NaT, "NaT (NaTType)"),
+        (date.max, "datetime.date(9999, 12, 31) (date)"),
+        (datetime(9999, 12, 31), "datetime.datetime(9999, 12, 31, 0, 0) (datetime)"),
+        (45_000, "45000 (int)"),
+    ],
+)
+def test_as_of_is_a_day_of_the_calendar(day: Any, shown: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        rfm.summarize(pl.DataFrame(LEDGER), as_of=day)
+    assert str(caught.value) == (
+        f"`as_of` must be a date, got {shown}.\nWrite datetime.date(2024, 12, 31)."
+    )
+
+
+@pytest.mark.parametrize("kind", [pl.Int8, pl.Int16, pl.Int32, pl.Float32])
+def test_narrow_amounts_are_added_up_in_full_width(make_frame: MakeFrame, kind: Any) -> None:
+    largest = 2.0**24 if kind == pl.Float32 else float(pl.select(kind.max()).item())
+    amounts = pl.Series([largest, largest, 1.0]).cast(kind)
+    days = [date(2024, 1, 5), date(2024, 3, 5), date(2024, 3, 6)]
+    table = pl.DataFrame({"customer_id": ["ann"] * 3, "date": days, "amount": amounts})
+    columns: dict[str, Any] = {name: table[name] for name in table.columns}
+    native = make_frame(columns)
+    (found,) = rows(rfm.summarize(native, as_of=AS_OF))
+    assert found["total_amount"] == 2 * largest + 1

@@ -329,7 +329,12 @@ def _with_plain_numbers(
             continue
         if column.kind == "count" and dtype.is_integer() and dtype != nw.Int64:
             casts.append(nw.col(column.name).cast(nw.Int64))
-        elif dtype.is_decimal() or dtype.is_unsigned_integer() or dtype == nw.Int128:
+        elif (
+            dtype.is_decimal()
+            or dtype.is_unsigned_integer()
+            or dtype == nw.Int128
+            or (column.kind == "number" and table.is_summed_up and dtype in _NARROW)
+        ):
             casts.append(nw.col(column.name).cast(nw.Float64))
     return frame.with_columns(*casts) if casts else frame
 
@@ -344,6 +349,9 @@ def _without_nan(frame: Frame, table: Table) -> Frame:
     ]
     return frame.with_columns(nw.col(*numbers).fill_nan(None)) if numbers else frame
 
+
+_NARROW: Final = (nw.Int8, nw.Int16, nw.Int32, nw.Float32)
+"""Numbers that some engines add up in their own width, where sums wrap around or lose digits."""
 
 _KIND_TESTS: Final[Mapping[Kind, Callable[[Any], bool]]] = {
     "key": lambda dtype: dtype != nw.Object and not dtype.is_nested(),

@@ -29,11 +29,11 @@ _PERIODS: Final[dict[Period, tuple[int, Literal["D", "M"]]]] = {
 
 
 def as_day(value: date, *, argument: str) -> date:
-    """Take a date, or the day of a datetime."""
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
+    """Take a date, or the day of a datetime; the last of all days has no day after it."""
+    is_missing = value != value  # noqa: PLR0124 - NaT differs from itself
+    day = value.date() if isinstance(value, datetime) and not is_missing else value
+    if isinstance(day, date) and not is_missing and day < date.max:
+        return day
     msg = (
         f"`{argument}` must be a date, got {value!r} ({type(value).__name__}).\n"
         "Write datetime.date(2024, 12, 31)."
