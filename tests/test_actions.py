@@ -164,3 +164,33 @@ def test_an_empty_plan_is_refused() -> None:
     assert str(caught.value) == (
         "action plan: the table is empty.\nStart from crmkit.actions.plan() and edit it."
     )
+
+
+def test_what_is_unknown_is_counted_and_never_summed_as_zero(make_frame: MakeFrame) -> None:
+    customers = make_frame(
+        {
+            "customer_id": ["ann", "ben", "cid", "dee"],
+            "action": ["call now", "call now", "invite", "invite"],
+            "clv": [60.0, None, None, None],
+            "value_at_risk": [20.0, None, None, None],
+        }
+    )
+    found = rows(actions.summary(customers), by="action")
+    assert found == [
+        {
+            "action": "call now",
+            "n_customers": 2,
+            "n_unknown": 1,
+            "clv": 60.0,
+            "value_at_risk": 20.0,
+        },
+        {
+            "action": "invite",
+            "n_customers": 2,
+            "n_unknown": 2,
+            "clv": None,
+            "value_at_risk": None,
+        },
+    ]
+    (first,) = rows(actions.call_list(customers))
+    assert first["customer_id"] == "ann"

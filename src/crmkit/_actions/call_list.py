@@ -77,8 +77,9 @@ def summary(customers: IntoFrameT) -> IntoFrameT:
     =================  =====  ========================================================
     ``action``         text   what to do
     ``n_customers``    int    customers with this action
-    ``clv``            float  sum of their expected value
-    ``value_at_risk``  float  sum of their value at risk
+    ``n_unknown``      int    those of them whose value at risk is unknown
+    ``clv``            float  sum of their expected value; null where nobody's is known
+    ``value_at_risk``  float  sum of their value at risk; null likewise
     =================  =====  ========================================================
 
     Raises
@@ -98,16 +99,27 @@ def summary(customers: IntoFrameT) -> IntoFrameT:
     ...     }
     ... )
     >>> print(summary(customers).to_string(index=False))
-             action  n_customers   clv  value_at_risk
-           call now            2 150.0          100.0
-    send a reminder            1  30.0            5.0
+             action  n_customers  n_unknown   clv  value_at_risk
+           call now            2          0 150.0          100.0
+    send a reminder            1          0  30.0            5.0
     """
-    contract = RECOMMENDED.only("customer_id", "action", "clv", "value_at_risk")
-    grouped = (
-        frames.read(customers, contract)
-        .group_by("action")
-        .agg(nw.len().alias("n_customers"), nw.col("clv").sum(), nw.col("value_at_risk").sum())
-        .with_columns(nw.col("n_customers").cast(nw.Int64))
-        .sort("value_at_risk", "action", descending=[True, False])
+    values = ("clv", "value_at_risk")
+    contract = RECOMMENDED.only("customer_id", "action", *values)
+    known = frames.read(customers, contract).select(
+        "action", *(frames.known(name).alias(name) for name in values)
     )
-    return frames.give_in_order(grouped, like=customers)
+    sums = known.group_by("action").agg(
+        nw.len().alias("n_customers"),
+        *(nw.col(name).sum() for name in values),
+        *(nw.col(name).count().alias(f"{name}_known") for name in values),
+    )
+    counts = ("n_customers", *(f"{name}_known" for name in values))
+    sums = sums.with_columns(nw.col(*counts).cast(nw.Int64))
+    grouped = sums.select(
+        "action",
+        "n_customers",
+        (nw.col("n_customers") - nw.col("value_at_risk_known")).alias("n_unknown"),
+        *(nw.when(nw.col(f"{n}_known") > 0).then(nw.col(n)).alias(n) for n in values),
+    )
+    ranked = grouped.sort("value_at_risk", "action", descending=[True, False], nulls_last=True)
+    return frames.give_in_order(ranked, like=customers)
