@@ -66,7 +66,7 @@ def test_no_model_is_left_out() -> None:
     }
 
 
-@pytest.mark.full_for("GGompertzNBD", "MBGCNBDK")
+@pytest.mark.full_for("GGompertzNBD", "BGCNBDK", "MBGCNBDK")
 @pytest.mark.parametrize("design", DESIGNS)
 @pytest.mark.parametrize("model", DRAWS, ids=lambda model: model.__name__)
 def test_a_fit_is_at_least_as_likely_as_the_truth_or_says_what_is_not_told(

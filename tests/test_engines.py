@@ -83,7 +83,6 @@ _SHAPES: Final = ("rfm.summarize", "clv.fit", "clv.predict", "lifecycle.rhythm")
 _SAMPLE: Final[Mapping[str, Sequence[str]]] = {
     **dict.fromkeys(ENGINES, ()),
     **dict.fromkeys(("dask", "spark"), _SHAPES),
-    "spark-connect": ("rfm.summarize",),
 }
 """What `make test` runs on the engines that cost most."""
 

@@ -277,6 +277,7 @@ def test_a_fit_finds_that_leaving_grows_likelier_with_age() -> None:
     assert found.log_likelihood > ParetoNBD.fit(*history).log_likelihood + 10
 
 
+@pytest.mark.full_for("4", "5", "6", "7")
 @pytest.mark.parametrize("seed", range(8))
 def test_a_fit_is_at_least_as_likely_as_the_truth(seed: int) -> None:
     rng = np.random.default_rng(seed)

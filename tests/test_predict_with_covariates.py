@@ -103,6 +103,7 @@ LOOKS: dict[str, Callable[[Any, clv.Fit], Any]] = {
 }
 
 
+@pytest.mark.full_for("pareto_nbd", "ggompertz_nbd", "mbg_nbd")
 @pytest.mark.parametrize("column", LOOKS)
 @pytest.mark.parametrize("name", TRUTH)
 def test_each_of_many_is_scored_by_the_own_model(
@@ -497,6 +498,7 @@ def test_a_prior_of_a_coefficient_holds_it(table: pl.DataFrame) -> None:
     assert found.prior[4] == firm["purchases: score"]
 
 
+@pytest.mark.full_for("100.0")
 @pytest.mark.parametrize("shift", [0.0, 100.0])
 def test_where_zero_lies_does_not_matter_to_a_coefficient(
     shift: float, table: pl.DataFrame

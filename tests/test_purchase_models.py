@@ -130,6 +130,7 @@ def test_gradient_and_hessian_are_differences_of_the_log_likelihood(
     np.testing.assert_allclose(hessian, bends, rtol=1e-6, atol=noise)
 
 
+@pytest.mark.full_for("bg_cnbd_k", "mbg_cnbd_k")
 @every_model
 def test_simulated_customers_behave_as_expected(name: str) -> None:
     model = typical(name)

@@ -110,11 +110,11 @@ def _values(bad: nw.DataFrame[Any], columns: tuple[str, ...]) -> tuple[tuple[Any
     if len(columns) == 1:
         alone = tuple(value for (value,) in found)
         return alone, f"{columns[0]} {', '.join(map(repr, alone))}" if alone else ""
-    told = (
+    shown = (
         " with ".join(f"{name} {value!r}" for name, value in zip(columns, values, strict=True))
         for values in found
     )
-    return tuple(found), "; ".join(told)
+    return tuple(found), "; ".join(shown)
 
 
 def _broken(data: nw.DataFrame[Any], table: Table) -> Iterator[_Complaint]:

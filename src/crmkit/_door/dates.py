@@ -181,12 +181,12 @@ def _with_order(data: nw.DataFrame[Any], *, text: str, into: str, order: str) ->
     while fitting := _fitting(rest, untried):
         untried.remove(fitting[0])
         first = into not in data.columns
-        trial = into if first else into + " trial"
-        parsed = with_parsed(data, text=text, into=trial, date_format=fitting[0], strict=False)
+        attempt = into if first else into + " attempt"
+        parsed = with_parsed(data, text=text, into=attempt, date_format=fitting[0], strict=False)
         data = parsed.lazy().collect(data.implementation)
         if not first:
-            one_type = [nw.col(name).cast(nw.Datetime("us")) for name in (into, trial)]
-            data = data.with_columns(nw.coalesce(*one_type).alias(into)).drop(trial)
+            one_type = [nw.col(name).cast(nw.Datetime("us")) for name in (into, attempt)]
+            data = data.with_columns(nw.coalesce(*one_type).alias(into)).drop(attempt)
         rest = data.filter(nw.col(into).is_null())[text]
     return data
 

@@ -52,7 +52,7 @@ COSTS: Final = Table(
     columns=(
         Column("item", "text", "what the money went to or came from"),
         Column("kind", "text", '"cost" or "revenue"'),
-        Column("amount", "number", "money in one currency; the kind tells the direction"),
+        Column("amount", "number", "money in one currency; the kind gives the direction"),
         Column("group", "text", "what the item belongs to", nullable=True, required=False),
     ),
 )
