@@ -29,10 +29,10 @@ _PERIODS: Final[dict[Period, tuple[int, Literal["D", "M"]]]] = {
 
 
 def as_day(value: date, *, argument: str) -> date:
-    """Take a date, or the day of a datetime; the last of all days has no day after it."""
+    """Take a date, or the day of a datetime."""
     is_missing = value != value  # noqa: PLR0124 - NaT differs from itself
     day = value.date() if isinstance(value, datetime) and not is_missing else value
-    if isinstance(day, date) and not is_missing and day < date.max:
+    if isinstance(day, date) and not is_missing:
         return day
     msg = (
         f"`{argument}` must be a date, got {value!r} ({type(value).__name__}).\n"
@@ -75,6 +75,8 @@ def until(frame: nw.LazyFrame[Any], day: date, *, column: str = "date") -> nw.Ex
     """Keep what happened by the end of `day`."""
     if frame.collect_schema()[column] == nw.Date:
         return nw.col(column) <= nw.lit(day)
+    if day == date.max:  # which has no midnight after it
+        return ~nw.col(column).is_null()
     midnight = datetime(day.year, day.month, day.day) + timedelta(days=1)  # noqa: DTZ001 - no zone
     return nw.col(column) < nw.lit(midnight)
 
