@@ -38,12 +38,12 @@ def purchase_days(orders: IntoFrameT, *, as_of: date) -> IntoFrameT:
     One row per customer and day with a purchase or a return, in no particular order: sorting
     would cost more than all the rest.
 
-    ===============  =====  ==============================================================
-    ``customer_id``  as in  who
-    ``date``         date   the day
-    ``n_orders``     int    orders of the day; 0 where there were returns only
-    ``amount``       float  money of the day, less returns
-    ===============  =====  ==============================================================
+    ===================  =====  ==========================================================
+    ``customer_id``      as in  who
+    ``date``             date   the day
+    ``n_orders_of_day``  int    orders of the day; 0 where there were returns only
+    ``amount``           float  money of the day, less returns
+    ===================  =====  ==========================================================
 
     Without an `amount` in the ledger, the last column is left out.
 
@@ -66,9 +66,9 @@ def purchase_days(orders: IntoFrameT, *, as_of: date) -> IntoFrameT:
     ... )
     >>> days = purchase_days(orders, as_of=date(2024, 3, 31)).sort_values("customer_id")
     >>> print(days.to_string(index=False))
-    customer_id       date  n_orders  amount
-            ann 2024-01-05         2    50.0
-            ben 2024-02-01         1    15.0
+    customer_id       date  n_orders_of_day  amount
+            ann 2024-01-05                2    50.0
+            ben 2024-02-01                1    15.0
     """
     as_of = time.as_day(as_of, argument="as_of")
     ledger = frames.read(orders, LEDGER)
@@ -82,7 +82,7 @@ def _named(ledger: nw.LazyFrame[Any], *, as_of: date) -> nw.LazyFrame[Any]:
     return by_day.select(
         "customer_id",
         nw.col("day").alias("date"),
-        nw.col("n_orders").cast(nw.Int64),
+        nw.col("n_orders").cast(nw.Int64).alias("n_orders_of_day"),
         *money,
     )
 
@@ -97,8 +97,9 @@ def days(ledger: nw.LazyFrame[Any], *, as_of: date) -> nw.LazyFrame[Any]:
     rows = ledger.filter(time.until(ledger, as_of))
     rows = rows.with_columns(day=time.calendar_day(rows, "date"))
     amount = [nw.col("amount").sum()] if frames.has(rows, "amount") else []
-    if frames.has(rows, "n_orders"):
-        return rows.select("customer_id", "day", "n_orders", *(["amount"] if amount else []))
+    if frames.has(rows, "n_orders_of_day"):
+        n_orders = nw.col("n_orders_of_day").alias("n_orders")
+        return rows.select("customer_id", "day", n_orders, *(["amount"] if amount else []))
     if frames.has(rows, "order_id"):
         rows = _orders(rows)
     return (

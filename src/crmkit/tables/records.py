@@ -28,7 +28,7 @@ LEDGER: Final = Table(
             required=False,
         ),
         Column(
-            "n_orders",
+            "n_orders_of_day",
             "count",
             "orders of the customer on the day; only in a table of crmkit.rfm.purchase_days, "
             "which has one row per customer and day",
