@@ -11,8 +11,6 @@ from crmkit._words.arguments import is_number, shown
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import RISK_SIGNALS, SUMMARY
 
-__all__ = ["p_active", "risk"]
-
 
 def risk(customers: IntoFrameT, *, medium_from: float = 0.5, high_from: float = 0.8) -> IntoFrameT:
     """Churn risk of each customer, by the worse of two signals.

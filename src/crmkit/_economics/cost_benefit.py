@@ -16,8 +16,6 @@ from crmkit._words.arguments import require_choice, shown
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import COSTS
 
-__all__ = ["CostBenefit", "cost_benefit"]
-
 Severity: TypeAlias = Literal["error", "warning", "info"]
 
 _ALL: Final = "total"

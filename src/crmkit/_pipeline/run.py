@@ -16,7 +16,7 @@ from crmkit._door import frames, time
 from crmkit._pipeline.key_figures import key_figures, parameters
 from crmkit._pipeline.result import Kept, Result, Settings
 from crmkit.errors import CrmkitWarning, FitError, InvalidArgumentError
-from crmkit.tables import LEDGER
+from crmkit.tables import LEDGER, SUMMARY
 
 _MODEL: Final = "bg_nbd"
 _WITH_MONEY: Final = LEDGER.only("customer_id", "date", "amount")
@@ -189,7 +189,7 @@ def _with_value_at_risk(customers: IntoFrameT) -> IntoFrameT:
 
 def _customers_only(customers: IntoFrameT) -> IntoFrameT:
     """Leave out prospects, who have no segment and no tier."""
-    frame = frames.reopen(customers).filter(~frames.known("orders").is_null())
+    frame = frames.without_prospects(frames.reopen(customers), SUMMARY)
     return frames.give(frame, like=customers)
 
 

@@ -15,8 +15,6 @@ from crmkit._report.overview import assumptions, cards
 from crmkit._report.retention_and_value import lifetime_value, retention
 from crmkit._report.sections import Section
 
-__all__ = ["write_page"]
-
 _SECTIONS = (
     call_list,
     actions,

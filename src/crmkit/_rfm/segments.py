@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
@@ -159,7 +158,8 @@ def segment_summary(segmented: IntoFrameT) -> IntoFrameT:
         *(_money_columns() if money else []),
     )
     first = "total_amount" if money else "n_customers"
-    return _in_order(summary, first, like=segmented)
+    ranked = summary.sort(first, "segment", descending=[True, False])
+    return frames.give_in_order(ranked, like=segmented)
 
 
 def _codes_by_segment(rules: Rules) -> Mapping[str, list[int]]:
@@ -179,9 +179,3 @@ def _money_columns() -> list[nw.Expr]:
         (amount / nw.col("n_customers")).alias("mean_amount"),
         (amount / nw.col("orders")).alias("average_order_value"),
     ]
-
-
-def _in_order(summary: frames.Frame, first: str, *, like: IntoFrameT) -> IntoFrameT:
-    ordered = summary.sort(first, "segment", descending=[True, False])
-    native: IntoFrame = frames.give(ordered, like=like)
-    return cast("IntoFrameT", nw.maybe_reset_index(nw.from_native(native)).to_native())
