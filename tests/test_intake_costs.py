@@ -103,8 +103,9 @@ def test_what_is_missing_is_refused(make_eager: MakeFrame) -> None:
 
 
 def test_amounts_that_are_no_numbers_are_refused(make_eager: MakeFrame) -> None:
-    assert complaint(InvalidRowsError, make_eager({**RAW, "Euro": ["1", "2,50", "3"]})) == (
-        f"costs: `Euro` is not a number, such as '2,50', in 1 of 3 rows (What '=cmd()').\n{ADVICE}"
+    assert complaint(InvalidRowsError, make_eager({**RAW, "Euro": ["1", "two", "3,50"]})) == (
+        "costs: `Euro` is not a number in the form of the others (decimal comma), such as 'two', "
+        f"in 1 of 3 rows (What '=cmd()').\n{ADVICE}"
     )
     assert complaint(InvalidArgumentError, make_eager({**RAW, "Euro": [True, False, True]})) == (
         "costs: `Euro` has type Boolean; expected a number.\nName another column, or cast this one."

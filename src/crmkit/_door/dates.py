@@ -1,11 +1,11 @@
-"""Dates as text: recognize the format, and parse it on each engine."""
+"""Dates as text and as numbers: parse them in a known format on each engine."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal, TypeAlias
 
 import narwhals as nw
 
@@ -16,37 +16,12 @@ AnyFrame: TypeAlias = nw.DataFrame[Any] | nw.LazyFrame[Any]
 
 _OFFSET: Final = r"\s?(?:Z|[+-][0-9]{2}:?[0-9]{2})$"
 _ISO_CLOCK: Final = r"^[0-9]{4}[-/.]?[0-9]{2}[-/.]?[0-9]{2}[T ][0-9:]+(?:[.][0-9]+)?\s?"
-_MICROSECONDS: Final = re.compile(r"([.][0-9]{6})[0-9]+")
-_SAMPLE: Final = 200
-_FIRST_YEAR: Final = 1000
-_TIMES: Final = (
-    "",
-    " %H:%M",
-    " %H:%M:%S",
-    " %H:%M:%S.%f",
-    " %I:%M %p",
-    " %I:%M:%S %p",
-    "T%H:%M",
-    "T%H:%M:%S",
-    "T%H:%M:%S.%f",
-)
-_ZONED_TIMES: Final = tuple(
-    time + zone for time in _TIMES if "%H" in time for zone in ("%z", " %z")
-)
-_LAYOUTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "year first": tuple(
-        day + time
-        for day in ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d")
-        for time in (*_TIMES, *_ZONED_TIMES)
-    ),
-    "day first": tuple(
-        day + time
-        for day in ("%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%d %b %Y", "%d-%b-%Y")
-        for time in _TIMES
-    ),
-    "month first": tuple(day + time for day in ("%m/%d/%Y", "%m-%d-%Y") for time in _TIMES),
-}
+_THE_CLOCK: Final = [
+    cased for word in ("now", "today") for cased in (word, word.upper(), word.title())
+]
+"""Words that pandas takes for the moment of the run, whatever the format."""
 
+_FIRST_YEAR: Final = 1000
 _SPARK_LETTERS: Final = {
     "%Y": "yyyy",
     "%y": "yy",
@@ -65,15 +40,45 @@ _SPARK_LETTERS: Final = {
 _ONE_DIGIT_OR_TWO: Final = ("%m", "%d", "%H", "%I", "%M", "%S")
 
 
+NumberDates = Literal["excel", "seconds", "milliseconds", "microseconds", "nanoseconds"]
+"""What numbers can be as dates: days of a spreadsheet, or the time since 1970 in a unit."""
+
+_EXCEL_EPOCH: Final = 25_569  # the day number of 1970-01-01 in a spreadsheet
+_A_SECOND: Final[dict[NumberDates, int]] = {
+    "seconds": 1,
+    "milliseconds": 1_000,
+    "microseconds": 1_000_000,
+    "nanoseconds": 1_000_000_000,
+}
+_FIRST_SECOND: Final = 100_000_000  # in 1973
+_LAST_SECOND: Final = 4_102_444_800  # 2100-01-01
+NUMBER_RANGES: Final[dict[NumberDates, tuple[int, int]]] = {
+    "excel": (15_000, 80_000),  # 1941 to 2119
+    **{unit: (n * _FIRST_SECOND, n * _LAST_SECOND) for unit, n in _A_SECOND.items()},
+}
+"""The numbers that dates of our time have in each form; no two forms share one."""
+
+
+def from_numbers(number: nw.Expr, form: NumberDates) -> nw.Expr:
+    """Turn serial numbers of a spreadsheet, or times since 1970 in UTC, into times."""
+    excel = (number - _EXCEL_EPOCH) * 86_400
+    seconds = excel if form == "excel" else number / _A_SECOND[form]
+    since = nw.lit(timedelta(seconds=1)) * seconds.round().cast(nw.Int64)
+    return nw.lit(datetime(1970, 1, 1)) + since  # noqa: DTZ001 - no zone
+
+
 def known_format(date_format: str) -> str:
-    """Require a strptime format with year, month and day."""
+    """Require a strptime format with year, month and day, or the name of a form of numbers."""
+    if date_format in NUMBER_RANGES:
+        return date_format
     codes = set(re.findall(r"%(.)", date_format))
     tells_day = codes >= {"j"} or (codes >= {"d"} and codes & set("mbB"))
     if codes <= set("YymbBdjHIMSfpz%") and codes & set("Yy") and tells_day:
         return date_format
     msg = (
         f"`date_format` must have year, month and day in strptime codes, got {date_format!r}.\n"
-        'Write "%d/%m/%Y" for 31/12/2024, or "%Y-%m-%d %H:%M:%S" for 2024-12-31 23:59:00.'
+        'Write "%d/%m/%Y" for 31/12/2024, "%Y-%m-%d %H:%M:%S" for 2024-12-31 23:59:00, or '
+        'for numbers "excel", "seconds" or "milliseconds".'
     )
     raise InvalidArgumentError(msg)
 
@@ -134,80 +139,6 @@ def with_parsed(
     return parsed.with_columns(nw.col(into).cast(nw.Date))
 
 
-def with_guessed(
-    data: nw.DataFrame[Any], *, text: str, into: str
-) -> tuple[nw.DataFrame[Any], tuple[str, ...]]:
-    """Parse a text column in the one known order of year, month and day that reads most of it.
-
-    Where day first and month first both serve, the times are null, and the two formats come
-    back for the caller to choose from.
-    """
-    fits = {order: _fitting(data[text], layouts) for order, layouts in _LAYOUTS.items()}
-    fits = {order: layouts for order, layouts in fits.items() if layouts}
-    if not fits:
-        return data.with_columns(nw.lit(None).cast(nw.Datetime("us")).alias(into)), ()
-    for order in fits:
-        data = _with_order(data, text=text, into=into + order, order=order)
-    n_read = data.select(*(nw.col(into + order).count().alias(order) for order in fits)).row(0)
-    best = max(zip(n_read, fits, strict=True), key=lambda pair: pair[0])[1]
-    time = nw.col(into + best)
-    undecided = _undecided(data, into=into, best=best, fits=fits)
-    if undecided:
-        time = nw.lit(None).cast(nw.Datetime("us"))
-    return data.with_columns(time.alias(into)).drop(*(into + order for order in fits)), undecided
-
-
-def _undecided(
-    data: nw.DataFrame[Any], *, into: str, best: str, fits: Mapping[str, list[str]]
-) -> tuple[str, ...]:
-    """Name both formats unless some date reads in the best order only, and none in its rival."""
-    rival = "month first" if best == "day first" else "day first"
-    if best == "year first" or rival not in fits:
-        return ()
-    unread = {order: nw.col(into + order).is_null() for order in (best, rival)}
-    one_sided = data.select(
-        speak_for=(unread[rival] & ~unread[best]).sum(),
-        speak_against=(unread[best] & ~unread[rival]).sum(),
-    )
-    speak_for, speak_against = one_sided.row(0)
-    decided = speak_for and not speak_against
-    return () if decided else (fits["day first"][0], fits["month first"][0])
-
-
-def _with_order(data: nw.DataFrame[Any], *, text: str, into: str, order: str) -> nw.DataFrame[Any]:
-    """Read one order of year, month and day, layout by layout, until no more text fits it."""
-    untried = list(_LAYOUTS[order])
-    rest = data[text]
-    while fitting := _fitting(rest, untried):
-        untried.remove(fitting[0])
-        first = into not in data.columns
-        attempt = into if first else into + " attempt"
-        parsed = with_parsed(data, text=text, into=attempt, date_format=fitting[0], strict=False)
-        data = parsed.lazy().collect(data.implementation)
-        if not first:
-            one_type = [nw.col(name).cast(nw.Datetime("us")) for name in (into, attempt)]
-            data = data.with_columns(nw.coalesce(*one_type).alias(into)).drop(attempt)
-        rest = data.filter(nw.col(into).is_null())[text]
-    return data
-
-
-def _fitting(texts: nw.Series[Any], layouts: Sequence[str]) -> list[str]:
-    """List the layouts that read a sample of the texts, the one that reads most first."""
-    filled = texts.drop_nulls()
-    sample = filled.gather_every(max(1, len(filled) // _SAMPLE)).head(_SAMPLE).to_list()
-    sample = [_MICROSECONDS.sub(r"\1", text) for text in sample]
-    n_read = {layout: sum(_reads(layout, text) for text in sample) for layout in layouts}
-    return sorted(filter(n_read.__getitem__, layouts), key=lambda layout: -n_read[layout])
-
-
-def _reads(layout: str, text: str) -> bool:
-    try:
-        datetime.strptime(text, layout)  # noqa: DTZ007 - only whether it reads is asked
-    except ValueError:
-        return False
-    return True
-
-
 def _parser(frame: AnyFrame) -> Callable[[AnyFrame, str, str, str], AnyFrame]:
     if frame.implementation.is_pandas_like():
         return _parse_pandas
@@ -224,14 +155,20 @@ def _parse_strictly(frame: AnyFrame, text: str, into: str, date_format: str) -> 
 
 def _parse_pandas(frame: AnyFrame, text: str, into: str, date_format: str) -> AnyFrame:
     native, pandas = frame.to_native(), frame.implementation.to_native_namespace()
-    times = pandas.to_datetime(native[text], format=date_format, errors="coerce")
+    texts = native[text]
+    times = pandas.to_datetime(
+        texts.mask(texts.isin(_THE_CLOCK)), format=date_format, errors="coerce"
+    )
     parsed: AnyFrame = nw.from_native(native.assign(**{into: times}))
     return parsed
 
 
 def _parse_dask(frame: AnyFrame, text: str, into: str, date_format: str) -> AnyFrame:
     native, dask = frame.to_native(), frame.implementation.to_native_namespace()
-    times = dask.to_datetime(native[text], format=date_format, errors="coerce")
+    texts = native[text]
+    times = dask.to_datetime(
+        texts.mask(texts.isin(_THE_CLOCK)), format=date_format, errors="coerce"
+    )
     parsed: AnyFrame = engines.wrap(native.assign(**{into: times}))
     return parsed
 

@@ -7,6 +7,7 @@ but `_frames` and `_dates` look in here.
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from functools import partial
@@ -160,6 +161,20 @@ def column_names(native: Any) -> Sequence[str]:  # noqa: ANN401 - any library
         or known.is_pyspark_connect_dataframe(native)
     )
     return list(native.columns) if may_repeat else ()
+
+
+def same_names(native: Any) -> list[str]:  # noqa: ANN401 - any library
+    """List the columns of one name; DuckDB and Spark take names without regard to case."""
+    names = [str(name) for name in column_names(native)]
+    known = nw.dependencies
+    ignores_case = (
+        known.is_duckdb_relation(native)
+        or known.is_pyspark_dataframe(native)
+        or known.is_pyspark_connect_dataframe(native)
+    )
+    keys = [name.lower() if ignores_case else name for name in names]
+    n_of = Counter(keys)
+    return sorted({name for name, key in zip(names, keys, strict=True) if n_of[key] > 1})
 
 
 def with_plain_text(data: nw.DataFrame[Any]) -> nw.DataFrame[Any]:

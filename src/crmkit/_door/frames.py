@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeAlias, cast
@@ -129,7 +128,9 @@ def give(frame: Frame, *, like: IntoFrameT, order_by: Sequence[str] = ()) -> Int
     Eager results are put in order; a lazy one has none until it is run.
     """
     if is_lazy(like):
-        return cast("IntoFrameT", frame.to_native())
+        result_of_plan = frame.to_native()
+        _require_names_apart(result_of_plan)
+        return cast("IntoFrameT", result_of_plan)
     if order_by:
         frame = frame.sort(*order_by)
     is_arrow = nw.dependencies.is_pyarrow_table(like)
@@ -276,10 +277,20 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - a cell of any table
 
 def _require_unique_names(native: Any, table: Table) -> None:  # noqa: ANN401 - any library
     """Require that no two columns have the same name."""
-    names = engines.column_names(native)
-    twice = sorted({str(name) for name, n in Counter(names).items() if n > 1})
+    twice = engines.same_names(native)
     if twice:
         msg = f"{table.name}: more than one column {quoted(twice)}.\nRename or drop the others."
+        raise InvalidArgumentError(msg)
+
+
+def _require_names_apart(native: Any) -> None:  # noqa: ANN401 - any library
+    """Require names that the engine tells apart, in a result with the user's own columns."""
+    twice = engines.same_names(native)
+    if twice:
+        msg = (
+            f"The result has the columns {quoted(twice)}, which its engine takes for one.\n"
+            "Rename your own column."
+        )
         raise InvalidArgumentError(msg)
 
 

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any, Final
 
 import narwhals as nw
 
+from crmkit._intake.number_form import (
+    APOSTROPHES,
+    FULL_WIDTH,
+    MINUS,
+    SPACES,
+    WIDE_1,
+    WIDE_9,
+    NumberForm,
+    Plain,
+    Shape,
+    Undecided,
+    any_form,
+    decide,
+    number_pattern,
+)
 from crmkit._intake.raw_columns import Roles
 from crmkit._intake.sheet import (
     TEXT_TYPES,
@@ -17,10 +35,11 @@ from crmkit._intake.sheet import (
     role_column,
 )
 
-_NUMBER: Final = r"^[+-]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][+-]?[0-9]+)?$"
-_PLAIN: Final = (
-    "Write numbers as 1234.50, without currency signs or thousands separators, "
-    "or call crmkit.intake.clean(), which sets the other rows aside with the reason."
+_PLAIN: Final = r"^[+-]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][+-]?[0-9]+)?$"
+_MAY_BE_THOUSANDS: Final = r"^[+-]?[1-9][0-9]{0,2}[.][0-9]{3}$"
+_LONG_WHOLE: Final = r"^[+-]?[1-9][0-9]{3,}$"
+_ADVICE: Final = (
+    "Correct these cells, or call crmkit.intake.clean(), which sets them aside with the reason."
 )
 
 
@@ -33,23 +52,30 @@ def read_numbers(sheet: Sheet, role: str, name: str, *, required: bool = True) -
         plain = from_list(_written(values), nw.String(), like=values)
         sheet = sheet.with_column(source, plain)
         dtype = nw.String()
-    unparsable: nw.Expr | None = None
     if dtype in TEXT_TYPES:
-        value, missing, unparsable = _parsed(sheet, source)
+        sheet, value, missing, unparsable = _from_text(sheet, role, source, name)
     elif dtype.is_numeric():
-        value, missing = nw.col(name).cast(nw.Float64), nw.col(name).is_null()
+        value, missing, unparsable = nw.col(name).cast(nw.Float64), nw.col(name).is_null(), None
     else:
         return sheet.with_unreadable(role, name, expected="a number", like=0.0)
+    read = nw.col(role_column(role))
+    form = dict(sheet.forms).get(role)
+    others = f" in the form of the others ({form})" if form else ""
     rules = [
         RowRule(f"missing {role}", "error", f"`{name}` is missing", missing),
         RowRule(
-            f"unparsable {role}", "error", f"`{name}` is not a number", unparsable, name, _PLAIN
+            f"unparsable {role}",
+            "error",
+            f"`{name}` is not a number{others}",
+            unparsable,
+            name,
+            _ADVICE,
         ),
         RowRule(
             f"non-finite {role}",
             "error",
             f"`{name}` is not finite",
-            ~(nw.col(role_column(role)).is_finite() | nw.col(role_column(role)).is_null()),
+            ~(read.is_finite() | read.is_null()),
             name,
         ),
     ]
@@ -88,17 +114,113 @@ def return_rows(roles: Roles) -> nw.Expr | None:
     return None if roles.quantity is None else nw.col(role_column("quantity")) < 0
 
 
-def _parsed(sheet: Sheet, source: str) -> tuple[nw.Expr, nw.Expr, nw.Expr | None]:
-    text = as_text(sheet, source)
-    if sheet.options.strict:
-        return text.cast(nw.Float64), text.is_null(), None
+# Numbers as text
+
+
+def _from_text(
+    sheet: Sheet, role: str, source: str, name: str
+) -> tuple[Sheet, nw.Expr, nw.Expr, nw.Expr | None]:
+    """Read numbers in text by the form of the column; note the form, or why there is none."""
+    text, strict = as_text(sheet, source), sheet.options.strict
     bare = text.str.strip_chars(WHITE_SPACE)
     missing = text.is_null() | (bare == "")
-    plain = bare.str.contains(_NUMBER) & ~missing
-    return nw.when(plain).then(bare).cast(nw.Float64), missing, ~plain & ~missing
+    form = _form(sheet, bare)
+    if isinstance(form, Undecided):
+        never = text.is_null() & ~text.is_null()
+        refused = replace(sheet, refusals=(*sheet.refusals, _refusal(form, name)))
+        return refused, nw.when(never).then(nw.lit(0.0)), missing, ~missing
+    if form.is_plain:
+        valid, number = bare.str.contains(_PLAIN), bare
+    else:
+        valid, number = _plainly(bare, form)
+    sheet = sheet.with_form(role, form.words, currency=form.currency)
+    if strict:  # what cannot be read stops the engine
+        complaint = nw.concat_str(nw.lit("not a number: "), text)
+        readable = nw.when(~valid).then(complaint).otherwise(number)
+        return sheet, nw.when(~missing).then(readable).cast(nw.Float64), missing, None
+    value = nw.when(valid & ~missing).then(number).cast(nw.Float64)
+    return sheet, value, missing, ~valid & ~missing
+
+
+def _form(sheet: Sheet, bare: nw.Expr) -> NumberForm | Undecided:
+    """Decide how the numbers of a column are written, from all its values."""
+    decimal = sheet.options.decimal
+    if decimal is not None and not isinstance(sheet.frame, nw.DataFrame):
+        return any_form(decimal)
+    is_known = ~nw.col("bare").is_null() & (nw.col("bare") != "")
+    rows = sheet.frame.lazy().select(bare=bare).filter(is_known)
+    is_plain = nw.col("bare").str.contains(_PLAIN)
+    has_point = nw.col("bare").str.contains(".", literal=True)
+    flags = {
+        "plain": is_plain,
+        "with_point": is_plain & has_point,
+        "may_be_thousands": nw.col("bare").str.contains(_MAY_BE_THOUSANDS),
+    }
+    ones = {flag: rows.cast(nw.Int64).sum() for flag, rows in flags.items()}
+    n = rows.select(nw.len().alias("n"), **ones).collect().rows(named=True)[0]
+    n_plain, with_point, unclear = (int(n[flag] or 0) for flag in flags)
+    if decimal in {None, "."} and n_plain == n["n"] and with_point > unclear >= 0:
+        return NumberForm(is_plain=True)
+    long_whole = rows.filter(nw.col("bare").str.contains(_LONG_WHOLE)).select(nw.len()).collect()
+    plain = Plain(n_plain, with_point, unclear, int(long_whole.item()))
+    return decide(plain, _shapes(rows.filter(~is_plain)), decimal=decimal)
+
+
+def _shapes(rows: nw.LazyFrame[Any]) -> list[Shape]:
+    """Count the shapes of texts, in which each digit but 0 stands as 9."""
+    digits = (
+        nw.col("bare").str.replace_all("[1-9]", "9").str.replace_all(f"[{WIDE_1}-{WIDE_9}]", WIDE_9)
+    )
+    shapes = rows.with_columns(shape=digits).group_by("shape")
+    found = shapes.agg(nw.len().alias("n"), nw.col("bare").min().alias("example")).collect()
+    return [Shape(*row) for row in found.select("shape", "n", "example").rows()]
+
+
+def _plainly(bare: nw.Expr, form: NumberForm) -> tuple[nw.Expr, nw.Expr]:
+    """Say which texts are numbers of a form, and write these as -1234.50."""
+    text = bare
+    if form.is_full_width:
+        for wide, narrow in FULL_WIDTH.items():
+            text = text.str.replace_all(wide, narrow, literal=True)
+    for written in sorted(form.written, key=len, reverse=True):
+        text = text.str.replace_all(f"(?i){re.escape(written)}", "")
+    for kind, plain in ((SPACES, " "), (APOSTROPHES, "'"), (MINUS, "-")):
+        text = text.str.replace_all(f"[{kind}]", plain)
+    text = text.str.strip_chars(" ")
+    number = number_pattern(form.decimal, form.thousands)
+    valid = text.str.contains(rf"^(?:\( ?{number} ?\)|[+-]? ?{number}|{number} ?[+-])$")
+    digits = text.str.replace_all(f"[^0-9{form.decimal}]", "")
+    if form.decimal == ",":
+        digits = digits.str.replace_all(",", ".", literal=True)
+    minus = nw.when(text.str.contains(r"[(-]")).then(nw.lit("-")).otherwise(nw.lit(""))
+    return valid, nw.concat_str(minus, digits)
+
+
+def _refusal(form: Undecided, name: str) -> str:
+    if form.why == "currencies":
+        return (
+            f"`{name}` has amounts in several currencies ({', '.join(form.currencies)}).\n"
+            "Convert them to one currency, or read the rows of each currency by themselves."
+        )
+    whole = re.sub("[.,]", "", form.example)
+    mark = "." if "." in form.example else ","
+    other = "," if mark == "." else "."
+    cause = f"`{name}` may have {mark!r} as decimal mark or between thousands"
+    return (
+        f"{cause}, as in {form.example!r}.\n"
+        f'Give decimal="{mark}" for a decimal mark, or decimal="{other}" '
+        f"if {form.example} is {whole}."
+    )
 
 
 def _written(values: nw.Series[Any]) -> list[str | None]:
     is_null = values.is_null().to_list()
     pairs = zip(values.to_list(), is_null, strict=True)
-    return [None if missing else str(value) for value, missing in pairs]
+    return [None if missing else _number_text(value) for value, missing in pairs]
+
+
+def _number_text(value: object) -> str:
+    """Write a value as text; 1.706 as 1.7060, since a number has no thousands separator."""
+    text = str(value)
+    is_decimal = isinstance(value, float | Decimal) and "." in text and "e" not in text.lower()
+    return text + "0" if is_decimal else text

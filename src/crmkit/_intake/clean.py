@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Final, Generic, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, Generic, NamedTuple
 
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames
 from crmkit._intake.amounts import return_rows
-from crmkit._intake.raw_columns import AnyFrame, Roles, open_raw
+from crmkit._intake.number_form import Decimal
+from crmkit._intake.plausible_dates import with_plausible_dates
+from crmkit._intake.raw_columns import AnyFrame, Roles, keep_names, open_raw
 from crmkit._intake.read import Returns, checked_returns, read_sheet, to_ledger
 from crmkit._intake.read_options import checked_options
 from crmkit._intake.row_errors import require_readable
@@ -46,8 +49,11 @@ def clean(
     order_id: str | None = None,
     product: str | None = None,
     quantity: str | None = None,
-    as_of: dt.date | None = None,
+    cost: str | None = None,
+    keep: Sequence[str] = (),
+    as_of: dt.date | str | None = None,
     date_format: str | None = None,
+    decimal: Decimal | None = None,
     returns: Returns = "net",
 ) -> Cleaned[IntoFrameT]:
     """Clean a raw transaction log: keep valid rows, set the others aside.
@@ -58,8 +64,11 @@ def clean(
     Parameters
     ----------
     raw
-        One row per order, order line or return. A lazy table stays lazy.
-    customer, date, amount, price, order_id, product, quantity, as_of, date_format
+        One row per order, order line or return. A lazy table stays lazy, but is run once for the
+        form of its texts, and once for the dates that stand out.
+    customer, date, amount, price, order_id, product, quantity, cost, keep, as_of
+        As in `crmkit.transactions`.
+    date_format, decimal
         As in `crmkit.transactions`.
     returns
         As in `crmkit.transactions`; with ``"drop"``, returns are set aside.
@@ -78,14 +87,16 @@ def clean(
     MissingColumnsError
         If a named column is missing.
     InvalidArgumentError
-        If a column has an unsuitable type, text dates are valid both day first and month first,
-        a column is already called `reason`, or arguments contradict each other.
+        If a column has an unsuitable type, the form of dates or numbers cannot be told, a column
+        is already called `reason`, or arguments contradict each other.
 
     Notes
     -----
-    Repairs without loss are made in `kept`: white space around ids is removed, ids of mixed type
-    become text, dates and numbers in text are parsed. Valid rows with a warning (exact
-    duplicates, returns, zero amounts) are kept.
+    Repairs without loss are made in `kept`: ids lose white space around them, full-width digits
+    and a final ".0", ids of mixed type become text, dates and numbers in text are parsed. Valid
+    rows with a warning (exact duplicates, returns, zero amounts) are kept, but for four that would
+    mislead all that follows: rows without a customer, ids that stand for none ("nan", "N/A"),
+    a system's default dates, and dates far after all others.
 
     Examples
     --------
@@ -107,14 +118,24 @@ def clean(
     2024-02-05 10.00 missing customer
     2024-02-30 15.00  unparsable date
     """
-    roles = Roles(customer, date, amount, price, order_id, product, quantity)
+    roles = Roles(
+        customer, date, amount, price, order_id, product, quantity, cost, keep_names(keep)
+    )
     returns = checked_returns(returns, roles)
-    options = checked_options(date_format=date_format, as_of=as_of, repair=True)
-    frame = open_raw(raw, roles.columns, LEDGER)
+    options = checked_options(date_format=date_format, as_of=as_of, decimal=decimal, repair=True)
+    frame = open_raw(raw, roles.all_columns, LEDGER)
     names = frame.collect_schema().names()
     _require_no_reason(names)
-    sheet = read_sheet(frame, roles, options)
+    sheet = with_plausible_dates(read_sheet(frame, roles, options), roles.date)
     require_readable(sheet, LEDGER)
+    kept, set_aside = split(sheet, roles, returns, names)
+    return Cleaned(kept=frames.give(kept, like=raw), set_aside=frames.give(set_aside, like=raw))
+
+
+def split(
+    sheet: Sheet, roles: Roles, returns: Returns, names: list[str]
+) -> tuple[nw.LazyFrame[Any], nw.LazyFrame[Any]]:
+    """Split a sheet into the ledger of its valid rows, and the other rows with the reason."""
     rows, reason = sheet.frame, _reason(sheet, roles, returns).alias(_REASON)
     if isinstance(rows, nw.LazyFrame):
         judged: AnyFrame = frames.with_columns(rows, reason)
@@ -125,9 +146,7 @@ def clean(
     others = judged.filter(~good).select(*names, nw.col(_REASON).alias("reason"))
     if isinstance(others, nw.DataFrame):
         others = nw.maybe_reset_index(others)
-    return Cleaned(
-        kept=frames.give(kept.lazy(), like=raw), set_aside=frames.give(others.lazy(), like=raw)
-    )
+    return kept.lazy(), others.lazy()
 
 
 def _require_no_reason(names: list[str]) -> None:
@@ -141,9 +160,7 @@ def _require_no_reason(names: list[str]) -> None:
 def _reason(sheet: Sheet, roles: Roles, returns: Returns) -> nw.Expr:
     """Name the first rule that a row breaks; null for a valid row."""
     causes = [
-        (rule.name, rule.rows)
-        for rule in sheet.rules
-        if rule.severity == "error" and not rule.is_repaired and rule.rows is not None
+        (rule.name, rule.rows) for rule in sheet.rules if rule.sets_aside and rule.rows is not None
     ]
     is_return = return_rows(roles)
     if returns == "drop" and is_return is not None:

@@ -19,9 +19,19 @@ from crmkit._intake.sheet import (
 )
 
 _EXACT: Final = 2.0**53  # above it, floats do not distinguish consecutive whole numbers
+_LARGEST: Final = 2**63 - 1  # wider whole numbers stay what they are as text
 _EXPECTED: Final = "an id in text or whole numbers"
 _NOT_IDS: Final = (bytes, list, tuple, dict, set)
 """Types of Python objects that cannot be ids."""
+
+
+_STAND_FOR_NONE: Final = r"^(?i:nan|none|null|n/?a|<na>|#n/a|nil|unknown|undefined|-+|\?+)$"
+"""What other programs write for a missing id."""
+
+_FULL_WIDTH_DIGITS: Final = {chr(0xFF10 + digit): str(digit) for digit in range(10)}
+
+
+_WIDE: Final = "".join(_FULL_WIDTH_DIGITS)
 
 
 class _Ids(NamedTuple):
@@ -29,6 +39,7 @@ class _Ids(NamedTuple):
     missing: nw.Expr
     unparsable: nw.Expr | None = None
     spaced: nw.Expr | None = None
+    stands_for_none: nw.Expr | None = None
 
 
 def read_ids(sheet: Sheet, role: str, name: str, *, required: bool) -> Sheet:
@@ -50,12 +61,28 @@ def read_ids(sheet: Sheet, role: str, name: str, *, required: bool) -> Sheet:
     else:
         return sheet.with_unreadable(role, name, expected=_EXPECTED, like="")
     rules = _rules(role, name, ids, mixed)
-    return sheet.with_role(role, ids.value, rules if required else rules[1:])
+    return sheet.with_role(role, ids.value, rules if required else rules[2:])
 
 
 def _rules(role: str, name: str, ids: _Ids, mixed: nw.Expr | None) -> list[RowRule]:
+    is_customer = role == "customer_id"
     return [
-        RowRule(f"missing {role_name(role)}", "error", f"`{name}` is missing", ids.missing),
+        RowRule(
+            f"missing {role_name(role)}",
+            "warning" if is_customer else "error",  # orders of guests are no mistakes
+            f"`{name}` is missing",
+            ids.missing,
+            is_set_aside=True,
+            is_refused=True,
+        ),
+        RowRule(
+            f"{role_name(role)} ids that stand for none",
+            "warning",
+            f"`{name}` has text that stands for a missing id",
+            ids.stands_for_none,
+            shows=name,
+            is_set_aside=is_customer,
+        ),
         RowRule(
             f"{role_name(role)} ids of mixed type",
             "error",
@@ -89,8 +116,31 @@ def _text_ids(sheet: Sheet, source: str) -> _Ids:
         return _Ids(text, missing=text.is_null())
     stripped = text.str.strip_chars(WHITE_SPACE)
     missing = text.is_null() | (stripped == "")
-    value = nw.when(~missing).then(stripped if sheet.options.repair else text)
-    return _Ids(value, missing, spaced=(text != stripped) & ~missing)
+    repaired = one_spelling(stripped) if _has_odd_digits(sheet, text) else stripped
+    value = nw.when(~missing).then(repaired if sheet.options.repair else text)
+    return _Ids(
+        value,
+        missing,
+        spaced=(text != stripped) & ~missing,
+        stands_for_none=stripped.str.contains(_STAND_FOR_NONE) & ~missing,
+    )
+
+
+def _has_odd_digits(sheet: Sheet, text: nw.Expr) -> bool:
+    """Whether some id has a final ".0" or full-width digits; a lazy table may."""
+    if not sheet.options.repair or not isinstance(sheet.frame, nw.DataFrame):
+        return True
+    odd = text.str.contains(f"[.]0+[ ]*$|[{_WIDE}]").fill_null(value=False).any()
+    return bool(sheet.frame.lazy().select(odd=odd).collect().item())
+
+
+def one_spelling(stripped: nw.Expr) -> nw.Expr:
+    """Write digits in half width, and 14.0 as 14."""
+    text = stripped
+    for wide, narrow in _FULL_WIDTH_DIGITS.items():
+        text = text.str.replace_all(wide, narrow, literal=True)
+    is_float = text.str.contains("^[0-9]+[.]0+$")
+    return nw.when(is_float).then(text.str.replace_all("[.]0+$", "")).otherwise(text)
 
 
 def _number_ids(source: str, *, is_float: bool) -> _Ids:
@@ -117,6 +167,11 @@ def _from_objects(
     source, mixed = f"_crmkit_{role}_plain", f"_crmkit_{role}_mixed"
     if are_numbers:
         are_whole = all(isinstance(value, numbers.Integral) for value in objects)
+        known = [value for value in objects if value is not None]
+        most = _LARGEST if are_whole else _EXACT  # whole numbers beside nulls become floats
+        if any(isinstance(value, numbers.Integral) and abs(int(value)) > most for value in known):
+            texts = from_list([id_text(value) for value in objects], nw.String(), like=values)
+            return sheet.with_column(source, texts), source, None
         plain = from_list(objects, nw.Int64() if are_whole else nw.Float64(), like=values)
         return sheet.with_column(source, plain), source, None
     commonest = types.most_common(1)[0][0]

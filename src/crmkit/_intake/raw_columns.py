@@ -11,9 +11,9 @@ import narwhals as nw
 from narwhals.typing import IntoFrame
 
 from crmkit._door import frames
-from crmkit._words.arguments import require_column_name
+from crmkit._words.arguments import require_column_name, require_list
 from crmkit.errors import InvalidArgumentError, MissingColumnsError
-from crmkit.tables import Table
+from crmkit.tables import LEDGER, Table
 
 AnyFrame: TypeAlias = nw.DataFrame[Any] | nw.LazyFrame[Any]
 
@@ -32,6 +32,8 @@ class Roles:
     order_id: str | None = None
     product: str | None = None
     quantity: str | None = None
+    cost: str | None = None
+    keep: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Require one source of the amount at most."""
@@ -43,6 +45,15 @@ class Roles:
             raise InvalidArgumentError(msg)
         if self.price is not None and self.quantity is None:
             msg = "`price` needs `quantity`.\nThe amount is quantity times price."
+            raise InvalidArgumentError(msg)
+        for column in self.keep:
+            require_column_name(column, argument="keep")
+        canonical = [column for column in self.keep if column in LEDGER.column_names]
+        if canonical:
+            msg = (
+                f"`keep` has {frames.quoted(canonical)}, which the ledger has by its own name.\n"
+                "Rename the column, or name it by its role, such as order_id=."
+            )
             raise InvalidArgumentError(msg)
 
     @property
@@ -61,8 +72,25 @@ class Roles:
             "quantity": self.quantity,
             "price": self.price,
             "amount": self.amount,
+            "cost": self.cost,
         }
         return {role: column for role, column in named.items() if column is not None}
+
+    @property
+    def all_columns(self) -> dict[str, str]:
+        """The given raw columns by argument, and those to keep."""
+        return self.columns | {f"keep={name}": name for name in self.keep}
+
+    def renamed(self, names: Mapping[str, str]) -> Roles:
+        """Take the names that `open_named` gave to `all_columns`."""
+        roles = {role: names[role] for role in self.columns}
+        return Roles(**roles, keep=tuple(names[f"keep={name}"] for name in self.keep))
+
+
+def keep_names(keep: Sequence[str]) -> tuple[str, ...]:
+    """Take the names of the columns to keep, each once."""
+    require_list(keep, argument="keep", example='["region"]')
+    return tuple(dict.fromkeys(keep))
 
 
 def open_named(

@@ -6,7 +6,7 @@ from typing import Final, Literal, get_args
 
 import narwhals as nw
 
-from crmkit._intake.amounts import read_money, return_rows
+from crmkit._intake.amounts import read_money, read_numbers, return_rows
 from crmkit._intake.dates import read_dates
 from crmkit._intake.ids import read_ids
 from crmkit._intake.raw_columns import AnyFrame, Roles
@@ -41,6 +41,8 @@ def read_sheet(frame: AnyFrame, roles: Roles, options: ReadOptions) -> Sheet:
         sheet = read_ids(sheet, "order_id", roles.order_id, required=True)
     if roles.product is not None:
         sheet = read_ids(sheet, "product", roles.product, required=False)
+    if roles.cost is not None:
+        sheet = read_numbers(sheet, "cost", roles.cost, required=False)
     return read_money(sheet, roles)
 
 
@@ -54,6 +56,7 @@ def to_ledger(sheet: Sheet, rows: AnyFrame, roles: Roles, returns: Returns) -> A
     flag = _is_purchase(roles, returns)
     if flag is not None:
         names, columns = [*names, "is_purchase"], [*columns, flag]
+    names, columns = [*names, *roles.keep], [*columns, *map(nw.col, roles.keep)]
     pairs = zip(names, columns, strict=True)
     ledger = rows.select(*(column.alias(name) for name, column in pairs))
     return nw.maybe_reset_index(ledger) if isinstance(ledger, nw.DataFrame) else ledger

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import get_args
 
 from crmkit._door import dates, time
-from crmkit._words.arguments import shown
+from crmkit._intake.number_form import Decimal
+from crmkit._words.arguments import require_choice, shown
 from crmkit.errors import InvalidArgumentError
 
 
@@ -20,12 +22,18 @@ class ReadOptions:
 
     date_format: str | None
     as_of: date | None
+    decimal: Decimal | None = None
     strict: bool = False
     repair: bool = False
 
 
 def checked_options(
-    *, date_format: str | None, as_of: date | None, strict: bool = False, repair: bool = False
+    *,
+    date_format: str | None,
+    as_of: date | str | None,
+    decimal: Decimal | None = None,
+    strict: bool = False,
+    repair: bool = False,
 ) -> ReadOptions:
     """Require a known date format and a date."""
     if date_format is not None:
@@ -35,4 +43,8 @@ def checked_options(
         date_format = dates.known_format(date_format)
     if as_of is not None:
         as_of = time.as_day(as_of, argument="as_of")
-    return ReadOptions(date_format=date_format, as_of=as_of, strict=strict, repair=repair)
+    if decimal is not None:
+        require_choice(decimal, get_args(Decimal), argument="decimal")
+    return ReadOptions(
+        date_format=date_format, as_of=as_of, decimal=decimal, strict=strict, repair=repair
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import narwhals as nw
 
@@ -28,29 +28,70 @@ def require_readable(sheet: Sheet, table: Table) -> None:
 
 
 def require_good_rows(sheet: Sheet, table: Table, *, key: str) -> None:
-    """Raise for the first rule of severity error that a row breaks; not for lazy tables."""
+    """Raise for the first rule that a row breaks and that refuses it; not for lazy tables."""
     if not isinstance(sheet.frame, nw.DataFrame):
         return
-    rules = [rule for rule in sheet.rules if rule.severity == "error"]
+    rules = [rule for rule in sheet.rules if rule.refuses]
     for rule, n_rows in zip(rules, counts(sheet.frame, rules), strict=True):
         if n_rows and rule.rows is not None:
             raise _invalid_rows(sheet.frame, table, rule, rule.rows, n_rows=n_rows, key=key)
 
 
+class Totals(NamedTuple):
+    """Rows of a table, the rows and the known money of each rule, and the span of all money."""
+
+    n_rows: int
+    found: Sequence[tuple[int, float | None]]
+    n_known: int = 0
+    least: float | None = None
+    most: float | None = None
+    money: float | None = None
+
+
 def counts(frame: AnyFrame, rules: Sequence[RowRule]) -> list[int]:
     """Count the rows that each rule finds, all in one pass."""
-    tallies = {str(i): rule.rows for i, rule in enumerate(rules) if rule.rows is not None}
-    # Some engines cannot sum flags, and one cannot sum null flags.
-    ones = {i: rows.fill_null(value=False).cast(nw.Int64) for i, rows in tallies.items()}
-    sums = frame.lazy().select(*(rows.sum().alias(i) for i, rows in ones.items()))
-    found = sums.collect().rows(named=True)[0]
-    return [int(found.get(str(i)) or 0) for i in range(len(rules))]
+    return [n_rows for n_rows, _ in totals(frame, rules).found]
+
+
+def totals(frame: AnyFrame, rules: Sequence[RowRule], *, money: str | None = None) -> Totals:
+    """Count the rows that each rule finds, and add up the known money of those that find any."""
+    flags = {
+        i: rule.rows.fill_null(value=False)  # some engines cannot sum null flags
+        for i, rule in enumerate(rules)
+        if rule.rows is not None
+    }
+    tallies = [nw.len().alias("n")]
+    tallies += [flag.cast(nw.Int64).sum().alias(f"n {i}") for i, flag in flags.items()]
+    known = None if money is None else nw.when(nw.col(money).is_finite()).then(nw.col(money))
+    if known is not None:
+        columns = {"known": known.count(), "least": known.min(), "most": known.max()}
+        tallies += [value.alias(name) for name, value in columns.items()]
+        tallies.append(known.sum().alias("money"))
+    row = frame.lazy().select(*tallies).collect().rows(named=True)[0]
+    n_found = [int(row.get(f"n {i}") or 0) for i in range(len(rules))]
+    if known is None:
+        return Totals(int(row["n"]), [(n, None) for n in n_found])
+    sums = [nw.when(flags[i]).then(known).sum().alias(str(i)) for i, n in enumerate(n_found) if n]
+    of_found = frame.lazy().select(*sums).collect().rows(named=True)[0] if sums else {}
+    found = [(n, float(of_found.get(str(i)) or 0)) for i, n in enumerate(n_found)]
+    if not row["known"]:
+        return Totals(int(row["n"]), found)
+    span = (float(row[name]) for name in ("least", "most", "money"))
+    return Totals(int(row["n"]), found, int(row["known"]), *span)
 
 
 def first_rows(frame: AnyFrame, rows: nw.Expr, columns: Sequence[str]) -> nw.DataFrame[Any]:
     """Collect the first few rows that an expression finds."""
     found = frame.lazy().filter(rows).select(*dict.fromkeys(columns))
     return found.head(_EXAMPLES_SHOWN).collect()
+
+
+def cells(found: nw.DataFrame[Any], column: str) -> list[Any]:
+    """Take the values of a column; days beyond the calendar of Python as text."""
+    try:
+        return found[column].to_list()
+    except (ValueError, OverflowError):
+        return found[column].cast(nw.String).to_list()
 
 
 def is_missing(value: Any) -> bool:  # noqa: ANN401 - any cell of a table
@@ -73,10 +114,10 @@ def _invalid_rows(
 ) -> InvalidRowsError:
     shows = rule.shows or key
     found = first_rows(data.with_row_index(ROW), rows, [ROW, key, shows])
-    examples, who = found[key].to_list(), key
+    examples, who = cells(found, key), key
     if any(map(is_missing, examples)):
         examples, who = found[ROW].to_list(), "row"
-    such_as = f", such as {shown(found[shows].to_list()[0])}," if rule.shows else ""
+    such_as = f", such as {shown(cells(found, shows)[0])}," if rule.shows else ""
     msg = (
         f"{table.name}: {rule.complaint}{such_as} in {n_rows:,} of {len(data):,} rows "
         f"({who} {', '.join(map(shown, examples))}).\n{rule.advice}"

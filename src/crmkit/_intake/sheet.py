@@ -28,7 +28,8 @@ class RowRule:
     """A rule for each row; `rows` finds those that break it.
 
     `rows` is None if the column's type rules that out. `shows` is the column to quote in
-    messages; with `is_repaired`, `clean` repairs such rows instead of setting them aside.
+    messages; with `is_repaired`, `clean` repairs such rows instead of setting them aside. With
+    `is_refused`, `crmkit.transactions` raises: by default for errors.
     """
 
     name: str
@@ -38,6 +39,20 @@ class RowRule:
     shows: str | None = None
     advice: str = SET_ASIDE
     is_repaired: bool = False
+    is_set_aside: bool | None = None
+    is_refused: bool | None = None
+
+    @property
+    def refuses(self) -> bool:
+        """Whether `crmkit.transactions` stops at such rows."""
+        return self.severity == "error" if self.is_refused is None else self.is_refused
+
+    @property
+    def sets_aside(self) -> bool:
+        """Whether `clean` sets such rows aside: those with an error, unless said otherwise."""
+        if self.is_set_aside is not None:
+            return self.is_set_aside
+        return self.severity == "error" and not self.is_repaired
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +60,8 @@ class Sheet:
     """A raw table, with a column `role_column(role)` for each role that has been read.
 
     `refusals` are the reasons why whole columns cannot be read. `date_text` is the name of the
-    column of dates as text, if they are text.
+    column of dates as text, if they are text. `forms` has the form of each role that was written
+    as text, and `currency` the sign or code beside the amounts.
     """
 
     frame: AnyFrame
@@ -53,6 +69,8 @@ class Sheet:
     rules: tuple[RowRule, ...] = ()
     refusals: tuple[str, ...] = ()
     date_text: str | None = None
+    forms: tuple[tuple[str, str], ...] = ()
+    currency: str = ""
 
     def dtype(self, column: str) -> nw.dtypes.DType:
         """Type of a column."""
@@ -69,6 +87,11 @@ class Sheet:
     def with_rules(self, *rules: RowRule) -> Sheet:
         """Append rules."""
         return replace(self, rules=(*self.rules, *rules))
+
+    def with_form(self, role: str, words: str, *, currency: str = "") -> Sheet:
+        """Note the form in which a role was written, and the currency if there is one."""
+        forms = (*self.forms, (role, words))
+        return replace(self, forms=forms, currency=self.currency or currency)
 
     def with_role(self, role: str, value: nw.Expr, rules: Sequence[RowRule] = ()) -> Sheet:
         """Append the values read for a role, and the rules for its rows."""

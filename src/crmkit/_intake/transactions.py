@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames
-from crmkit._intake.raw_columns import Roles, open_named
+from crmkit._intake.number_form import Decimal
+from crmkit._intake.raw_columns import Roles, keep_names, open_named
 from crmkit._intake.read import (
     Returns,
     checked_returns,
@@ -30,8 +32,11 @@ def transactions(
     order_id: str | None = None,
     product: str | None = None,
     quantity: str | None = None,
-    as_of: dt.date | None = None,
+    cost: str | None = None,
+    keep: Sequence[str] = (),
+    as_of: dt.date | str | None = None,
     date_format: str | None = None,
+    decimal: Decimal | None = None,
     returns: Returns = "net",
 ) -> IntoFrameT:
     """Turn a raw log of purchases into a ledger of transactions.
@@ -61,11 +66,18 @@ def transactions(
         Column of product ids.
     quantity
         Column of units bought.
+    cost
+        Column of what the row cost the company, in the currency of the amounts.
+    keep
+        Columns to carry through unchanged, such as region, channel or name.
     as_of
-        Last possible day of the log. Rows after it are an error.
+        Last possible day of the log, a date or ISO text. Rows after it are an error.
     date_format
-        Format of dates as text in strptime codes, such as ``"%d/%m/%Y"``; ``"%Y%m%d"`` also
-        reads whole numbers such as 20241231. Required for lazy tables with dates as text.
+        Format of the dates, where it cannot be found or should not be looked for: strptime codes
+        such as ``"%d/%m/%Y"``, or for numbers ``"excel"`` (days of a spreadsheet), ``"seconds"``
+        or ``"milliseconds"`` since 1970.
+    decimal
+        Decimal mark of numbers in text, ``"."`` or ``","``, where it cannot be found.
     returns
         How to treat returns: rows with an `amount` below 0, or, without amounts, a `quantity`
         below 0. ``"net"``: they lower the amount, and never count as purchases. ``"drop"``:
@@ -83,8 +95,11 @@ def transactions(
     ``order_id``     id      if given
     ``product``      id      if given; may be null
     ``quantity``     float   units; if given; may be null unless a `price` multiplies it
+    ``cost``         float   money; if given; may be null
     ``is_purchase``  flag    with ``returns="keep"``, or where the quantity shows the returns
     ===============  ======  ==================================================================
+
+    and the columns of `keep`.
 
     Raises
     ------
@@ -95,8 +110,9 @@ def transactions(
         amount is not finite, a date is before 1900 or after `as_of`. `crmkit.intake.clean` sets
         them aside instead.
     InvalidArgumentError
-        If a column has an unsuitable type, text dates are valid both day first and month first,
-        or arguments contradict each other.
+        If a column has an unsuitable type, dates can be read in several orders of day, month and
+        year, the decimal mark cannot be told (1.706 throughout), amounts are in several
+        currencies, or arguments contradict each other.
 
     Notes
     -----
@@ -104,9 +120,14 @@ def transactions(
     stays lazy; text in it that cannot be parsed is an error of the engine when the plan runs.
     `crmkit.intake.check` checks the values of both.
 
+    The form of dates and numbers in text is found once for the column, from all its values:
+    1,706.18, $1,706.18, 1.706,18 €, CHF 1'706.18, (12.50) and 12.50- are read; so are dates such
+    as 12/31/24, 31. Dez. 2024 and 2024年12月31日, and numbers as a spreadsheet or a server
+    counts days and seconds. A lazy table is run once for that; give `date_format` and `decimal`
+    to spare it.
+
     Ids of pandas that nulls have turned into floats (17850.0) become whole numbers. In lazy
-    tables they stay floats. Numbers as text are read in the form 1234.50 only: thousands
-    separators are not guessed.
+    tables they stay floats.
 
     Examples
     --------
@@ -128,11 +149,15 @@ def transactions(
             ben 2024-02-05    15.0       1.0
             ann 2024-02-09   -10.0      -1.0
     """
-    roles = Roles(customer, date, amount, price, order_id, product, quantity)
+    roles = Roles(
+        customer, date, amount, price, order_id, product, quantity, cost, keep_names(keep)
+    )
     returns = checked_returns(returns, roles)
-    frame, names = open_named(raw, roles.columns, LEDGER)
-    roles = Roles(**names)
-    options = checked_options(date_format=date_format, as_of=as_of, strict=frames.is_lazy(raw))
+    frame, names = open_named(raw, roles.all_columns, LEDGER)
+    roles = roles.renamed(names)
+    options = checked_options(
+        date_format=date_format, as_of=as_of, decimal=decimal, strict=frames.is_lazy(raw)
+    )
     sheet = read_sheet(frame, roles, options)
     require_readable(sheet, LEDGER)
     require_good_rows(sheet, LEDGER, key=roles.customer)

@@ -20,6 +20,7 @@ LEDGER: Final = Table(
         Column("order_id", "key", "which order the line belongs to", required=False),
         Column("product", "key", "what was bought", nullable=True, required=False),
         Column("quantity", "number", "units bought", nullable=True, required=False),
+        Column("cost", "number", "what the row cost the company", nullable=True, required=False),
         Column(
             "is_purchase",
             "flag",
@@ -71,6 +72,7 @@ FINDINGS: Final = Table(
         ),
         Column("rows", "count", "rows found, 0 for none", minimum=0),
         Column("share", "number", "part of all rows; null for an empty table", 0, 1, nullable=True),
+        Column("money", "number", "sum of their known amounts", nullable=True),
         Column("example", "text", "the first few, with row and customer; empty for none"),
     ),
 )
