@@ -1,5 +1,7 @@
 """Intake: raw tables, checked and turned into the tables that crmkit works with.
 
+Files
+    read_file: Read the table of a file as it is: CSV, Excel, JSON, Parquet, SQLite and others.
 Tables
     transactions: Turn a raw log of purchases into a ledger of transactions.
     costs: Turn a raw table of costs and revenues into cost-benefit items.
@@ -12,6 +14,7 @@ Data quality
 from crmkit._intake.check import check
 from crmkit._intake.clean import Cleaned, clean
 from crmkit._intake.costs import costs
+from crmkit._intake.read_file import read_file
 from crmkit._intake.transactions import transactions
 
-__all__ = ["Cleaned", "check", "clean", "costs", "transactions"]
+__all__ = ["Cleaned", "check", "clean", "costs", "read_file", "transactions"]

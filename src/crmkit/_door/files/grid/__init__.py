@@ -1,0 +1,1 @@
+"""What the rows of a grid are: titles, the header, rows, totals."""

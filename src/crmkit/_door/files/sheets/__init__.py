@@ -1,0 +1,1 @@
+"""Workbooks, and web pages that pass for them."""
