@@ -40,7 +40,7 @@ class RetentionFit(Fit):
     every
         Length of a period, at the end of which a contract is renewed or not.
     n_left_out
-        Customers who had not reached their first renewal, and so have no information.
+        Customers whose first period was not over, and so have no information.
     """
 
     _: KW_ONLY
@@ -68,7 +68,7 @@ def fit_retention(
     *,
     model: str = "sbg",
     every: Period,
-    as_of: date | None = None,
+    as_of: date | str | None = None,
 ) -> RetentionFit:
     """Fit a retention model to customers under contract.
 
@@ -90,7 +90,8 @@ def fit_retention(
     every
         Length of a period: "day", "week", "month", "quarter" or "year".
     as_of
-        For contracts, the last day that is seen; a later end has not happened yet.
+        For contracts, the last day that is seen, as a date or ISO text; a later end has not
+        happened yet.
 
     Returns
     -------
@@ -115,7 +116,8 @@ def fit_retention(
     -----
     Periods of a contract count from its own first day. One that ended was lost at the end of
     the period it ended in, whether `end` names the last day or the day after (by "day", the day
-    after). A contract that begins on the 31st is renewed by the 1st of the next month but one.
+    after). It counts as lost once that period is over: until then nobody knows which others of its
+    age will stay, and losses alone would overstate churn. A contract that begins on the 31st is renewed by the 1st of the next month but one.
 
     References
     ----------
