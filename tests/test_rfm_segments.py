@@ -549,8 +549,8 @@ def customers_scored_to(n: int) -> pl.DataFrame:
 def test_a_built_in_map_is_for_five_scores(n: int, name: MapName) -> None:
     customers = customers_scored_to(n)
     advice = (
-        "\nScore customers with rfm.breakpoints(n=5), or edit rfm.segment_map() for your scores and "
-        "pass the table."
+        "\nScore customers with rfm.breakpoints(n=5), or edit rfm.segment_map() for your scores "
+        "and pass the table."
     )
     if n == 5:
         best = {"rf_25": "champions"}.get(name, "Champions")
@@ -566,16 +566,16 @@ def test_a_built_in_map_is_for_five_scores(n: int, name: MapName) -> None:
         with pytest.warns(CrmkitWarning) as warned:
             rfm.segment(customers, segments=name)
         assert str(warned[0].message) == (
-            f"scored customers: no score is above {n}, and the map {name!r} is for scores from 1 to "
-            f"5: its best segments stay empty.{advice} Write n=5 where these are a part of all "
+            f"scored customers: no score is above {n}, and the map {name!r} is for scores from 1 "
+            f"to 5: its best segments stay empty.{advice} Write n=5 where these are a part of all "
             "customers."
         )
     if n != 5:  # a plan is not looked at; with `n` nothing need be
         with pytest.raises(InvalidArgumentError) as caught:
             rfm.segment(customers.lazy(), segments=name, n=n)
         assert str(caught.value) == (
-            f"`segments`: the map {name!r} is for scores from 1 to 5, but customers have {n} scores."
-            f"{advice}"
+            f"`segments`: the map {name!r} is for scores from 1 to 5, but customers have {n} "
+            f"scores.{advice}"
         )
 
 

@@ -56,7 +56,7 @@ def given(model: Any) -> clv.Fit:
 def by_hand(model: Any, x: float, z: float) -> float:
     """Expected spend, from the formula as it stands in the paper."""
     if isinstance(model, GammaGamma):
-        return (model.p * (model.v + x * z)) / (model.p * x + model.q - 1)
+        return float((model.p * (model.v + x * z)) / (model.p * x + model.q - 1))
     if z <= 0:
         return 0.0
     within = math.log1p(model.cv**2 / x)
@@ -68,9 +68,7 @@ def by_hand(model: Any, x: float, z: float) -> float:
 # Published
 
 
-def test_the_line_of_the_paper_goes_on_at_zero(
-    customers: pl.DataFrame, purchases: clv.Fit
-) -> None:
+def test_the_line_of_the_paper_goes_on_at_zero(customers: pl.DataFrame, purchases: clv.Fit) -> None:
     # Fader & Hardie (2013), equation 5, at z = 0 and below, with the estimates of this sample.
     spend = clv.fit(customers, model="gamma_gamma")
     ahead = clv.predict(ALIKE, purchases=purchases, spend=spend, horizon_days=365)
@@ -156,9 +154,7 @@ def test_a_total_of_nothing_but_returns_has_no_bounds(
 ) -> None:
     spend = clv.fit(customers, model=model)
     all_back = ALIKE.filter(pl.col("monetary_value") <= -50)
-    (row,) = rows(
-        clv.predict_total(all_back, purchases=purchases, spend=spend, horizon_days=365)
-    )
+    (row,) = rows(clv.predict_total(all_back, purchases=purchases, spend=spend, horizon_days=365))
     if model == "gamma_gamma":
         assert row["clv"] < 0
         assert row["clv_lower"] is row["clv_upper"] is None

@@ -214,9 +214,9 @@ def _require_five_scores(name: str, *, n: int | None, best: int | None) -> None:
         found = f"customers have scores up to {best}"
     elif best is not None and best < BEST_SCORE:
         msg = (
-            f"scored customers: no score is above {best}, and the map {name!r} is for scores from 1 "
-            f"to {BEST_SCORE}: its best segments stay empty.\n{advice} Write n=5 where these are a "
-            "part of all customers."
+            f"scored customers: no score is above {best}, and the map {name!r} is for scores from "
+            f"1 to {BEST_SCORE}: its best segments stay empty.\n{advice} Write n=5 where these are "
+            "a part of all customers."
         )
         warnings.warn(msg, CrmkitWarning, stacklevel=3)
         return

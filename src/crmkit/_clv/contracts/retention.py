@@ -117,7 +117,8 @@ def fit_retention(
     Periods of a contract count from its own first day. One that ended was lost at the end of
     the period it ended in, whether `end` names the last day or the day after (by "day", the day
     after). It counts as lost once that period is over: until then nobody knows which others of its
-    age will stay, and losses alone would overstate churn. A contract that begins on the 31st is renewed by the 1st of the next month but one.
+    age will stay, and losses alone would overstate churn. A contract that begins on the
+    31st is renewed by the 1st of the next month but one.
 
     References
     ----------
@@ -284,7 +285,7 @@ def discounted_residual_lifetime(
     return frames.new_table(columns, backend=backend)
 
 
-def _histories(contracts: IntoFrame, *, as_of: date | None, every: Period) -> Histories:
+def _histories(contracts: IntoFrame, *, as_of: date | str | None, every: Period) -> Histories:
     counts = "survivors" in frames.open_table(contracts, SURVIVORS).collect_schema().names()
     if counts and as_of is None:
         return from_survivors(contracts)

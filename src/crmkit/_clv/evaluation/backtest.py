@@ -25,8 +25,8 @@ _MOST: Final = 7
 def backtest(
     orders: IntoFrameT,
     *,
-    splits: Sequence[date],
-    as_of: date,
+    splits: Sequence[date | str],
+    as_of: date | str,
     models: Sequence[str] = ("bg_nbd",),
     spend: str = "gamma_gamma",
     hiatus_days: int = _HIATUS_DAYS,
@@ -45,9 +45,10 @@ def backtest(
     orders
         One row per order, order line or return, as made by `crmkit.transactions`, with amounts.
     splits
-        Last days of the calibration periods; each is forecast from its day to `as_of`.
+        Last days of the calibration periods, as dates or ISO text; each is forecast from its day to
+        `as_of`.
     as_of
-        Last day of the holdout period.
+        Last day of the holdout period, as a date or ISO text.
     models
         Purchase models to fit on each calibration period.
     spend
@@ -170,7 +171,12 @@ def backtest(
 
 
 def calibration(
-    orders: IntoFrameT, *, split: date, as_of: date, model: str = "bg_nbd", most: int = _MOST
+    orders: IntoFrameT,
+    *,
+    split: date | str,
+    as_of: date | str,
+    model: str = "bg_nbd",
+    most: int = _MOST,
 ) -> IntoFrameT:
     """Compare forecast and actual purchases by past frequency.
 
@@ -182,9 +188,9 @@ def calibration(
     orders
         One row per order, order line or return, as made by `crmkit.transactions`.
     split
-        Last day of the calibration period.
+        Last day of the calibration period, as a date or ISO text.
     as_of
-        Last day of the holdout period.
+        Last day of the holdout period, as a date or ISO text.
     model
         The purchase model.
     most
@@ -250,7 +256,7 @@ class Validation(NamedTuple, Generic[IntoFrameT]):
 
 
 def validate(
-    orders: IntoFrameT, *, split: date, as_of: date, model: str = "bg_nbd"
+    orders: IntoFrameT, *, split: date | str, as_of: date | str, model: str = "bg_nbd"
 ) -> Validation[IntoFrameT]:
     """Backtest and calibration of one model from a single split and fit.
 
@@ -261,9 +267,9 @@ def validate(
     orders
         One row per order, order line or return, as made by `crmkit.transactions`, with amounts.
     split
-        Last day of the calibration period.
+        Last day of the calibration period, as a date or ISO text.
     as_of
-        Last day of the holdout period.
+        Last day of the holdout period, as a date or ISO text.
     model
         The purchase model; the spend model is Gamma-Gamma.
 

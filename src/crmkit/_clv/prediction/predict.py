@@ -308,7 +308,7 @@ def _with_money_bounds(
 
 
 def _scaled(column: str, bounds: tuple[str, str], *, by: nw.Expr) -> dict[str, nw.Expr]:
-    """Scale bounds; a scale below 0 turns the distribution round, and its upper end is the lower."""
+    """Scale bounds; below 0 the distribution is turned round, and its upper end is the lower."""
     lower, upper = (by * nw.col(name) for name in bounds)
     turned = by < 0
     return {

@@ -300,9 +300,10 @@ def _of_money(
     expected = spenders.model.expected_spend(days, observed)
 
     def changed(point: Point[SpendModel]) -> Floats:
-        there = spenders.moved(*point).expected_spend(days, observed)
+        there: Floats = spenders.moved(*point).expected_spend(days, observed)
         some = expected != 0  # a lognormal group without spend expects none under any parameters
-        return np.divide(there, expected, out=np.ones_like(there), where=some)[group]
+        change: Floats = np.divide(there, expected, out=np.ones_like(there), where=some)
+        return change[group]
 
     changes = [[changed(point) for point in pair] for pair in points.spend]
     unit = distinct.spend * distinct.discount
