@@ -164,12 +164,18 @@ def _ledger(came: Codes, customer_of: Codes, age: Floats) -> tuple[Codes, Codes]
     return customer[order], day[order]
 
 
+def _written(number: int) -> str:
+    """Write a day; one after the year 9999 has no date."""
+    farthest = time.number_of(date.max)
+    return str(time.day_of(number)) if number <= farthest else "after the year 9999"
+
+
 def _require_all_seen(last_came: int, last: int) -> None:
     """Require that the ledger ends after all customers have come."""
     if last < last_came:
         msg = (
             f"`as_of` is {time.day_of(last)}, but customers come until "
-            f"{time.day_of(last_came)}.\n"
+            f"{_written(last_came)}.\n"
             "Give a later `as_of` or fewer `acquisition_days`."
         )
         raise InvalidArgumentError(msg)

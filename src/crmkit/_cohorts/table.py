@@ -107,7 +107,7 @@ def table(
     2024-02-01       0 2024-02-29        False            1        1.0
     2024-02-01       1 2024-03-31        False            1        NaN
     """
-    as_of = time.as_day(as_of, argument="as_of")
+    as_of = time.as_last_day(as_of, argument="as_of")
     require_period(every)
     require_choice(measure, get_args(Measure), argument="measure")
     ledger = frames.read(orders, LEDGER)
@@ -187,7 +187,7 @@ def calendar_retention(
     2024-02-01       0            1           1         1.0             1.0
     2024-02-01       1            1           0         NaN             NaN
     """
-    as_of = time.as_day(as_of, argument="as_of")
+    as_of = time.as_last_day(as_of, argument="as_of")
     require_period(every)
     z = normal_quantile(level)
     cells = full_grid(frames.read(orders, LEDGER), as_of=as_of, every=every)

@@ -19,6 +19,7 @@ from crmkit.errors import InvalidArgumentError
 from crmkit.typing import Period
 
 _EPOCH: Final = date(1970, 1, 1).toordinal()
+_FARTHEST: Final = date(2199, 12, 31)
 _LONGER_THAN_A_DAY: Final = ("Y", "M", "W", "generic")
 _ISO: Final = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}.*)?", re.ASCII)
 _MILLISECONDS_A_DAY: Final = 86_400_000
@@ -49,6 +50,18 @@ def as_day(value: date | str, *, argument: str) -> date:
         'Write datetime.date(2024, 12, 31) or "2024-12-31".'
     )
     raise InvalidArgumentError(msg)
+
+
+def as_last_day(value: date | str, *, argument: str) -> date:
+    """Take a day up to which every calendar period gets a row: none that would fill memory."""
+    day = as_day(value, argument=argument)
+    if day > _FARTHEST:
+        msg = (
+            f"`{argument}` is {day}, and each calendar period up to it would be a row.\n"
+            "Give the last day of the data."
+        )
+        raise InvalidArgumentError(msg)
+    return day
 
 
 def _of_numpy(value: np.datetime64) -> date | None:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import date
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import numpy as np
 from narwhals.typing import IntoFrame
@@ -29,6 +29,8 @@ from crmkit.models import CONTRACT_MODELS
 from crmkit.models.protocol import ContractModel
 from crmkit.tables import CONTRACTS, SURVIVORS
 from crmkit.typing import Backend, Period
+
+_MOST_PERIODS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -174,7 +176,7 @@ def forecast_retention(fit: RetentionFit, *, periods: int, backend: Backend = "p
     Raises
     ------
     InvalidArgumentError
-        If `periods` is not a whole number of 1 or more, or `fit` is not a `RetentionFit`.
+        If `periods` is not a whole number from 1 to 1,000,000, or `fit` is not a `RetentionFit`.
 
     Examples
     --------
@@ -190,7 +192,13 @@ def forecast_retention(fit: RetentionFit, *, periods: int, backend: Backend = "p
     """
     model = _contract_model(fit)
     require_backend(backend)
-    require_whole(periods, argument="periods", least=1, advice="Write 12 for a year of months.")
+    require_whole(
+        periods,
+        argument="periods",
+        least=1,
+        most=_MOST_PERIODS,
+        advice="Write 12 for a year of months.",
+    )
     period = np.arange(1, int(periods) + 1)
     t = period.astype(np.float64)
     columns = {
@@ -273,7 +281,7 @@ def discounted_residual_lifetime(
     model = _contract_model(fit)
     require_backend(backend)
     rate = rate_per_period(annual_discount_rate, every=fit.every)
-    require_list(renewals, argument="renewals")
+    renewals = require_list(renewals, argument="renewals")
     for each in renewals:
         require_whole(each, argument="renewals", least=0, advice="Write [0, 1, 2].")
     made = np.array(renewals, dtype=np.float64)

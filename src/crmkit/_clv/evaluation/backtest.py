@@ -14,7 +14,7 @@ from crmkit._clv.evaluation.holdout import WITH_MONEY, HoldoutTest, holdout_test
 from crmkit._clv.evaluation.leaderboard import leaderboard
 from crmkit._clv.prediction.predict import predict
 from crmkit._door import frames
-from crmkit._words.arguments import require_choice, require_list, require_whole
+from crmkit._words.arguments import require_choice, require_flag, require_list, require_whole
 from crmkit.errors import InvalidArgumentError
 from crmkit.models import PURCHASE_MODELS, SPEND_MODELS
 
@@ -148,8 +148,10 @@ def backtest(
               same rate     -2.033            0.474 2.158         0.441     0.738
     same rate if recent     -3.749           -0.290 2.035        -0.277     0.678
     """
-    require_list(splits, argument="splits", example="[datetime.date(2024, 6, 30)]")
-    require_list(models, argument="models")
+    splits = require_list(splits, argument="splits", example="[datetime.date(2024, 6, 30)]")
+    models = require_list(models, argument="models")
+    require_flag(boosted_trees, argument="boosted_trees")
+    require_flag(calibrated, argument="calibrated")
     require_whole(hiatus_days, argument="hiatus_days", least=0, advice="Write 56 for eight weeks.")
     for each in models:
         require_choice(each, PURCHASE_MODELS, argument="models")

@@ -97,7 +97,7 @@ def tracking(
     require_purchases(purchases)
     require_no_covariates(purchases, argument="purchases", table="a ledger")
     require_period(every)
-    as_of = time.as_day(as_of, argument="as_of")
+    as_of = time.as_last_day(as_of, argument="as_of")
     frame = frames.read(orders, LEDGER)
     bought, came = _by_day(frame, as_of=as_of)
     if not came.day.size:
