@@ -44,7 +44,7 @@ def require_whole(
     value: float, *, argument: str, least: int, most: float = math.inf, advice: str
 ) -> None:
     """Require a whole number from `least` to `most`, which few will meet."""
-    is_too_large = is_number(value) and value > most
+    is_too_large = is_number(value) and most < value < math.inf
     range_ = f"from {least} to {most:,}" if is_too_large else f"of {least} or more"
     require_number(
         value,
