@@ -706,9 +706,12 @@ def test_money_is_not_measured_where_there_is_none(make_frame: MakeFrame) -> Non
 
 
 def test_the_day_must_be_a_date() -> None:
-    expected = "`as_of` must be a date, got '2024-03-31' (str).\nWrite datetime.date(2024, 12, 31)."
-    assert message(cohorts.table, as_of="2024-03-31") == expected
-    assert message(cohorts.retention, as_of="2024-03-31", windows=WINDOWS) == expected
+    expected = (
+        "`as_of` must be a date, got '2024-3-31' (str).\n"
+        'Write datetime.date(2024, 12, 31) or "2024-12-31".'
+    )
+    assert message(cohorts.table, as_of="2024-3-31") == expected
+    assert message(cohorts.retention, as_of="2024-3-31", windows=WINDOWS) == expected
 
 
 @pytest.mark.parametrize("level", [0, 1, 95, float("nan"), "95 %", None])

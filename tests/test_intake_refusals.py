@@ -262,8 +262,11 @@ def test_a_column_is_named_in_text() -> None:
             '`date_format` must be text, got 5.\nWrite "%d/%m/%Y".',
         ),
         (
-            {"as_of": "2024-12-31"},
-            "`as_of` must be a date, got '2024-12-31' (str).\nWrite datetime.date(2024, 12, 31).",
+            {"as_of": "today"},
+            (
+                "`as_of` must be a date, got 'today' (str).\n"
+                'Write datetime.date(2024, 12, 31) or "2024-12-31".'
+            ),
         ),
     ],
 )

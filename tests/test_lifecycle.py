@@ -263,7 +263,9 @@ def test_a_ledger_without_money_gets_stages_all_the_same(make_frame: MakeFrame) 
 
 
 def test_stages_leave_rows_index_and_other_columns_alone() -> None:
-    table = pd.concat([one_customer(), one_customer(days_since_last=90)]).assign(city=["x", "y"])
+    table = pd.concat([one_customer(), one_customer(days_since_last=90)]).assign(
+        city=["x", "y"], customer_id=["ann", "ben"]
+    )
     table.index = pd.Index([7, 3], name="line")
     before = table.copy(deep=True)
     staged = lifecycle.assign(table, rules=RULES)

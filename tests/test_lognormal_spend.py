@@ -372,8 +372,9 @@ def test_a_prediction_has_the_expected_spend_of_the_model(
     purchases = clv.fit(customers, model="bg_nbd")
     ahead = clv.predict(make_frame(SUMMARY), purchases=purchases, spend=spend, horizon_days=90)
     found = [row["expected_spend"] for row in rows(ahead, by="customer_id")]
-    # Without a repeat purchase, and with repeat spend below 0, the population's.
-    x, z = np.array([2.0, 0, 5, 1, 0]), np.array([20.0, 1, 60, 15, 1])
+    # Without a repeat purchase the population's; with repeat spend below 0 none, the line's limit.
+    x, z = np.array([2.0, 0, 5, 1, 3]), np.array([20.0, 1, 60, 15, -4])
+    assert found[4] == 0
     np.testing.assert_allclose(found, spend.model.expected_spend(x, z), rtol=1e-12)
 
 

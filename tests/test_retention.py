@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, timedelta
 from typing import Any, get_args
 
@@ -117,8 +118,13 @@ def test_periods_are_those_of_a_calendar(start: date, end: date, every: Period) 
     gone = from_contracts(
         pl.DataFrame({**one, "end": [end]}, schema=schema), as_of=end, every=every
     )
+    # In the middle of a period it is not over: the contract is seen to the last renewal.
+    assert [column.tolist() for column in gone] == [[renewals], [float(on_the_day)], [1.0]]
+    later = from_contracts(
+        pl.DataFrame({**one, "end": [end]}, schema=schema), as_of=date(2100, 1, 1), every=every
+    )
     lost_at = max(renewals + (not on_the_day), 1)
-    assert [column.tolist() for column in gone] == [[lost_at], [1.0], [1.0]]
+    assert [column.tolist() for column in later] == [[lost_at], [1.0], [1.0]]
 
 
 @given(start=days, periods=st.integers(1, 30), every=st.sampled_from(["week", "month", "year"]))
@@ -177,6 +183,70 @@ def test_contracts_are_read_as_of_a_day() -> None:
     with pytest.warns(CrmkitWarning, match="Only 2 of 4 customers left"):
         fitted = clv.fit_retention(pl.DataFrame(CONTRACTS), as_of=AS_OF, every="month")
     assert (fitted.n_customers, fitted.n_left_out) == (4, 1)
+
+
+def counts_of(histories: Any) -> Counter[tuple[float, float]]:
+    """Count the customers with each history: periods, and whether lost at their end."""
+    counts: Counter[tuple[float, float]] = Counter()
+    for periods, lost, n in zip(*(column.tolist() for column in histories), strict=True):
+        counts[periods, lost] += n
+    return counts
+
+
+@pytest.mark.parametrize("make", [pl.DataFrame, pl.LazyFrame])
+def test_leavers_count_once_their_period_is_over(make: Any) -> None:
+    # Two cohorts of 100 yearly contracts. The first lost 20 in its first year, which is over. The
+    # second has lost 20 so far, and its first renewal has not come: nobody of it counts.
+    ends = [date(2023, 7, 1)] * 20 + [None] * 80 + [date(2024, 2, 1)] * 20 + [None] * 80
+    book = {
+        "customer_id": list(range(200)),
+        "start": [date(2023, 1, 1)] * 100 + [date(2024, 1, 1)] * 100,
+        "end": ends,
+    }
+    found = from_contracts(make(book), as_of=date(2024, 6, 30), every="year")
+    assert counts_of(found) == {(0, 0): 100, (1, 0): 80, (1, 1): 20}
+    with pytest.warns(CrmkitWarning, match="do not identify"):
+        fitted = clv.fit_retention(make(book), every="year", as_of=date(2024, 6, 30))
+    assert (fitted.n_customers, fitted.n_left_out) == (100, 100)
+    rate = clv.forecast_retention(fitted, periods=1)["retention_rate"][0]
+    assert rate == pytest.approx(0.80, abs=1e-3)
+    # On the day of its renewal the second counts as well, leavers and stayers alike.
+    found = from_contracts(make(book), as_of=date(2025, 1, 1), every="year")
+    assert counts_of(found) == {(1, 0): 80, (1, 1): 40, (2, 0): 80}
+
+
+def renewal(start: Any, renewals: Any, every: Period) -> Any:
+    """Day of a renewal of contracts that begin by the 28th of a month."""
+    if every in ("day", "week"):
+        return start + renewals * (7 if every == "week" else 1)
+    month = start.astype("M8[M]")
+    return (month + renewals * (3 if every == "quarter" else 1)).astype("M8[D]") + (
+        start - month.astype("M8[D]")
+    )
+
+
+@pytest.mark.parametrize("every", ["day", "week", "month", "quarter"])
+@pytest.mark.parametrize("book_days", [45, 92, 140, 400])
+def test_churn_is_neither_over_nor_understated_at_any_age_of_the_book(
+    book_days: int, every: Period
+) -> None:
+    # One in ten leaves in each period, on any day of it; contracts begin on any day of the book.
+    chance, first = np.random.default_rng(book_days), np.datetime64("2022-01-01")
+    start = first + chance.integers(0, book_days, 50_000)
+    start = start[start - start.astype("M8[M]").astype("M8[D]") < np.timedelta64(28, "D")]
+    stays = chance.geometric(0.1, len(start))
+    begins, over = renewal(start, stays - 1, every), renewal(start, stays, every)
+    end = begins + 1 + (chance.random(len(start)) * (over - begins).astype(int)).astype(int)
+    book = pl.DataFrame({"customer_id": np.arange(len(start)), "start": start, "end": end})
+    as_of = date(2022, 1, 1) + timedelta(days=book_days)
+    periods, lost, n_rows = from_contracts(book, as_of=as_of, every=every)
+    n_lost = n_rows @ lost
+    n_at_risk = n_rows @ periods  # each period, one renewal or loss
+    if (every, book_days) == ("quarter", 45):  # younger than a period, so nothing is known
+        assert n_lost == n_at_risk == 0
+    else:
+        error = (0.1 * 0.9 / n_at_risk) ** 0.5
+        assert abs(n_lost / n_at_risk - 0.1) < 4 * error
 
 
 @settings(max_examples=20)

@@ -348,7 +348,8 @@ def test_next_month_equal_values_get_the_scores_of_this_month(
     frame = pl.DataFrame(customers)
     kept = rfm.breakpoints(frame)
     now = rfm.score(frame, breakpoints=kept)
-    later = rfm.score(pl.concat([frame, pl.DataFrame(more)]), breakpoints=kept)
+    others = pl.DataFrame(more).with_columns(pl.col("customer_id") + len(frame))
+    later = rfm.score(pl.concat([frame, others]), breakpoints=kept)
     assert later.head(frame.height).equals(now)
 
 

@@ -20,7 +20,12 @@ from crmkit import rfm
 from crmkit._rfm import maps as maps_module
 from crmkit._rfm.built_in_maps import SegmentRule, code_rule
 from crmkit._rfm.maps import MapName
-from crmkit.errors import InvalidArgumentError, InvalidRowsError, MissingColumnsError
+from crmkit.errors import (
+    CrmkitWarning,
+    InvalidArgumentError,
+    InvalidRowsError,
+    MissingColumnsError,
+)
 from tests.conftest import MakeFrame, columns, rows
 
 ORDERS = Path(__file__).parent / "reference" / "rfm_data_orders.csv.gz"
@@ -524,6 +529,70 @@ def test_row_order_and_index_of_pandas_stay() -> None:
 
 
 # Refusals
+
+
+def customers_scored_to(n: int) -> pl.DataFrame:
+    """Thirty customers with scores from 1 to n."""
+    thirty = pl.DataFrame(
+        {
+            "customer_id": range(30),
+            "days_since_last": range(30),
+            "orders": range(30, 0, -1),
+            "total_amount": [float(30 - i) for i in range(30)],
+        }
+    )
+    return rfm.score(thirty, breakpoints=rfm.breakpoints(thirty, n=n))
+
+
+@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("n", range(2, 10))
+def test_a_built_in_map_is_for_five_scores(n: int, name: MapName) -> None:
+    customers = customers_scored_to(n)
+    advice = (
+        "\nScore customers with rfm.breakpoints(n=5), or edit rfm.segment_map() for your scores "
+        "and pass the table."
+    )
+    if n == 5:
+        best = {"rf_25": "champions"}.get(name, "Champions")
+        assert rfm.segment(customers, segments=name)["segment"][0] == best
+    elif n > 5:
+        with pytest.raises(InvalidArgumentError) as caught:
+            rfm.segment(customers, segments=name)
+        assert str(caught.value) == (
+            f"`segments`: the map {name!r} is for scores from 1 to 5, but customers have scores up "
+            f"to {n}.{advice}"
+        )
+    else:
+        with pytest.warns(CrmkitWarning) as warned:
+            rfm.segment(customers, segments=name)
+        assert str(warned[0].message) == (
+            f"scored customers: no score is above {n}, and the map {name!r} is for scores from 1 "
+            f"to 5: its best segments stay empty.{advice} Write n=5 where these are a part of all "
+            "customers."
+        )
+    if n != 5:  # a plan is not looked at; with `n` nothing need be
+        with pytest.raises(InvalidArgumentError) as caught:
+            rfm.segment(customers.lazy(), segments=name, n=n)
+        assert str(caught.value) == (
+            f"`segments`: the map {name!r} is for scores from 1 to 5, but customers have {n} "
+            f"scores.{advice}"
+        )
+
+
+def test_a_part_of_all_customers_may_lack_the_best_score(make_frame: MakeFrame) -> None:
+    lesser = make_frame(scored(["111", "222", "333", "444", "322", "433"]))
+    named = rfm.segment(lesser, n=5)
+    assert columns(named)["segment"][:4] == ["Lost", "Hibernating", "Potential Loyalist", "Loyal"]
+    few = make_frame(scored(["111", "333"]))  # fewer customers than scores
+    assert columns(rfm.segment(few))["segment"] == ["Lost", "Potential Loyalist"]
+
+
+def test_a_map_of_ones_own_is_for_any_scores() -> None:
+    rules = pl.DataFrame(
+        {"segment": ["top", "rest"], "r_min": [3, 1], "r_max": 3, "f_min": [3, 1], "f_max": 3}
+    )
+    named = rfm.segment(customers_scored_to(3), segments=rules)["segment"].to_list()
+    assert named == ["top"] * 10 + ["rest"] * 20
 
 
 def test_unscored_customers_are_refused_by_name(make_frame: MakeFrame) -> None:

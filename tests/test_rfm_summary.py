@@ -444,11 +444,16 @@ def test_what_is_no_table_is_refused() -> None:
     )
 
 
-def test_a_day_as_text_is_refused() -> None:
+def test_a_day_may_be_iso_text_and_no_other() -> None:
+    orders = frame([("a", AS_OF, 1.0)])
+    assert rows(rfm.summarize(orders, as_of="2024-03-31")) == rows(
+        rfm.summarize(orders, as_of=AS_OF)
+    )
     with pytest.raises(InvalidArgumentError) as caught:
-        rfm.summarize(frame([("a", AS_OF, 1.0)]), as_of="2024-03-31")  # type: ignore[arg-type] # the point
+        rfm.summarize(orders, as_of="31.03.2024")
     assert str(caught.value) == (
-        "`as_of` must be a date, got '2024-03-31' (str).\nWrite datetime.date(2024, 12, 31)."
+        "`as_of` must be a date, got '31.03.2024' (str).\n"
+        'Write datetime.date(2024, 12, 31) or "2024-12-31".'
     )
 
 
@@ -474,7 +479,7 @@ def test_as_of_is_a_day_of_the_calendar(day: Any, shown: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         rfm.summarize(pl.DataFrame(LEDGER), as_of=day)
     assert str(caught.value) == (
-        f"`as_of` must be a date, got {shown}.\nWrite datetime.date(2024, 12, 31)."
+        f'`as_of` must be a date, got {shown}.\nWrite datetime.date(2024, 12, 31) or "2024-12-31".'
     )
 
 

@@ -160,8 +160,11 @@ def test_one_customer_on_the_last_day_buys_once(purchases: clv.Fit) -> None:
             ),
         ),
         (
-            {"start": "2024-01-01"},
-            ("`start` must be a date, got '2024-01-01' (str).\nWrite datetime.date(2024, 12, 31)."),
+            {"start": "today"},
+            (
+                "`start` must be a date, got 'today' (str).\n"
+                'Write datetime.date(2024, 12, 31) or "2024-12-31".'
+            ),
         ),
     ],
 )

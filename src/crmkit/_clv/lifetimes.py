@@ -141,7 +141,7 @@ def to_lifetimes(fit: Fit, *, unit_days: float = 1.0) -> Any:  # noqa: ANN401 - 
     a        0.793
     b        2.426
     """
-    _require_unit(unit_days)
+    unit_days = _checked_unit(unit_days)
     require_fitted(fit, Fit, argument="fit", made_by="crmkit.clv.fit")
     if fit.name not in _KINDS or set(fit.likelihood.names) != set(_KINDS[fit.name].names):
         msg = (
@@ -207,7 +207,7 @@ def from_lifetimes(fitter: Any, *, unit_days: float = 1.0) -> Fit:  # noqa: ANN4
     >>> from_lifetimes(fitter)
     BGNBD(r=0.2426, alpha=30.9, a=0.7929, b=2.426; log-likelihood -14,363.5, 2,357 customers)
     """
-    _require_unit(unit_days)
+    unit_days = _checked_unit(unit_days)
     name = _name_of(fitter)
     kind = _KINDS[name]
     if getattr(fitter, "params_", None) is None:
@@ -311,7 +311,7 @@ def _lifetimes() -> ModuleType:
     raise InvalidArgumentError(msg)
 
 
-def _require_unit(unit_days: float) -> None:
+def _checked_unit(unit_days: float) -> float:
     require_number(
         unit_days,
         argument="unit_days",
@@ -319,3 +319,4 @@ def _require_unit(unit_days: float) -> None:
         fits=lambda days: 0 < days < math.inf,
         advice="Write 7 for weeks, 1 for days.",
     )
+    return float(unit_days)

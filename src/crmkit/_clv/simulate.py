@@ -28,9 +28,9 @@ def simulate(
     purchases: Fit,
     n_customers: int | None = None,
     customers: IntoFrame | None = None,
-    start: date,
+    start: date | str,
     acquisition_days: int,
-    as_of: date,
+    as_of: date | str,
     seed: int,
     backend: Backend = "pandas",
 ) -> Any:  # noqa: ANN401 - native to `backend`
@@ -49,11 +49,11 @@ def simulate(
         Instead of `n_customers`, a table with a row for each customer: a `customer_id` and the
         covariates of the fit, if it has any, which give each customer its parameters.
     start
-        First day on which a customer can come.
+        First day on which a customer can come, as a date or ISO text.
     acquisition_days
         Number of days, from `start`, on which customers come: 1 or more. Each is as likely.
     as_of
-        Last day of the ledger, no earlier than the last day of acquisition.
+        Last day of the ledger, no earlier than the last day of acquisition, as a date or ISO text.
     seed
         Seed of the random numbers, 0 or more; the same seed gives the same ledger.
     backend
@@ -164,12 +164,18 @@ def _ledger(came: Codes, customer_of: Codes, age: Floats) -> tuple[Codes, Codes]
     return customer[order], day[order]
 
 
+def _written(number: int) -> str:
+    """Write a day; one after the year 9999 has no date."""
+    farthest = time.number_of(date.max)
+    return str(time.day_of(number)) if number <= farthest else "after the year 9999"
+
+
 def _require_all_seen(last_came: int, last: int) -> None:
     """Require that the ledger ends after all customers have come."""
     if last < last_came:
         msg = (
             f"`as_of` is {time.day_of(last)}, but customers come until "
-            f"{time.day_of(last_came)}.\n"
+            f"{_written(last_came)}.\n"
             "Give a later `as_of` or fewer `acquisition_days`."
         )
         raise InvalidArgumentError(msg)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from typing import Final
 
@@ -25,7 +25,7 @@ _COLUMNS: Final = ("cohort", "from_day", "to_day", "cohort_size", "is_complete",
 def retention(
     orders: IntoFrameT,
     *,
-    as_of: date,
+    as_of: date | str,
     windows: Sequence[Window] = DEFAULT_WINDOWS,
     every: Period = "month",
     level: float = 0.95,
@@ -41,7 +41,7 @@ def retention(
     orders
         One row per order, order line or return, as made by `crmkit.transactions`.
     as_of
-        The last day that is seen.
+        The last day that is seen, as a date or ISO text.
     windows
         The windows of days, as made by `n_day`, `rolling` or `bracket`, or several of these
         joined with ``+``. The default is three brackets of 30 days each.
@@ -184,8 +184,8 @@ def _rates(
 ) -> frames.Frame:
     """Compute the rate of each cohort in each window."""
     counted = _per_window(cohorts, windows=windows)
-    tomorrow = time.period_of(as_of + timedelta(days=1), every=every)
-    is_final = nw.col("is_known_of_all") & (nw.col("cohort_number") < tomorrow)
+    is_over = nw.col("cohort_number") <= time.last_complete(as_of, every=every)
+    is_final = nw.col("is_known_of_all") & is_over
     calendar = frames.table_like(
         time.calendar(every=every, last=time.period_of(as_of, every=every)), like=counted
     )

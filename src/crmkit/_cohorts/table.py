@@ -28,7 +28,7 @@ _STEP: Final = 1024
 def table(
     orders: IntoFrameT,
     *,
-    as_of: date,
+    as_of: date | str,
     every: Period = "month",
     measure: Measure = "customers",
 ) -> IntoFrameT:
@@ -45,7 +45,7 @@ def table(
         must reach back to the customers' first purchases: with a truncated history, the first
         cohorts are mostly old customers.
     as_of
-        The last day that is seen. A period that ends on this day is over.
+        The last day that is seen, as a date or ISO text. A period that ends on this day is over.
     every
         The calendar period of cohorts and cells: "day", "week" (ISO, from Monday), "month",
         "quarter" or "year".
@@ -107,7 +107,7 @@ def table(
     2024-02-01       0 2024-02-29        False            1        1.0
     2024-02-01       1 2024-03-31        False            1        NaN
     """
-    as_of = time.as_day(as_of, argument="as_of")
+    as_of = time.as_last_day(as_of, argument="as_of")
     require_period(every)
     require_choice(measure, get_args(Measure), argument="measure")
     ledger = frames.read(orders, LEDGER)
@@ -122,7 +122,7 @@ def table(
 
 
 def calendar_retention(
-    orders: IntoFrameT, *, as_of: date, every: Period = "month", level: float = 0.95
+    orders: IntoFrameT, *, as_of: date | str, every: Period = "month", level: float = 0.95
 ) -> IntoFrameT:
     """Retention rate of each cohort by calendar period, with intervals.
 
@@ -135,7 +135,7 @@ def calendar_retention(
     orders
         One row per order, order line or return, as made by `crmkit.transactions`.
     as_of
-        The last day that is seen. A period that ends on this day is over.
+        The last day that is seen, as a date or ISO text. A period that ends on this day is over.
     every
         The calendar period of cohorts and cells: "day", "week" (ISO, from Monday), "month",
         "quarter" or "year".
@@ -187,7 +187,7 @@ def calendar_retention(
     2024-02-01       0            1           1         1.0             1.0
     2024-02-01       1            1           0         NaN             NaN
     """
-    as_of = time.as_day(as_of, argument="as_of")
+    as_of = time.as_last_day(as_of, argument="as_of")
     require_period(every)
     z = normal_quantile(level)
     cells = full_grid(frames.read(orders, LEDGER), as_of=as_of, every=every)

@@ -35,6 +35,8 @@ def require_rows(data: nw.DataFrame[Any], table: Table, *, counts: str | None = 
     Then those are counted, and values are shown in place of rows.
     """
     _raise_first(_broken(data, table), data, table, counts=counts)
+    if counts is None and table.one_row_each in data.columns:
+        _require_one_row_each(data, table)
 
 
 def require(
@@ -58,6 +60,36 @@ def require(
         for text, rows in broken.items()
     )
     _raise_first(found, data, table, counts=counts)
+
+
+def _require_one_row_each(data: nw.DataFrame[Any], table: Table) -> None:
+    """Require that no key is in two rows.
+
+    Every function that takes a table of customers asks this again: a table may have been joined
+    or stacked since the last one, and nothing on it would tell. Tables that crmkit makes are sorted
+    by customer, which costs a tenth of a search for duplicates.
+    """
+    keys = data[str(table.one_row_each)]
+    if _rises(keys) or keys.drop_nulls().n_unique() == len(keys) - keys.null_count():
+        return
+    repeated = keys.is_duplicated() & ~keys.is_null()
+    n_rows = int(repeated.sum())
+    examples = keys.filter(repeated).unique(maintain_order=True).head(_EXAMPLES_SHOWN).to_list()
+    name = table.one_row_each
+    msg = (
+        f"{table.name}: `{name}` is repeated in {n_rows:,} of {len(keys):,} rows "
+        f"({name} {', '.join(map(repr, examples))}).\n"
+        "One row is one customer: sum up or drop the others.\n"
+        f"Build this table with {table.made_by}()."
+    )
+    raise InvalidRowsError(msg, n_rows=n_rows, examples=tuple(examples))
+
+
+def _rises(keys: nw.Series[Any]) -> bool:
+    """Whether each key is above the one before it; False where that is not quickly said."""
+    if not (keys.dtype.is_integer() or keys.dtype == nw.String):
+        return False
+    return int((keys > keys.shift(1)).sum()) == len(keys) - 1
 
 
 def _raise_first(

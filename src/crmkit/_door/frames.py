@@ -68,11 +68,7 @@ def open_table(
     others are left out instead.
     """
     _require_unique_names(native, table)
-    try:
-        frame = engines.wrap(native)
-    except TypeError:
-        msg = f"{table.name}: a {type(native).__name__} is not a table.\n{engines.ACCEPTED}"
-        raise InvalidArgumentError(msg) from None
+    frame = _wrapped(native, name=table.name)
     if not engines.is_known(frame):
         engine = frame.implementation.value
         msg = f"{table.name}: tables of {engine} are not supported.\n{engines.ACCEPTED}"
@@ -89,6 +85,14 @@ def open_table(
         )
         raise InvalidArgumentError(msg)
     return frame
+
+
+def _wrapped(native: IntoFrame, *, name: str = "table") -> nw.DataFrame[Any] | nw.LazyFrame[Any]:
+    try:
+        return engines.wrap(native)
+    except TypeError:
+        msg = f"{name}: a {type(native).__name__} is not a table.\n{engines.ACCEPTED}"
+        raise InvalidArgumentError(msg) from None
 
 
 def reopen(native: IntoFrame) -> Frame:
@@ -182,7 +186,7 @@ def distribution(frame: Frame, column: str) -> tuple[npt.NDArray[Any], npt.NDArr
 
 def run_once(native: IntoFrame) -> IntoDataFrame:
     """Run a plan, so that later reads see the same rows in the same order."""
-    frame = engines.wrap(native)
+    frame = _wrapped(native)
     eager = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
     return cast("IntoDataFrame", eager.to_native())
 

@@ -6,6 +6,7 @@ between days stand integer day numbers, counted from 1970-01-01.
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -13,10 +14,14 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 
+from crmkit._words.arguments import shown
 from crmkit.errors import InvalidArgumentError
 from crmkit.typing import Period
 
 _EPOCH: Final = date(1970, 1, 1).toordinal()
+_FARTHEST: Final = date(2199, 12, 31)
+_LONGER_THAN_A_DAY: Final = ("Y", "M", "W", "generic")
+_ISO: Final = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}.*)?", re.ASCII)
 _MILLISECONDS_A_DAY: Final = 86_400_000
 _PERIODS: Final[dict[Period, tuple[int, Literal["D", "M"]]]] = {
     "day": (1, "D"),
@@ -28,17 +33,52 @@ _PERIODS: Final[dict[Period, tuple[int, Literal["D", "M"]]]] = {
 """Days or months of each period. The first of each begins on 0001-01-01, a Monday."""
 
 
-def as_day(value: date, *, argument: str) -> date:
-    """Take a date, or the day of a datetime."""
-    is_missing = value != value  # noqa: PLR0124 - NaT differs from itself
-    day = value.date() if isinstance(value, datetime) and not is_missing else value
-    if isinstance(day, date) and not is_missing:
+def as_day(value: date | str, *, argument: str) -> date:
+    """Take a date, ISO text, or the day of a time; those of numpy and pandas too."""
+    day: object = value
+    if isinstance(value, np.datetime64):
+        day = _of_numpy(value)
+    elif isinstance(value, str):
+        day = _of_text(value)
+    elif isinstance(value, datetime):
+        is_missing = value != value  # noqa: PLR0124 - NaT differs from itself
+        day = None if is_missing else value.date()
+    if isinstance(day, date):
         return day
     msg = (
-        f"`{argument}` must be a date, got {value!r} ({type(value).__name__}).\n"
-        "Write datetime.date(2024, 12, 31)."
+        f"`{argument}` must be a date, got {shown(value)} ({type(value).__name__}).\n"
+        'Write datetime.date(2024, 12, 31) or "2024-12-31".'
     )
     raise InvalidArgumentError(msg)
+
+
+def as_last_day(value: date | str, *, argument: str) -> date:
+    """Take a day up to which every calendar period gets a row: none that would fill memory."""
+    day = as_day(value, argument=argument)
+    if day > _FARTHEST:
+        msg = (
+            f"`{argument}` is {day}, and each calendar period up to it would be a row.\n"
+            "Give the last day of the data."
+        )
+        raise InvalidArgumentError(msg)
+    return day
+
+
+def _of_numpy(value: np.datetime64) -> date | None:
+    """Take the day of a numpy time; a month or a year is not a day."""
+    unit, _ = np.datetime_data(value)
+    day = None if unit in _LONGER_THAN_A_DAY else value.astype("datetime64[D]").item()
+    return day if isinstance(day, date) else None  # a number beyond the year 9999
+
+
+def _of_text(value: str) -> date | None:
+    """Take a day as ISO 8601 writes it, with or without a time."""
+    if not _ISO.fullmatch(value):
+        return None
+    try:
+        return datetime.fromisoformat(value).date()
+    except ValueError:  # such as 30 February
+        return None
 
 
 def number_of(day: date) -> int:
@@ -86,6 +126,13 @@ def period_of(day: date, *, every: Period) -> int:
     size, unit = _PERIODS[every]
     units = day.toordinal() - 1 if unit == "D" else (day.year - 1) * 12 + day.month - 1
     return units // size
+
+
+def last_complete(day: date, *, every: Period) -> int:
+    """Number of the last period that is over by the end of `day`."""
+    if day == date.max:
+        return period_of(day, every=every)
+    return period_of(day + timedelta(days=1), every=every) - 1
 
 
 def period_number(frame: nw.LazyFrame[Any], column: str, *, every: Period) -> nw.Expr:

@@ -53,12 +53,7 @@ class StageRules:
     def __post_init__(self) -> None:
         """Refuse numbers that make no sense, alone or together."""
         for name, value in asdict(self).items():
-            least = _LEAST.get(name)
-            finite = is_number(value) and math.isfinite(value)
-            if not finite or (value <= 0 if least is None else value < least):
-                range_ = "above 0" if least is None else f"at least {least}"
-                msg = f"`{name}` must be {range_}, got {shown(value)}.\nSee crmkit.lifecycle.rules."
-                raise InvalidArgumentError(msg)
+            _require_in_range(value, argument=name)
         if not self.at_risk_from <= self.lapsing_from <= self.lost_from:
             msg = (
                 "`at_risk_from`, `lapsing_from` and `lost_from` must not fall, got "
@@ -160,6 +155,9 @@ def rules(
     >>> StageRules.from_json(learned.to_json()) == learned
     True
     """
+    _require_in_range(at_risk_from, argument="at_risk_from")  # `new_days` is made of both
+    if typical_gap_days is not None:
+        _require_in_range(typical_gap_days, argument="typical_gap_days")
     if typical_gap_days is None:
         typical_gap_days = _median_gap(rhythm)
     else:
@@ -174,6 +172,15 @@ def rules(
         lapsing_from=lapsing_from,
         lost_from=lost_from,
     )
+
+
+def _require_in_range(value: float, *, argument: str) -> None:
+    least = _LEAST.get(argument)
+    finite = is_number(value) and math.isfinite(value)
+    if not finite or (value <= 0 if least is None else value < least):
+        range_ = "above 0" if least is None else f"at least {least}"
+        msg = f"`{argument}` must be {range_}, got {shown(value)}.\nSee crmkit.lifecycle.rules."
+        raise InvalidArgumentError(msg)
 
 
 def _median_gap(rhythm: IntoFrame) -> float:

@@ -9,6 +9,9 @@ from typing import Final, TypeAlias
 
 Range: TypeAlias = tuple[int, int]
 
+BEST_SCORE: Final = 5
+"""The built-in maps are for scores from 1 to 5."""
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentRule:

@@ -16,7 +16,7 @@ from narwhals.typing import IntoFrame
 from crmkit._door import frames
 from crmkit._rfm.breakpoints import SCORES, Breakpoints, Cuts, Measure, numbers, require_n
 from crmkit._rfm.scores import f_cell, with_r_and_f
-from crmkit._words.arguments import require_choice, require_numbers, shown
+from crmkit._words.arguments import require_choice, require_flag, require_numbers, shown
 from crmkit.errors import CrmkitWarning, FitError, InvalidArgumentError, InvalidRowsError
 from crmkit.models.numerics import class_breaks
 from crmkit.tables import MEASURES
@@ -114,6 +114,7 @@ def breakpoints(
     >>> Breakpoints.from_json(kept.to_json()) == kept
     True
     """
+    require_flag(nested, argument="nested")
     rules = _rules(n=n, method=method, ties=ties, cuts={} if cuts is None else cuts)
     frame = frames.without_prospects(frames.read(customers, MEASURES), MEASURES)
     learned: dict[Measure, Cuts] = {}
@@ -187,6 +188,7 @@ def _rules(
     cuts: Mapping[Measure, Sequence[float]],
 ) -> dict[Measure, _Rule]:
     require_n(n)
+    n = int(n)
     methods: dict[Measure, Method] = (
         dict(method) if isinstance(method, Mapping) else dict.fromkeys(SCORES, method)
     )

@@ -11,7 +11,7 @@ from narwhals.typing import EagerAllowed, IntoFrame
 
 from crmkit._door import frames
 from crmkit._rfm.breakpoints import MOST_SCORES, require_n
-from crmkit._rfm.built_in_maps import KNOWN_MAPS, SegmentRule, code_rule
+from crmkit._rfm.built_in_maps import BEST_SCORE, KNOWN_MAPS, SegmentRule, code_rule
 from crmkit._words.arguments import require_backend, require_choice
 from crmkit.errors import InvalidRowsError
 from crmkit.tables import SEGMENT_CODES, SEGMENT_RANGES
@@ -68,7 +68,7 @@ def segment_map(name: MapName, *, backend: Backend = "pandas") -> Any:  # noqa: 
     require_backend(backend)
     columns: dict[str, list[Any]] = {"segment": [rule.segment for rule in rules]}
     if all(rule.is_code for rule in rules):
-        columns = {"rfm_code": [rule.codes(n=5)[0] for rule in rules], **columns}
+        columns = {"rfm_code": [rule.codes(n=BEST_SCORE)[0] for rule in rules], **columns}
     else:
         for i, measure in enumerate("rfm"[: len(rules[0].ranges)]):
             columns[f"{measure}_min"] = [rule.ranges[i][0] for rule in rules]

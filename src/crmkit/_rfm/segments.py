@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
+from typing import Final
 
 import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit._door import frames
-from crmkit._rfm.breakpoints import MOST_SCORES
+from crmkit._rfm.breakpoints import MOST_SCORES, SCORES, require_n
+from crmkit._rfm.built_in_maps import BEST_SCORE
 from crmkit._rfm.maps import OTHERS, MapName, Rules, matches, read_rules
-from crmkit.errors import MissingColumnsError
+from crmkit._words.formats import counted
+from crmkit.errors import CrmkitWarning, InvalidArgumentError, MissingColumnsError
 from crmkit.tables import SCORED, SEGMENTED
 
+_FEWEST: Final = BEST_SCORE
+"""With fewer customers than scores, the best score may well be missing."""
 
-def segment(scored: IntoFrameT, *, segments: MapName | IntoFrame = "codes_125") -> IntoFrameT:
+
+def segment(
+    scored: IntoFrameT, *, segments: MapName | IntoFrame = "codes_125", n: int | None = None
+) -> IntoFrameT:
     """Assign each customer to an RFM segment.
 
-    A segment map turns scores into segments. The built-in maps are for scores from 1 to 5. For
-    another number of scores, or other names, edit a map and pass the table.
+    A segment map turns scores into segments. The built-in maps are for scores from 1 to 5, and are
+    refused for others: on scores from 1 to 3 nobody could be a Champion. For another number of
+    scores, or other names, edit a map and pass the table.
 
     Parameters
     ----------
@@ -29,6 +39,10 @@ def segment(scored: IntoFrameT, *, segments: MapName | IntoFrame = "codes_125") 
         engine: either ``rfm_code, segment``, one row per code, or ``segment, r_min, r_max,
         f_min, f_max`` and, where amounts matter, ``m_min, m_max``, where the first row that
         fits decides. `crmkit.rfm.check_map` lists the gaps of a map.
+    n
+        The best score that customers can have, as in `crmkit.rfm.breakpoints`. Without it, a
+        built-in map is held against the scores in the table, and a lazy table, which is not
+        looked at, is taken to have five.
 
     Returns
     -------
@@ -45,7 +59,14 @@ def segment(scored: IntoFrameT, *, segments: MapName | IntoFrame = "codes_125") 
         If `scored` or the map breaks its contract, if the map uses amounts and customers have
         no m_score, or if a map of codes has a code twice.
     InvalidArgumentError
-        If `segments` is not the name of a built-in map.
+        If `segments` is not the name of a built-in map, `n` is not a whole number from 2 to 9, or a
+        built-in map meets scores above 5, or another `n`.
+
+    Warns
+    -----
+    CrmkitWarning
+        If no score of five customers or more reaches the best one of a built-in map. Give `n` where
+        the table is a part of all customers.
 
     Examples
     --------
@@ -64,6 +85,8 @@ def segment(scored: IntoFrameT, *, segments: MapName | IntoFrame = "codes_125") 
             ben Cannot Lose Them
             cid    New Customers
     """
+    if n is not None:
+        require_n(n)
     frame = frames.read(scored, SCORED)
     rules = read_rules(segments, each_code_once=True)
     n_scores = len(rules[0].ranges) if rules else len("rf")
@@ -73,6 +96,9 @@ def segment(scored: IntoFrameT, *, segments: MapName | IntoFrame = "codes_125") 
             'Score customers by amount too, or use a map without amounts, such as "rf_25".'
         )
         raise MissingColumnsError(msg)
+    if isinstance(segments, str):
+        best = _best_score(frame, like=scored) if n is None else None
+        _require_five_scores(segments, n=n, best=best)
     code = nw.col("r_score") * 10 + nw.col("f_score")
     if n_scores == len("rfm"):
         code = code * 10 + nw.col("m_score")
@@ -160,6 +186,46 @@ def segment_summary(segmented: IntoFrameT) -> IntoFrameT:
     first = "total_amount" if money else "n_customers"
     ranked = summary.sort(first, "segment", descending=[True, False])
     return frames.give_in_order(ranked, like=segmented)
+
+
+def _best_score(frame: frames.Frame, *, like: IntoFrame) -> int | None:
+    """Find the best score in a table; None where it is a plan, or holds a handful of customers."""
+    if frames.is_lazy(like):
+        return None
+    names = [name for name in SCORES.values() if frames.has(frame, name)]
+    scores = frame.filter(~frames.known("r_score").is_null()).select(
+        *(nw.col(name).max() for name in names), n_customers=nw.len()
+    )
+    (row,) = frames.rows(scores)
+    best = int(max((row[name] or 0) for name in names))
+    is_few = row["n_customers"] < _FEWEST and best <= BEST_SCORE
+    return None if is_few else best
+
+
+def _require_five_scores(name: str, *, n: int | None, best: int | None) -> None:
+    """Refuse a built-in map for more or other scores; warn where none reaches the best."""
+    advice = (
+        "Score customers with rfm.breakpoints(n=5), or edit rfm.segment_map() for your scores and "
+        "pass the table."
+    )
+    if n is not None and n != BEST_SCORE:
+        found = f"customers have {counted(n, 'score')}"
+    elif best is not None and best > BEST_SCORE:
+        found = f"customers have scores up to {best}"
+    elif best is not None and best < BEST_SCORE:
+        msg = (
+            f"scored customers: no score is above {best}, and the map {name!r} is for scores from "
+            f"1 to {BEST_SCORE}: its best segments stay empty.\n{advice} Write n=5 where these are "
+            "a part of all customers."
+        )
+        warnings.warn(msg, CrmkitWarning, stacklevel=3)
+        return
+    else:
+        return
+    msg = (
+        f"`segments`: the map {name!r} is for scores from 1 to {BEST_SCORE}, but {found}.\n{advice}"
+    )
+    raise InvalidArgumentError(msg)
 
 
 def _codes_by_segment(rules: Rules) -> Mapping[str, list[int]]:

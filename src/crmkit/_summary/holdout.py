@@ -16,7 +16,7 @@ from crmkit.errors import InvalidArgumentError
 from crmkit.tables import LEDGER
 
 
-def holdout(orders: IntoFrameT, *, split: date, as_of: date) -> IntoFrameT:
+def holdout(orders: IntoFrameT, *, split: date | str, as_of: date | str) -> IntoFrameT:
     """Split each customer's history into a calibration and a holdout period.
 
     Customers first seen after the split cannot be forecast from their history; they have no row
@@ -27,9 +27,9 @@ def holdout(orders: IntoFrameT, *, split: date, as_of: date) -> IntoFrameT:
     orders
         One row per order, order line or return, as made by `crmkit.transactions`.
     split
-        Last day of the calibration period. The summary describes this day.
+        Last day of the calibration period, as a date or ISO text. The summary describes this day.
     as_of
-        Last day of the holdout period, after `split`.
+        Last day of the holdout period, after `split`, as a date or ISO text.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def holdout(orders: IntoFrameT, *, split: date, as_of: date) -> IntoFrameT:
     return frames.give(result, like=orders, order_by=["customer_id"])
 
 
-def newcomers(orders: IntoFrameT, *, split: date, as_of: date) -> IntoFrameT:
+def newcomers(orders: IntoFrameT, *, split: date | str, as_of: date | str) -> IntoFrameT:
     """Count the customers first seen in the holdout period.
 
     Parameters
@@ -83,9 +83,9 @@ def newcomers(orders: IntoFrameT, *, split: date, as_of: date) -> IntoFrameT:
     orders
         One row per order, order line or return, as made by `crmkit.transactions`.
     split
-        Last day of the calibration period.
+        Last day of the calibration period, as a date or ISO text.
     as_of
-        Last day of the holdout period, after `split`.
+        Last day of the holdout period, after `split`, as a date or ISO text.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def _in_halves(
     return days.with_columns(**later).with_columns(**first), tuple(later)
 
 
-def _split_days(split: date, as_of: date) -> tuple[date, date]:
+def _split_days(split: date | str, as_of: date | str) -> tuple[date, date]:
     split = time.as_day(split, argument="split")
     as_of = time.as_day(as_of, argument="as_of")
     if split >= as_of:

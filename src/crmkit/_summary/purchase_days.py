@@ -20,7 +20,7 @@ _ROUNDING: Final = 1e-9
 """The part of the money added up that may be rounding."""
 
 
-def purchase_days(orders: IntoFrameT, *, as_of: date) -> IntoFrameT:
+def purchase_days(orders: IntoFrameT, *, as_of: date | str) -> IntoFrameT:
     """Collapse a ledger to one row per customer and day.
 
     Every function that takes `orders` takes this table in its place and gives the same answer
@@ -31,7 +31,7 @@ def purchase_days(orders: IntoFrameT, *, as_of: date) -> IntoFrameT:
     orders
         One row per order, order line or return, as made by `crmkit.transactions`.
     as_of
-        Last day; rows after it are not seen.
+        Last day, as a date or ISO text; rows after it are not seen.
 
     Returns
     -------

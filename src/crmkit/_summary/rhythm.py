@@ -21,7 +21,11 @@ _COUNTS: Final = ("purchases_recent", "purchases_before")
 
 
 def rhythm(
-    orders: IntoFrameT, *, as_of: date, recent_days: int = 91, prospects: IntoFrameT | None = None
+    orders: IntoFrameT,
+    *,
+    as_of: date | str,
+    recent_days: int = 91,
+    prospects: IntoFrameT | None = None,
 ) -> IntoFrameT:
     """Summarize each customer's history together with their own purchase rhythm.
 
@@ -37,7 +41,7 @@ def rhythm(
         One row per order, order line or return, as made by `crmkit.transactions`, or the table
         of `crmkit.rfm.purchase_days`.
     as_of
-        The day that the table describes; purchases of that day are seen.
+        The day that the table describes, as a date or ISO text; purchases of that day are seen.
     recent_days
         Length in days of the recent window, which ends with `as_of`, and of the window before
         it. The default is 13 weeks, so that both hold the same weekdays; take a longer one

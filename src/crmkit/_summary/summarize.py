@@ -15,7 +15,7 @@ from crmkit._summary import purchase_days
 from crmkit.tables import LEDGER, SUMMARY
 
 
-def summarize(orders: IntoFrameT, *, as_of: date) -> IntoFrameT:
+def summarize(orders: IntoFrameT, *, as_of: date | str) -> IntoFrameT:
     """Summarize each customer's purchase history as of a given day.
 
     The one table that scores, stages and lifetime value start from. Several purchases on one
@@ -29,7 +29,7 @@ def summarize(orders: IntoFrameT, *, as_of: date) -> IntoFrameT:
         of `crmkit.rfm.purchase_days`. With an `order_id`, the lines of one order count as one
         order on the day of its first line, and money counts on the day of its own line.
     as_of
-        The day that the table describes; purchases of that day are seen.
+        The day that the table describes, as a date or ISO text; purchases of that day are seen.
 
     Returns
     -------

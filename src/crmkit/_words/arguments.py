@@ -8,17 +8,27 @@ from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from difflib import get_close_matches
 from numbers import Real
-from typing import Final, get_args
+from typing import Any, Final, get_args
+
+import numpy as np
 
 from crmkit.errors import InvalidArgumentError
 from crmkit.typing import Backend
 
 _LONGEST_SHOWN: Final = 60
+_LARGEST: Final = 2**53
+"""Beyond it a float skips whole numbers."""
 
 
 def is_number(value: object) -> bool:
     """Whether it is a real number, of numpy too; True and False are not."""
-    return isinstance(value, Real) and not isinstance(value, bool)
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        float(value)
+    except OverflowError:  # a whole number beyond any float
+        return False
+    return True
 
 
 def require_number(
@@ -33,13 +43,14 @@ def require_number(
 def require_whole(
     value: float, *, argument: str, least: int, most: float = math.inf, advice: str
 ) -> None:
-    """Require a whole number from `least` to `most`."""
-    range_ = f"of {least} or more" if most == math.inf else f"from {least} to {most:g}"
+    """Require a whole number from `least` to `most`, which few will meet."""
+    is_too_large = is_number(value) and most < value < math.inf
+    range_ = f"from {least} to {most:,}" if is_too_large else f"of {least} or more"
     require_number(
         value,
         argument=argument,
         must=f"be a whole number {range_}",
-        fits=lambda number: least <= number <= most and number < math.inf and number % 1 == 0,
+        fits=lambda number: least <= number <= min(most, _LARGEST) and number % 1 == 0,
         advice=advice,
     )
 
@@ -56,12 +67,20 @@ def require_seed(seed: int) -> None:
     require_whole(seed, argument="seed", least=0, advice="Write 1.")
 
 
-def require_list(values: object, *, argument: str, example: str | None = None) -> None:
+def require_flag(value: object, *, argument: str) -> None:
+    """Require True or False, of numpy too."""
+    if not isinstance(value, bool | np.bool):
+        msg = f"`{argument}` must be True or False, got {shown(value)}."
+        raise InvalidArgumentError(msg)
+
+
+def require_list(values: object, *, argument: str, example: str | None = None) -> tuple[Any, ...]:
     """Require several values rather than a single one; `example` shows how to write them."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         written = example or f"[{shown(values)}]"
         msg = f"`{argument}` must be a list, got {shown(values)}.\nWrite {written}."
         raise InvalidArgumentError(msg)
+    return tuple(values)
 
 
 def require_numbers(values: object, *, argument: str, example: str) -> tuple[float, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from crmkit._words.arguments import require_backend
+from crmkit._words.arguments import require_backend, require_flag
 from crmkit.typing import Backend
 
 __all__ = ["load_cdnow"]
@@ -71,6 +71,7 @@ def load_cdnow(*, sample: bool = False, backend: Backend = "pandas") -> Any:  # 
           00002 1997-01-12         5   77.00
     """
     require_backend(backend)
+    require_flag(sample, argument="sample")
     source = files(__name__) / ("cdnow_sample.csv.gz" if sample else "cdnow.csv.gz")
     with source.open("rb") as packed, gzip.open(packed, "rt", encoding="utf-8") as text:
         customer_id, date, quantity, amount = zip(*list(csv.reader(text))[1:], strict=True)

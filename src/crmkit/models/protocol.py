@@ -155,7 +155,8 @@ class SpendModel(Model, Protocol):
     def spend_line(self, x: Floats, /) -> tuple[Floats, Floats]:
         """Intercept and slope of expected spend in the customer's mean `z`; NaN is unknown.
 
-        Where `line_of_logs`, expected spend is ``exp(intercept + slope * log(z))``.
+        Where `line_of_logs`, expected spend is ``exp(intercept + slope * log(z))``, and 0 at a `z`
+        of 0 or below; otherwise the line goes on there.
         """
         ...
 

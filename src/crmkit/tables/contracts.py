@@ -54,7 +54,8 @@ class Table:
 
     `is_summed_up` says that whatever reads it makes other rows of it, so that columns outside
     the contract go nowhere. The columns `null_together` are all null in a row, or none is: a
-    prospect, who has not bought, has a row of nulls among the customers.
+    prospect, who has not bought, has a row of nulls among the customers. No two rows have the
+    same value in the column `one_row_each`.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Table:
     rules: tuple[Rule, ...] = ()
     is_summed_up: bool = False
     null_together: tuple[str, ...] = ()
+    one_row_each: str | None = None
 
     def advice(self, column: Column) -> str:
         """Say how to get a column that is missing or wrong."""

@@ -80,6 +80,7 @@ SUMMARY: Final = Table(
         ),
     ),
     null_together=_HISTORY,
+    one_row_each="customer_id",
 )
 
 HOLDOUT: Final = Table(
@@ -93,6 +94,7 @@ HOLDOUT: Final = Table(
         Column("duration_holdout", "count", "days from the split to as_of", minimum=1),
     ),
     rules=SUMMARY.rules,
+    one_row_each="customer_id",
 )
 
 RHYTHM: Final = Table(
@@ -140,6 +142,7 @@ RHYTHM: Final = Table(
     ),
     rules=(_ALL_SEEN,),
     null_together=_HISTORY,
+    one_row_each="customer_id",
 )
 
 _SCORED_CUSTOMER: Final = (
@@ -157,6 +160,7 @@ MEASURES: Final = Table(
     made_by="crmkit.rfm.summarize",
     columns=_SCORED_CUSTOMER,
     null_together=("days_since_last", "orders"),
+    one_row_each="customer_id",
 )
 
 SCORED: Final = Table(
@@ -172,6 +176,7 @@ SCORED: Final = Table(
         ),
     ),
     null_together=("r_score", "f_score"),
+    one_row_each="customer_id",
 )
 
 SEGMENTED: Final = Table(
@@ -183,6 +188,7 @@ SEGMENTED: Final = Table(
         Column("segment", "text", "the segment's name; null for a prospect", nullable=True),
     ),
     null_together=("days_since_last", "orders"),
+    one_row_each="customer_id",
 )
 
 STAGED: Final = Table(
@@ -200,6 +206,7 @@ STAGED: Final = Table(
             required=False,
         ),
     ),
+    one_row_each="customer_id",
 )
 
 RECOMMENDED: Final = Table(
@@ -233,6 +240,7 @@ RECOMMENDED: Final = Table(
             required=False,
         ),
     ),
+    one_row_each="customer_id",
 )
 
 RISK_SIGNALS: Final = Table(
@@ -259,6 +267,7 @@ RISK_SIGNALS: Final = Table(
             made_by=STAGED.made_by,
         ),
     ),
+    one_row_each="customer_id",
 )
 
 
@@ -285,6 +294,7 @@ def customers_with(*measures: str) -> Table:
             Column(name, "number", meaning, nullable=True, made_by=made_by[name])
             for name in measures
         ),
+        one_row_each="customer_id",
     )
 
 
@@ -310,4 +320,5 @@ OPPORTUNITIES: Final = Table(
         Rule("frequency", "recency", because="a period is one opportunity to buy"),
         Rule("recency", "n_opportunities", because="nobody buys after the end of observation"),
     ),
+    one_row_each="customer_id",
 )

@@ -125,6 +125,7 @@ ACTION_INPUTS: Final = Table(
         Column("stage", "text", "stage of life", made_by="crmkit.lifecycle.assign"),
         Column("tier", "text", "tier by value; null where it is unknown", nullable=True),
     ),
+    one_row_each="customer_id",
 )
 
 ACTION_PLAN: Final = Table(

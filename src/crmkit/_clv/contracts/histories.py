@@ -51,7 +51,11 @@ def from_survivors(survivors: IntoFrame) -> Histories:
 
 
 def from_contracts(contracts: IntoFrame, *, as_of: date, every: Period) -> Histories:
-    """Count whole periods from each contract's own first day, to its end or to `as_of`."""
+    """Count whole periods from each contract's own first day, to its end or to `as_of`.
+
+    A loss counts once the period that it ends is over, as a renewal does. Before that the leavers
+    of the period would be counted without its stayers, who are not known to stay until it is over.
+    """
     frame = frames.read(contracts, CONTRACTS)
     if frames.is_lazy(contracts):
         _require_in_order(frame)
@@ -59,10 +63,15 @@ def from_contracts(contracts: IntoFrame, *, as_of: date, every: Period) -> Histo
     over = time.until(seen, as_of, column="end")
     ended = seen.filter(~nw.col("end").is_null(), over)
     runs_on = seen.filter(nw.col("end").is_null() | ~over)
-    lost_at, n_lost = _tally(ended, _periods_to_end(ended, every=every))
-    kept_for, n_kept = _tally(runs_on, _periods_until(runs_on, as_of, every=every))
-    lost = np.append(np.ones(len(lost_at)), np.zeros(len(kept_for)))
-    return np.append(lost_at, kept_for), lost, np.append(n_lost, n_kept)
+    begun = _periods_to_end(ended, every=every)
+    completed = _periods_until(ended, as_of, every=every)
+    is_over = begun <= completed
+    of_ended = _tally(ended, nw.when(is_over).then(begun).otherwise(completed), lost=is_over)
+    kept_for = _periods_until(runs_on, as_of, every=every)
+    of_others = _tally(runs_on, kept_for, lost=kept_for < 0)  # nobody
+    both = zip(of_ended, of_others, strict=True)
+    periods, lost, n_rows = (np.append(one, other) for one, other in both)
+    return periods, lost, n_rows
 
 
 def _periods_to_end(frame: frames.Frame, *, every: Period) -> nw.Expr:
@@ -94,9 +103,14 @@ def _month_number(column: str) -> nw.Expr:
     return nw.col(column).dt.year().cast(nw.Int64) * 12 + nw.col(column).dt.month().cast(nw.Int64)
 
 
-def _tally(frame: frames.Frame, periods: nw.Expr) -> tuple[Floats, Floats]:
-    values, n_rows = frames.distribution(frame.select(periods=periods), "periods")
-    return values.astype(np.float64), n_rows.astype(np.float64)
+def _tally(frame: frames.Frame, periods: nw.Expr, *, lost: nw.Expr) -> Histories:
+    """Collect the distinct histories, and the number of contracts with each."""
+    keys = ("periods", "lost")
+    histories = frame.select(periods=periods, lost=lost.cast(nw.Int64))
+    counted = histories.group_by(*keys).agg(nw.len().alias("n_rows")).collect().sort(*keys)
+    columns = (counted[name].to_numpy().astype(np.float64) for name in (*keys, "n_rows"))
+    in_periods, is_lost, n_rows = columns
+    return in_periods, is_lost, n_rows
 
 
 def _require_in_order(frame: frames.Frame) -> None:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import date
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import numpy as np
 from narwhals.typing import IntoFrame
@@ -30,6 +30,8 @@ from crmkit.models.protocol import ContractModel
 from crmkit.tables import CONTRACTS, SURVIVORS
 from crmkit.typing import Backend, Period
 
+_MOST_PERIODS: Final = 1_000_000
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RetentionFit(Fit):
@@ -40,7 +42,7 @@ class RetentionFit(Fit):
     every
         Length of a period, at the end of which a contract is renewed or not.
     n_left_out
-        Customers who had not reached their first renewal, and so have no information.
+        Customers whose first period was not over, and so have no information.
     """
 
     _: KW_ONLY
@@ -68,7 +70,7 @@ def fit_retention(
     *,
     model: str = "sbg",
     every: Period,
-    as_of: date | None = None,
+    as_of: date | str | None = None,
 ) -> RetentionFit:
     """Fit a retention model to customers under contract.
 
@@ -90,7 +92,8 @@ def fit_retention(
     every
         Length of a period: "day", "week", "month", "quarter" or "year".
     as_of
-        For contracts, the last day that is seen; a later end has not happened yet.
+        For contracts, the last day that is seen, as a date or ISO text; a later end has not
+        happened yet.
 
     Returns
     -------
@@ -115,7 +118,9 @@ def fit_retention(
     -----
     Periods of a contract count from its own first day. One that ended was lost at the end of
     the period it ended in, whether `end` names the last day or the day after (by "day", the day
-    after). A contract that begins on the 31st is renewed by the 1st of the next month but one.
+    after). It counts as lost once that period is over: until then nobody knows which others of its
+    age will stay, and losses alone would overstate churn. A contract that begins on the
+    31st is renewed by the 1st of the next month but one.
 
     References
     ----------
@@ -171,7 +176,7 @@ def forecast_retention(fit: RetentionFit, *, periods: int, backend: Backend = "p
     Raises
     ------
     InvalidArgumentError
-        If `periods` is not a whole number of 1 or more, or `fit` is not a `RetentionFit`.
+        If `periods` is not a whole number from 1 to 1,000,000, or `fit` is not a `RetentionFit`.
 
     Examples
     --------
@@ -187,7 +192,13 @@ def forecast_retention(fit: RetentionFit, *, periods: int, backend: Backend = "p
     """
     model = _contract_model(fit)
     require_backend(backend)
-    require_whole(periods, argument="periods", least=1, advice="Write 12 for a year of months.")
+    require_whole(
+        periods,
+        argument="periods",
+        least=1,
+        most=_MOST_PERIODS,
+        advice="Write 12 for a year of months.",
+    )
     period = np.arange(1, int(periods) + 1)
     t = period.astype(np.float64)
     columns = {
@@ -270,7 +281,7 @@ def discounted_residual_lifetime(
     model = _contract_model(fit)
     require_backend(backend)
     rate = rate_per_period(annual_discount_rate, every=fit.every)
-    require_list(renewals, argument="renewals")
+    renewals = require_list(renewals, argument="renewals")
     for each in renewals:
         require_whole(each, argument="renewals", least=0, advice="Write [0, 1, 2].")
     made = np.array(renewals, dtype=np.float64)
@@ -282,7 +293,7 @@ def discounted_residual_lifetime(
     return frames.new_table(columns, backend=backend)
 
 
-def _histories(contracts: IntoFrame, *, as_of: date | None, every: Period) -> Histories:
+def _histories(contracts: IntoFrame, *, as_of: date | str | None, every: Period) -> Histories:
     counts = "survivors" in frames.open_table(contracts, SURVIVORS).collect_schema().names()
     if counts and as_of is None:
         return from_survivors(contracts)

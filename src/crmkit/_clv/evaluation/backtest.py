@@ -14,7 +14,7 @@ from crmkit._clv.evaluation.holdout import WITH_MONEY, HoldoutTest, holdout_test
 from crmkit._clv.evaluation.leaderboard import leaderboard
 from crmkit._clv.prediction.predict import predict
 from crmkit._door import frames
-from crmkit._words.arguments import require_choice, require_list, require_whole
+from crmkit._words.arguments import require_choice, require_flag, require_list, require_whole
 from crmkit.errors import InvalidArgumentError
 from crmkit.models import PURCHASE_MODELS, SPEND_MODELS
 
@@ -25,8 +25,8 @@ _MOST: Final = 7
 def backtest(
     orders: IntoFrameT,
     *,
-    splits: Sequence[date],
-    as_of: date,
+    splits: Sequence[date | str],
+    as_of: date | str,
     models: Sequence[str] = ("bg_nbd",),
     spend: str = "gamma_gamma",
     hiatus_days: int = _HIATUS_DAYS,
@@ -45,9 +45,10 @@ def backtest(
     orders
         One row per order, order line or return, as made by `crmkit.transactions`, with amounts.
     splits
-        Last days of the calibration periods; each is forecast from its day to `as_of`.
+        Last days of the calibration periods, as dates or ISO text; each is forecast from its day to
+        `as_of`.
     as_of
-        Last day of the holdout period.
+        Last day of the holdout period, as a date or ISO text.
     models
         Purchase models to fit on each calibration period.
     spend
@@ -147,8 +148,10 @@ def backtest(
               same rate     -2.033            0.474 2.158         0.441     0.738
     same rate if recent     -3.749           -0.290 2.035        -0.277     0.678
     """
-    require_list(splits, argument="splits", example="[datetime.date(2024, 6, 30)]")
-    require_list(models, argument="models")
+    splits = require_list(splits, argument="splits", example="[datetime.date(2024, 6, 30)]")
+    models = require_list(models, argument="models")
+    require_flag(boosted_trees, argument="boosted_trees")
+    require_flag(calibrated, argument="calibrated")
     require_whole(hiatus_days, argument="hiatus_days", least=0, advice="Write 56 for eight weeks.")
     for each in models:
         require_choice(each, PURCHASE_MODELS, argument="models")
@@ -170,7 +173,12 @@ def backtest(
 
 
 def calibration(
-    orders: IntoFrameT, *, split: date, as_of: date, model: str = "bg_nbd", most: int = _MOST
+    orders: IntoFrameT,
+    *,
+    split: date | str,
+    as_of: date | str,
+    model: str = "bg_nbd",
+    most: int = _MOST,
 ) -> IntoFrameT:
     """Compare forecast and actual purchases by past frequency.
 
@@ -182,9 +190,9 @@ def calibration(
     orders
         One row per order, order line or return, as made by `crmkit.transactions`.
     split
-        Last day of the calibration period.
+        Last day of the calibration period, as a date or ISO text.
     as_of
-        Last day of the holdout period.
+        Last day of the holdout period, as a date or ISO text.
     model
         The purchase model.
     most
@@ -250,7 +258,7 @@ class Validation(NamedTuple, Generic[IntoFrameT]):
 
 
 def validate(
-    orders: IntoFrameT, *, split: date, as_of: date, model: str = "bg_nbd"
+    orders: IntoFrameT, *, split: date | str, as_of: date | str, model: str = "bg_nbd"
 ) -> Validation[IntoFrameT]:
     """Backtest and calibration of one model from a single split and fit.
 
@@ -261,9 +269,9 @@ def validate(
     orders
         One row per order, order line or return, as made by `crmkit.transactions`, with amounts.
     split
-        Last day of the calibration period.
+        Last day of the calibration period, as a date or ISO text.
     as_of
-        Last day of the holdout period.
+        Last day of the holdout period, as a date or ISO text.
     model
         The purchase model; the spend model is Gamma-Gamma.
 

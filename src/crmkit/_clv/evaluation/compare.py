@@ -110,7 +110,7 @@ def compare(customers: IntoFrameT, *, models: Sequence[str | Fit]) -> IntoFrameT
     bg_nbd, given        -14363.5 28735.1          NaN           NaN
               nbd        -14544.8 29093.5          NaN           NaN
     """
-    _require_one_kind(models)
+    models = _of_one_kind(models)
     rows = frames.run_once(customers)
     entries = [_entry(rows, each) for each in models]
     labels = _labels(entries)
@@ -155,11 +155,11 @@ class _Entry:
         return same and self.fit.n_customers == self.n_customers
 
 
-def _require_one_kind(models: Sequence[str | Fit]) -> None:
+def _of_one_kind(models: Sequence[str | Fit]) -> tuple[str | Fit, ...]:
     if isinstance(models, Fit):
         msg = "`models` must be a list, got a Fit.\nWrite [fit]."
         raise InvalidArgumentError(msg)
-    require_list(models, argument="models")
+    models = require_list(models, argument="models")
     if not models:
         msg = "`models` is empty.\nName at least one model."
         raise InvalidArgumentError(msg)
@@ -175,6 +175,7 @@ def _require_one_kind(models: Sequence[str | Fit]) -> None:
             "They explain different data; compare each kind by itself."
         )
         raise InvalidArgumentError(msg)
+    return models
 
 
 def _entry(customers: IntoDataFrame, model: str | Fit) -> _Entry:

@@ -72,7 +72,12 @@ class HoldoutColumns:
 
 
 def holdout_test(
-    orders: IntoFrame, *, split: date, as_of: date, models: Sequence[str], spend: str | None = None
+    orders: IntoFrame,
+    *,
+    split: date | str,
+    as_of: date | str,
+    models: Sequence[str],
+    spend: str | None = None,
 ) -> HoldoutTest:
     """Split the ledger and fit the models; the customers come to this machine."""
     split = time.as_day(split, argument="split")

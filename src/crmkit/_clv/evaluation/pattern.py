@@ -25,7 +25,9 @@ _VISIBLE: Final = 2.0
 _LARGEST_CORRELATION: Final = 0.9
 
 
-def pattern(orders: IntoFrame, *, purchases: Fit, as_of: date, horizon_days: float) -> Pattern:
+def pattern(
+    orders: IntoFrame, *, purchases: Fit, as_of: date | str, horizon_days: float
+) -> Pattern:
     """Estimate season and trend from recent weeks, to scale a forecast.
 
     Models assume that the weeks ahead are like those seen. A visible trend is assumed to last
@@ -40,7 +42,7 @@ def pattern(orders: IntoFrame, *, purchases: Fit, as_of: date, horizon_days: flo
     purchases
         The purchase model, fitted as of `as_of`.
     as_of
-        The day that the forecast starts from.
+        The day that the forecast starts from, as a date or ISO text.
     horizon_days
         Length of the forecast, in days.
 
@@ -128,7 +130,7 @@ class _Ratio(NamedTuple):
         return 1 + apart * (1 - (self.error / apart) ** 2)
 
 
-def _weeks(orders: IntoFrame, *, purchases: Fit, as_of: date) -> _Weeks:
+def _weeks(orders: IntoFrame, *, purchases: Fit, as_of: date | str) -> _Weeks:
     daily = tracking(orders, purchases=purchases, as_of=as_of, every="day")
     names = ("actual_purchases", "predicted_purchases")
     columns = frames.collect(frames.reopen(daily).sort("starts"), *names)

@@ -26,7 +26,7 @@ Integers: TypeAlias = npt.NDArray[np.int64]
 
 
 def tracking(
-    orders: IntoFrameT, *, purchases: Fit, as_of: date, every: Period = "week"
+    orders: IntoFrameT, *, purchases: Fit, as_of: date | str, every: Period = "week"
 ) -> IntoFrameT:
     """Compare actual and expected repeat purchases by period.
 
@@ -42,7 +42,7 @@ def tracking(
     purchases
         A fitted purchase model.
     as_of
-        Last day that is seen.
+        Last day that is seen, as a date or ISO text.
     every
         Calendar period of a row: "day", "week" (from Monday), "month", "quarter" or "year".
 
@@ -97,7 +97,7 @@ def tracking(
     require_purchases(purchases)
     require_no_covariates(purchases, argument="purchases", table="a ledger")
     require_period(every)
-    as_of = time.as_day(as_of, argument="as_of")
+    as_of = time.as_last_day(as_of, argument="as_of")
     frame = frames.read(orders, LEDGER)
     bought, came = _by_day(frame, as_of=as_of)
     if not came.day.size:

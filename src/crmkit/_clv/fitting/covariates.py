@@ -245,9 +245,14 @@ def constant_covariate(column: str, value: str) -> InvalidArgumentError:
     return InvalidArgumentError(msg)
 
 
-def _require_names(columns: Sequence[str]) -> None:
+def covariate_list(columns: Sequence[str]) -> tuple[str, ...]:
+    """Require a list of columns."""
     example = None if isinstance(columns, str) else "['age']"
-    require_list(columns, argument="covariates", example=example)
+    return require_list(columns, argument="covariates", example=example)
+
+
+def _require_names(columns: Sequence[str]) -> None:
+    columns = covariate_list(columns)
     for name in columns:
         if not isinstance(name, str):
             msg = f"`covariates` must hold names of columns, got {shown(name)}.\nWrite ['age']."

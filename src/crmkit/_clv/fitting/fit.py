@@ -9,11 +9,12 @@ from typing import Any
 from narwhals.typing import IntoFrame
 
 from crmkit._clv.fitting import diagnostics
-from crmkit._clv.fitting.covariates import CovariateNames
+from crmkit._clv.fitting.covariates import CovariateNames, covariate_list
 from crmkit._clv.fitting.fit_with_covariates import fit_with_covariates
 from crmkit._clv.fitting.fitted import Fit, model_class
 from crmkit._clv.fitting.histories import purchase_histories, spend_histories
-from crmkit._clv.fitting.priors import LogNormal
+from crmkit._clv.fitting.priors import LogNormal, require_priors
+from crmkit._words.arguments import is_number
 from crmkit.errors import CrmkitWarning
 from crmkit.models import PURCHASE_MODELS
 
@@ -127,7 +128,12 @@ def fit(
     4.414
     """
     chosen = model_class(model)
-    if covariates or penalty or prior:
+    if prior is not None:
+        require_priors(prior)
+    if covariates is not None and not isinstance(covariates, Mapping):
+        covariates = covariate_list(covariates)
+    is_plain = is_number(penalty) and penalty == 0 and not covariates and not prior
+    if not is_plain:
         fitted = fit_with_covariates(
             customers,
             name=model,

@@ -46,7 +46,8 @@ class Fit:
         diagnostics of the search; the parameters alone where `Fit.of` made it.
     n_left_out
         Customers that the fit could not use: for spend, those without a repeat purchase or
-        with repeat spend of zero or less. A prediction gives them the population's mean.
+        with repeat spend of zero or less. A prediction gives the first the population's mean;
+        for the others it goes on with the model's line.
     covariates
         Columns that move the parameters of a customer, with the levels in the data fitted on.
     penalty

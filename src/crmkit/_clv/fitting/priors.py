@@ -78,6 +78,16 @@ ParameterPrior = LogNormal | Normal
 _WIDE: Final = 2.0
 
 
+def require_priors(prior: object) -> None:
+    """Require priors by the name of what they are of."""
+    if not isinstance(prior, Mapping):
+        msg = (
+            f"`prior` must give priors by name, got {shown(prior)}.\n"
+            'Write {"r": clv.LogNormal(median=1, log_deviation=1)}.'
+        )
+        raise InvalidArgumentError(msg)
+
+
 def parameter_priors(
     name: str,
     parameters: Sequence[str],

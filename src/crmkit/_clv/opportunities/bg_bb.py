@@ -21,6 +21,7 @@ from crmkit.tables import OPPORTUNITIES
 from crmkit.typing import Period
 
 _NAME: Final = "bg_bb"
+_MOST_AHEAD: Final = 100_000
 _HISTORY: Final = OPPORTUNITIES.only("frequency", "recency", "n_opportunities")
 
 
@@ -149,7 +150,7 @@ def forecast_opportunities(
     MissingColumnsError, InvalidRowsError
         If `customers` breaks its contract.
     InvalidArgumentError
-        If `n_opportunities` is not a whole number of 1 or more, the rate is not a fraction, or
+        If `n_opportunities` is not a whole number from 1 to 100,000, the rate is not a fraction, or
         `fit` is not an `OpportunityFit`.
 
     References
@@ -178,6 +179,7 @@ def forecast_opportunities(
         n_opportunities,
         argument="n_opportunities",
         least=1,
+        most=_MOST_AHEAD,
         advice="Write 12 for a year of months.",
     )
     rate = rate_per_period(annual_discount_rate, every=fit.every)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 
 import narwhals as nw
@@ -15,7 +15,7 @@ from crmkit.tables import LEDGER
 from crmkit.typing import Period
 
 
-def opportunities(orders: IntoFrameT, *, as_of: date, every: Period = "month") -> IntoFrameT:
+def opportunities(orders: IntoFrameT, *, as_of: date | str, every: Period = "month") -> IntoFrameT:
     """Summarize customers by opportunities to buy, for the BG/BB model.
 
     An opportunity is a calendar period after the customer's first one. The model is for purchases
@@ -28,8 +28,8 @@ def opportunities(orders: IntoFrameT, *, as_of: date, every: Period = "month") -
     orders
         One row per order, order line or return, as made by `crmkit.transactions`.
     as_of
-        The last day that is seen. A period that ends on this day is complete; purchases in an
-        incomplete one are not counted.
+        The last day that is seen, as a date or ISO text. A period that ends on this day is
+        complete; purchases in an incomplete one are not counted.
     every
         The calendar period that is one opportunity: "day", "week" (ISO, from Monday), "month",
         "quarter" or "year".
@@ -94,7 +94,7 @@ def opportunities(orders: IntoFrameT, *, as_of: date, every: Period = "month") -
 def _counted(ledger: frames.Frame, *, as_of: date, every: Period) -> frames.Frame:
     days = purchase_days.days(ledger, as_of=as_of)
     bought = days.filter(nw.col("n_orders") > 0)
-    last = _last_complete(as_of, every=every)
+    last = time.last_complete(as_of, every=every)
     number, first = nw.col("number"), nw.col("first")
     numbered = bought.select(
         "customer_id", number=time.period_number(bought, "day", every=every)
@@ -120,10 +120,3 @@ def _counted(ledger: frames.Frame, *, as_of: date, every: Period) -> frames.Fram
         .cast(nw.Int64)
         .alias("n_opportunities"),
     )
-
-
-def _last_complete(as_of: date, *, every: Period) -> int:
-    """Find the last period that is over by the end of `as_of`."""
-    if as_of == date.max:
-        return time.period_of(as_of, every=every)
-    return time.period_of(as_of + timedelta(days=1), every=every) - 1

@@ -13,7 +13,7 @@ from narwhals.typing import IntoFrame
 from crmkit._clv.fitting.covariates import Covariate
 from crmkit._clv.fitting.fit_with_covariates import centres_and_scales, histories_with
 from crmkit._clv.fitting.fitted import Fit
-from crmkit._clv.fitting.priors import ParameterPrior
+from crmkit._clv.fitting.priors import ParameterPrior, require_priors
 from crmkit._clv.fitting.require_fit import require_fit_of
 from crmkit._clv.posterior.log_density import prior_of
 from crmkit._door.frames import Floats
@@ -29,6 +29,7 @@ from crmkit.models.posterior.importance_sampling import (
 from crmkit.models.posterior.log_posterior import LogPosterior
 
 _FEWEST_DRAWS: Final = 100
+_MOST_DRAWS: Final = 10_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -204,7 +205,15 @@ def posterior(
     """
     require_fit_of(fit, argument="fit", models=[*PURCHASE_MODELS, *SPEND_MODELS])
     _require_fitted_on_data(fit)
-    require_whole(draws, argument="draws", least=_FEWEST_DRAWS, advice="Write 4000 if in doubt.")
+    require_whole(
+        draws,
+        argument="draws",
+        least=_FEWEST_DRAWS,
+        most=_MOST_DRAWS,
+        advice="Write 4000 if in doubt.",
+    )
+    if prior is not None:
+        require_priors(prior)
     require_seed(seed)
     columns, weights, unit = _histories(customers, fit)
     rows = columns[-1] if fit.covariates else np.zeros((len(weights), 0))

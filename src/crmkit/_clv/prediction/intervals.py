@@ -231,6 +231,6 @@ def _outcome_bounds(
 
 
 def spend_days() -> nw.Expr:
-    """Count the purchase days with usable spend."""
-    usable = (nw.col("frequency") > 0) & (nw.col("monetary_value") > 0)
-    return nw.when(usable).then(nw.col("frequency")).otherwise(nw.lit(0))
+    """Count the repeat purchase days whose spend is known, whatever its sign."""
+    has_spend = (nw.col("frequency") > 0) & ~frames.known("monetary_value").is_null()
+    return nw.when(has_spend).then(nw.col("frequency")).otherwise(nw.lit(0))

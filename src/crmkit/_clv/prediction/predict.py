@@ -119,6 +119,13 @@ def predict(
     ``clv = margin * expected_spend * sum of discount factors of the expected purchases``, with
     the continuous rate ``ln(1 + annual_discount_rate)`` a year.
 
+    Without repeat spend the expected spend is the population's mean. At a mean of zero or below, as
+    returns make it, the model's own line goes on: Gamma-Gamma's
+    ``p (v + x z) / (p x + q - 1)`` passes through zero and falls below it, and so does `clv`. The
+    lognormal model gives 0, the limit of ``exp(a + b log z)`` as z falls to 0. No model has
+    amounts below zero: bounds are those of the same distribution, turned round where its mean is
+    negative.
+
     An interval covers the uncertainty of the parameters and the chance in the customer's own
     behaviour. Parameters are lognormal about their estimates, coefficients normal, with the
     covariance of the fit, and a few points stand for them. Most customers buy rarely, so 0 is a
@@ -257,15 +264,16 @@ def _with_purchases(
 
 
 def _with_spend(frame: frames.Frame, *, like: IntoFrame, fit: Fit) -> frames.Frame:
-    """Append the expected spend; without repeat spend it is the population's mean.
+    """Append the expected spend; where no repeat spend is known it is the population's mean.
 
     Expected spend is a line in the customer's mean, which depends on the number of purchase days
-    only, so a lazy table is joined on whole numbers.
+    only, so a lazy table is joined on whole numbers. The line goes on at a mean of zero and below.
     """
     is_of_logs = fit.model.line_of_logs
-    days = spend_days()
+    days, own = spend_days(), nw.col("monetary_value")
     unseen = 1.0 if is_of_logs else 0.0  # adds nothing to the line
-    mean = nw.when(days > 0).then(nw.col("monetary_value")).otherwise(nw.lit(unseen))
+    has_line = days > 0 if not is_of_logs else (days > 0) & (own > 0)  # no engine logs a zero
+    mean = nw.when(has_line).then(own).otherwise(nw.lit(unseen))
 
     def lines(model: SpendModel, **columns: Floats) -> dict[str, Floats]:
         return dict(zip(_LINE, model.spend_line(columns[SPEND_DAYS]), strict=True))
@@ -273,7 +281,10 @@ def _with_spend(frame: frames.Frame, *, like: IntoFrame, fit: Fit) -> frames.Fra
     with_days = frames.with_columns(frame, days.alias(SPEND_DAYS))
     lined = with_scores(with_days, like=like, fit=fit, inputs=[SPEND_DAYS], compute=lines)
     start, rise = (nw.col(name) for name in _LINE)
-    expected = (start + rise * mean.log()).exp() if is_of_logs else start + rise * mean
+    expected = start + rise * mean
+    if is_of_logs:
+        on_line = (start + rise * mean.log()).exp()
+        expected = nw.when((days > 0) & (own <= 0)).then(start * 0).otherwise(on_line)
     of_customers = nw.when(~frames.known("frequency").is_null()).then(expected)
     return frames.with_columns(lined, expected_spend=of_customers).drop(*_LINE)
 
@@ -291,12 +302,16 @@ def _with_money_bounds(
     discount = nw.when(expected > 0).then(nw.col(DISCOUNTED) / expected).otherwise(nw.lit(1.0))
     unit = nw.col("expected_spend")
     worth = margin * factor * unit * discount
-    bounds = ("lower", "upper")
-    money = {
-        f"expected_spend_{b}": unit * nw.col(name)
-        for b, name in zip(bounds, CUSTOMER_MEAN, strict=True)
-    }
-    money |= {
-        f"clv_{b}": worth * nw.col(name) - less for b, name in zip(bounds, AMOUNT, strict=True)
-    }
+    money = _scaled("expected_spend", CUSTOMER_MEAN, by=unit)
+    money |= {name: bound - less for name, bound in _scaled("clv", AMOUNT, by=worth).items()}
     return frames.with_columns(scored, **money).drop(*CUSTOMER_MEAN, *AMOUNT)
+
+
+def _scaled(column: str, bounds: tuple[str, str], *, by: nw.Expr) -> dict[str, nw.Expr]:
+    """Scale bounds; below 0 the distribution is turned round, and its upper end is the lower."""
+    lower, upper = (by * nw.col(name) for name in bounds)
+    turned = by < 0
+    return {
+        f"{column}_lower": nw.when(turned).then(upper).otherwise(lower),
+        f"{column}_upper": nw.when(turned).then(lower).otherwise(upper),
+    }

@@ -25,7 +25,8 @@ from crmkit._words.rates import require_level
 from crmkit.errors import CrmkitWarning
 from crmkit.models.inference.covariates import groups
 from crmkit.models.predictive.purchases import predictive_purchases
-from crmkit.models.protocol import PurchaseModel
+from crmkit.models.predictive.sigma_points import Point
+from crmkit.models.protocol import PurchaseModel, SpendModel
 
 _HISTORY: Final = ("frequency", "recency", "T")
 _COST: Final = "crmkit_cost"
@@ -202,7 +203,7 @@ class _Distinct(NamedTuple):
     spend: Floats
     spend_squared: Floats
     observed_spend: Floats
-    """Sums of the expected spend, of its square, and of the observed mean spend."""
+    """Sums of the expected spend, of its square, and of the observed mean spend above 0."""
 
     cost: float
     n_without_spend: int
@@ -217,13 +218,13 @@ def _collected(scored: frames.Frame, *, like: IntoFrame, fits: Sequence[Fit]) ->
     keys += [code for of_fit in codes for code in of_fit.values()]
     sums = [nw.len().alias("n"), nw.col("expected_purchases", DISCOUNTED).mean()]
     if with_spend:
-        spend = nw.col("expected_spend")
+        spend, own = nw.col("expected_spend"), nw.col("monetary_value")
         unknown = nw.col(_COST).is_null().cast(nw.Int64)
         no_spend = spend.is_null().cast(nw.Int64)
         scored = scored.with_columns(
             spend=spend,
             spend_squared=spend**2,
-            observed_spend=nw.col("monetary_value"),
+            observed_spend=nw.when(own > 0).then(own).otherwise(nw.lit(0.0)),
             unknown=unknown,
             no_spend=no_spend,
         )
@@ -297,13 +298,14 @@ def _of_money(
     n_group = np.bincount(group, distinct.n)
     observed = np.where(days > 0, np.bincount(group, distinct.observed_spend) / n_group, 1.0)
     expected = spenders.model.expected_spend(days, observed)
-    changes = [
-        [
-            (spenders.moved(*point).expected_spend(days, observed) / expected)[group]
-            for point in pair
-        ]
-        for pair in points.spend
-    ]
+
+    def changed(point: Point[SpendModel]) -> Floats:
+        there: Floats = spenders.moved(*point).expected_spend(days, observed)
+        some = expected != 0  # a lognormal group without spend expects none under any parameters
+        change: Floats = np.divide(there, expected, out=np.ones_like(there), where=some)
+        return change[group]
+
+    changes = [[changed(point) for point in pair] for pair in points.spend]
     unit = distinct.spend * distinct.discount
     models = points.models(of_purchases)
     totals = [
@@ -334,5 +336,9 @@ def _total(
     chance_variance: np.float64 | Floats,
 ) -> _Total:
     """Make a total of its expectation, those at other parameters, and its variance by chance."""
-    away = np.log(np.array(at_points) / expected) if expected > 0 else np.zeros(1)
+    away = np.zeros(1)
+    if expected > 0:
+        ratios = np.array(at_points) / expected
+        # Next to customers who return as much as others buy, a total may change its sign.
+        away = np.log(np.where(ratios > 0, ratios, np.nan))
     return _Total(float(expected), float(np.mean(away**2)), float(chance_variance))

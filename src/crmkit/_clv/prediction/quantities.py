@@ -13,12 +13,13 @@ from crmkit._clv.fitting.require_fit import require_purchases
 from crmkit._clv.prediction.scoring import Compute, with_scores
 from crmkit._door import frames
 from crmkit._door.frames import Floats
-from crmkit._words.arguments import require_number, require_whole
+from crmkit._words.arguments import is_number, require_number, require_whole
 from crmkit._words.rates import require_discount_rate, require_horizon
 from crmkit.errors import InvalidArgumentError
 from crmkit.models.protocol import PurchaseModel
 from crmkit.tables import SUMMARY
 
+_MOST_COLUMNS: Final = 1000
 _HISTORY: Final = SUMMARY.only("frequency", "recency", "T")
 
 
@@ -203,7 +204,7 @@ def purchase_distribution(
     MissingColumnsError, InvalidRowsError
         If `customers` breaks its contract.
     InvalidArgumentError
-        If the horizon is not above 0 and finite, `most` is not a whole number of 1 or more, or
+        If the horizon is not above 0 and finite, `most` is not a whole number from 1 to 1,000, or
         `purchases` is not a purchase model.
 
     References
@@ -229,7 +230,13 @@ def purchase_distribution(
           00021 0.88 0.07 0.03    0.02
     """
     require_horizon(horizon_days)
-    require_whole(most, argument="most", least=1, advice="Write 10 for columns p_0 to p_10.")
+    require_whole(
+        most,
+        argument="most",
+        least=1,
+        most=_MOST_COLUMNS,
+        advice="Write 10 for columns p_0 to p_10.",
+    )
     require_purchases(purchases)
     names = [f"p_{k}" for k in range(int(most) + 1)]
 
@@ -319,7 +326,7 @@ def discounted_purchases(
           00018          0        0 269                  0.49
           00021          1       12 272                  0.77
     """
-    if horizon_days != math.inf:
+    if not (is_number(horizon_days) and horizon_days == math.inf):
         require_horizon(horizon_days)
     _require_rate(annual_discount_rate, horizon_days=horizon_days)
     require_purchases(purchases)

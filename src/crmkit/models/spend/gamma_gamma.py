@@ -160,6 +160,7 @@ class GammaGamma:
     def spend_line(self, x: Floats, /) -> tuple[Floats, Floats]:
         """Intercept and slope of expected spend in the customer's mean (FH, eq. 5).
 
+        A mean of 0 or below, which returns can make, is outside the model; the line goes on there.
         NaN where the mean is infinite: q of 1 or less and too few purchase days.
         """
         degrees = self.p * x + self.q - 1
@@ -177,14 +178,17 @@ class GammaGamma:
     def amount_distribution(self, x: Floats, z: Floats, /, days: Floats, amount: Floats) -> Floats:
         """Predictive distribution function of the total of `days` future purchase days.
 
-        The total of n days, divided by v + x z, is Beta prime with p n and q + p x.
+        The total of n days, divided by v + x z, is Beta prime with p n and q + p x. Where returns
+        leave v + x z at 0 or below, all amounts are.
         """
-        share = amount / (amount + self._scale(x, z))
+        scale = self._scale(x, z)
+        share = amount / (amount + np.maximum(scale, 0.0))
         return betainc(self.p * days, self.q + self.p * x, share)
 
     def mean_distribution(self, x: Floats, z: Floats, /, amount: Floats) -> Floats:
         """Posterior distribution function of a customer's mean spend p / nu, at `amount`."""
-        return gammaincc(self.q + self.p * x, self.p * self._scale(x, z) / amount)
+        scale = np.maximum(self._scale(x, z), 0.0)
+        return gammaincc(self.q + self.p * x, self.p * scale / amount)
 
     def second_moments(self, x: Floats, /) -> tuple[Floats, Floats]:
         """Second moments of the customer's mean and of a purchase day's amount.

@@ -170,6 +170,9 @@ class LognormalSpend:
 
         A weighted mean of the logs of the customer's mean and of ``median exp(tau^2)``. Without a
         purchase day it is the log of the population mean. NaN where that overflows.
+
+        The line holds for a mean above 0. As the mean falls to 0, so does expected spend, and the
+        model has no amounts below: at 0 and less it is 0.
         """
         rest = self._population_weight(x)
         # The mean of exp(log mu) adds half a variance, and E log z is half a variance below log mu.
@@ -180,7 +183,8 @@ class LognormalSpend:
     def expected_spend(self, x: Floats, z: Floats, /) -> Floats:
         """Conditional expectation of spend per future purchase day; `spend_line` at `z`.
 
-        `z` is not used where `x` is 0.
+        `z` is not used where `x` is 0; where it is 0 or below, so that the line has no log, the
+        expectation is 0, its limit.
         """
         return np.exp(self._log_expected(x, z))
 
@@ -191,7 +195,7 @@ class LognormalSpend:
         customers.
         """
         variance = self._posterior_variance(x) + np.log1p(self.cv**2 / days)
-        off = np.log(amount / days) - self._log_expected(x, z)
+        off = np.log(amount / days) - self._log_expected(x, z)  # infinite at 0: all is below
         return ndtr((off + variance / 2) / np.sqrt(variance))
 
     def mean_distribution(self, x: Floats, z: Floats, /, amount: Floats) -> Floats:
@@ -210,8 +214,11 @@ class LognormalSpend:
         return of_mean, of_mean * (1 + self.cv**2)
 
     def _log_expected(self, x: Floats, z: Floats) -> Floats:
+        """Log of expected spend; minus infinity where the customer's mean is 0 or below."""
         start, rise = self.spend_line(x)
-        return start + rise * np.log(np.where(x > 0, z, 1.0))
+        has_log = (x == 0) | (z > 0) | np.isnan(z)
+        log_z = np.log(np.where((x > 0) & has_log, z, 1.0))
+        return np.where(has_log, start + rise * log_z, np.where(np.isnan(start), start, -np.inf))
 
     def _population_weight(self, x: Floats) -> Floats:
         """Weight of the population against the customer's mean; 1 without a purchase day."""
