@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames
-from crmkit._words.arguments import require_whole
-from crmkit.tables import RECOMMENDED
+from crmkit._words.arguments import require_column_name, require_list, require_whole
+from crmkit.tables import RECOMMENDED, Column
+from crmkit.tables.contracts import NOT_MADE
 
 
-def call_list(customers: IntoFrameT, *, most: int = 100) -> IntoFrameT:
+def call_list(customers: IntoFrameT, *, most: int = 100, keep: Sequence[str] = ()) -> IntoFrameT:
     """List the customers to contact first: those with most value at risk.
 
     Value at risk ranks customers; it does not say that a call helps. Hold back a control group
@@ -23,6 +27,8 @@ def call_list(customers: IntoFrameT, *, most: int = 100) -> IntoFrameT:
         customers of `crmkit.pipeline.run`.
     most
         Length of the list.
+    keep
+        Columns of your own to show right after `customer_id`, such as name and phone.
 
     Returns
     -------
@@ -34,9 +40,9 @@ def call_list(customers: IntoFrameT, *, most: int = 100) -> IntoFrameT:
     Raises
     ------
     MissingColumnsError, InvalidRowsError
-        If `customers` breaks its contract.
+        If `customers` breaks its contract, or lacks a column of `keep`.
     InvalidArgumentError
-        If `most` is not a whole number of 1 or more.
+        If `most` is not a whole number of 1 or more, or `keep` is not a list of names.
 
     Examples
     --------
@@ -54,10 +60,14 @@ def call_list(customers: IntoFrameT, *, most: int = 100) -> IntoFrameT:
             ann call now           20.0
     """
     require_whole(most, argument="most", least=1, advice="Write 100.")
-    frame = frames.read(customers, RECOMMENDED)
+    require_list(keep, argument="keep", example='("name", "phone")')
+    frame = frames.read(customers, replace(RECOMMENDED, columns=_with(keep)))
     known = frame.filter(~frames.known("value_at_risk").is_null())
-    present = [name for name in RECOMMENDED.column_names if frames.has(known, name)]
-    ranked = known.select(*present).sort("value_at_risk", "customer_id", descending=[True, False])
+    first, *others = RECOMMENDED.column_names
+    present = [name for name in others if frames.has(known, name) and name not in keep]
+    ranked = known.select(first, *keep, *present).sort(
+        "value_at_risk", "customer_id", descending=[True, False]
+    )
     return frames.give_in_order(ranked.head(most), like=customers)
 
 
@@ -123,3 +133,12 @@ def summary(customers: IntoFrameT) -> IntoFrameT:
     )
     ranked = grouped.sort("value_at_risk", "action", descending=[True, False], nulls_last=True)
     return frames.give_in_order(ranked, like=customers)
+
+
+def _with(keep: Sequence[str]) -> tuple[Column, ...]:
+    """Promise also the columns to keep, of any type."""
+    for name in keep:
+        require_column_name(name, argument="keep")
+    known = RECOMMENDED.column_names
+    kept = (Column(name, "key", "kept", nullable=True, made_by=NOT_MADE) for name in keep)
+    return (*RECOMMENDED.columns, *(column for column in kept if column.name not in known))

@@ -1,0 +1,116 @@
+"""Columns that describe the customer, such as name, e-mail and region, carried through the job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from functools import partial
+from typing import Final
+
+import narwhals as nw
+from narwhals.typing import IntoFrame, IntoFrameT
+
+from crmkit._door import frames, time
+from crmkit._words.arguments import require_column_name, require_list, shown
+from crmkit.errors import InvalidArgumentError
+from crmkit.tables import LEDGER, PROSPECTS, RHYTHM, Column, Table
+from crmkit.tables.contracts import NOT_MADE
+
+MADE: Final = (
+    *RHYTHM.column_names,
+    *("r_score", "f_score", "m_score", "rfm_code", "rfm_sum", "segment"),
+    *("p_alive", "expected_purchases", "expected_spend", "clv"),
+    *("tier", "abc_class", "cumulative_share"),
+    *("expected_gap_days", "overdue_ratio", "stage", "stage_reason"),
+    *("churn_risk", "risk_level", "risk_reason", "value_at_risk", "action", "action_reason"),
+)
+"""The columns of customers that the job makes itself."""
+
+_LONG_AGO: Final = 10_000_000  # days: what a prospect's own row says counts last
+
+
+def require_names(keep: Sequence[str]) -> tuple[str, ...]:
+    """Require names of columns that the job does not make itself, each once."""
+    require_list(keep, argument="keep", example='("name", "email")')
+    names = tuple(keep)
+    for name in names:
+        require_column_name(name, argument="keep")
+    taken = [name for name in names if name in MADE]
+    if taken:
+        msg = (
+            f"`keep` names {frames.quoted(taken)}, which the job makes itself.\n"
+            "Rename the column of your table, or leave it out."
+        )
+        raise InvalidArgumentError(msg)
+    if len(set(names)) < len(names):
+        msg = f"`keep` must name each column once, got {shown(keep)}.\nLeave out the others."
+        raise InvalidArgumentError(msg)
+    return names
+
+
+def contract(table: Table, keep: Sequence[str]) -> Table:
+    """Promise the columns of a table, and those to keep, of any type."""
+    kept = (Column(name, "key", "kept", nullable=True, made_by=NOT_MADE) for name in keep)
+    return replace(table, columns=(*table.columns, *kept), is_summed_up=True)
+
+
+def with_last_known(
+    customers: IntoFrameT,
+    *,
+    orders: IntoFrame,
+    prospects: IntoFrame | None,
+    keep: Sequence[str],
+    as_of: date,
+) -> IntoFrameT:
+    """Append each customer's last known value of the kept columns, right after customer_id.
+
+    That is the value of the last day on which it is known; of several on that day, the last in
+    the order of values. What a table of prospects says counts where the orders say nothing.
+    """
+    if not keep:
+        return customers
+    ledger = frames.read(orders, contract(LEDGER.only("customer_id", "date"), keep))
+    ledger = ledger.filter(time.until(ledger, as_of))
+    days_ago = nw.lit(time.number_of(as_of)) - time.day_number(ledger, "date")
+    said = _distinct(ledger.with_columns(days_ago=days_ago.cast(nw.Int64)), keep)
+    if prospects is not None:
+        said = nw.concat([said, _of_prospects(prospects, keep)], how="diagonal")
+    last = frames.by_customer(said, partial(_last_known, keep=tuple(keep)))
+    frame = frames.reopen(customers)
+    others = [name for name in frame.collect_schema().names() if name != "customer_id"]
+    joined = frame.join(last, on="customer_id", how="left")
+    ordered = joined.select("customer_id", *keep, *others)
+    return frames.give(ordered, like=customers, order_by=["customer_id"])
+
+
+def _distinct(rows: frames.Frame, keep: Sequence[str]) -> frames.Frame:
+    """Keep what was said, and how many days ago it was said last: few rows in place of many."""
+    schema = rows.collect_schema()
+    coded = [name for name in keep if schema[name] in (nw.Categorical, nw.Enum)]
+    plain = rows.with_columns(nw.col(*coded).cast(nw.String)) if coded else rows
+    return plain.group_by("customer_id", *keep).agg(nw.col("days_ago").min())
+
+
+def _of_prospects(prospects: IntoFrame, keep: Sequence[str]) -> frames.Frame:
+    """Take the kept columns that the prospects have."""
+    present = frames.reopen(prospects).collect_schema().names()
+    shared = [name for name in keep if name in present]
+    people = frames.read(prospects, contract(PROSPECTS, shared))
+    far = nw.lit(_LONG_AGO).cast(nw.Int64)
+    return _distinct(people.with_columns(days_ago=far), shared)
+
+
+def _last_known(said: frames.Frame, *, keep: Sequence[str]) -> frames.Frame:
+    """Put together what was said last of each customer, column by column."""
+    ago = {name: f"crmkit_ago_{i}" for i, name in enumerate(keep)}
+    rows = said.with_columns(
+        **{ago[name]: nw.when(~nw.col(name).is_null()).then(nw.col("days_ago")) for name in keep}
+    )
+    for name in keep:
+        rows = frames.spread_least(rows, "customer_id", of=ago[name], into=f"{ago[name]}_least")
+    last = (
+        nw.when(nw.col(ago[name]) == nw.col(f"{ago[name]}_least")).then(nw.col(name)).alias(name)
+        for name in keep
+    )
+    return rows.select("customer_id", *last).group_by("customer_id").agg(nw.col(*keep).max())
