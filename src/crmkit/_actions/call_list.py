@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames
 from crmkit._words.arguments import require_column_name, require_list, require_whole
-from crmkit.tables import RECOMMENDED, Column
-from crmkit.tables.contracts import NOT_MADE
+from crmkit.errors import MissingColumnsError
+from crmkit.tables import RECOMMENDED
 
 
 def call_list(customers: IntoFrameT, *, most: int = 100, keep: Sequence[str] = ()) -> IntoFrameT:
@@ -60,8 +59,8 @@ def call_list(customers: IntoFrameT, *, most: int = 100, keep: Sequence[str] = (
             ann call now           20.0
     """
     require_whole(most, argument="most", least=1, advice="Write 100.")
-    require_list(keep, argument="keep", example='("name", "phone")')
-    frame = frames.read(customers, replace(RECOMMENDED, columns=_with(keep)))
+    frame = frames.read(customers, RECOMMENDED)
+    _require_kept(frame, keep)
     known = frame.filter(~frames.known("value_at_risk").is_null())
     first, *others = RECOMMENDED.column_names
     present = [name for name in others if frames.has(known, name) and name not in keep]
@@ -135,10 +134,15 @@ def summary(customers: IntoFrameT) -> IntoFrameT:
     return frames.give_in_order(ranked, like=customers)
 
 
-def _with(keep: Sequence[str]) -> tuple[Column, ...]:
-    """Promise also the columns to keep, of any type."""
+def _require_kept(frame: frames.Frame, keep: Sequence[str]) -> None:
+    """Require the columns to keep, of any type."""
+    require_list(keep, argument="keep", example='("name", "phone")')
     for name in keep:
         require_column_name(name, argument="keep")
-    known = RECOMMENDED.column_names
-    kept = (Column(name, "key", "kept", nullable=True, made_by=NOT_MADE) for name in keep)
-    return (*RECOMMENDED.columns, *(column for column in kept if column.name not in known))
+    missing = [name for name in keep if not frames.has(frame, name)]
+    if missing:
+        msg = (
+            f"{RECOMMENDED.name}: no column {frames.quoted(missing)}, and `keep` names it.\n"
+            "Add it to the table, or leave it out of `keep`."
+        )
+        raise MissingColumnsError(msg)

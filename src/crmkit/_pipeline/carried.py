@@ -73,10 +73,12 @@ def with_last_known(
     ledger = frames.read(orders, contract(LEDGER.only("customer_id", "date"), keep))
     ledger = ledger.filter(time.until(ledger, as_of))
     days_ago = nw.lit(time.number_of(as_of)) - time.day_number(ledger, "date")
-    said = _distinct(ledger.with_columns(days_ago=days_ago.cast(nw.Int64)), keep)
+    said = _said(ledger.with_columns(days_ago=days_ago.cast(nw.Int64)), keep)
     if prospects is not None:
         said = nw.concat([said, _of_prospects(prospects, keep)], how="diagonal")
-    last = frames.by_customer(said, partial(_last_known, keep=tuple(keep)))
+    distinct = frames.by_customer(said, partial(_distinct, keep=tuple(keep)))
+    known = frames.keep(frames.give(distinct, like=customers))
+    last = frames.by_customer(frames.reopen(known), partial(_last_known, keep=tuple(keep)))
     frame = frames.reopen(customers)
     others = [name for name in frame.collect_schema().names() if name != "customer_id"]
     joined = frame.join(last, on="customer_id", how="left")
@@ -84,12 +86,12 @@ def with_last_known(
     return frames.give(ordered, like=customers, order_by=["customer_id"])
 
 
-def _distinct(rows: frames.Frame, keep: Sequence[str]) -> frames.Frame:
-    """Keep what was said, and how many days ago it was said last: few rows in place of many."""
+def _said(rows: frames.Frame, keep: Sequence[str]) -> frames.Frame:
+    """Take what is said of each customer, and how many days ago it was said."""
     schema = rows.collect_schema()
     coded = [name for name in keep if schema[name] in (nw.Categorical, nw.Enum)]
     plain = rows.with_columns(nw.col(*coded).cast(nw.String)) if coded else rows
-    return plain.group_by("customer_id", *keep).agg(nw.col("days_ago").min())
+    return plain.select("customer_id", "days_ago", *keep)
 
 
 def _of_prospects(prospects: IntoFrame, keep: Sequence[str]) -> frames.Frame:
@@ -97,20 +99,24 @@ def _of_prospects(prospects: IntoFrame, keep: Sequence[str]) -> frames.Frame:
     present = frames.reopen(prospects).collect_schema().names()
     shared = [name for name in keep if name in present]
     people = frames.read(prospects, contract(PROSPECTS, shared))
-    far = nw.lit(_LONG_AGO).cast(nw.Int64)
-    return _distinct(people.with_columns(days_ago=far), shared)
+    return _said(people.with_columns(days_ago=nw.lit(_LONG_AGO).cast(nw.Int64)), shared)
+
+
+def _distinct(said: frames.Frame, *, keep: Sequence[str]) -> frames.Frame:
+    """Keep each thing that is said once, with the last day: little more than a row for each."""
+    return said.group_by("customer_id", *keep).agg(nw.col("days_ago").min())
 
 
 def _last_known(said: frames.Frame, *, keep: Sequence[str]) -> frames.Frame:
-    """Put together what was said last of each customer, column by column."""
-    ago = {name: f"crmkit_ago_{i}" for i, name in enumerate(keep)}
-    rows = said.with_columns(
-        **{ago[name]: nw.when(~nw.col(name).is_null()).then(nw.col("days_ago")) for name in keep}
-    )
+    """Put together what was said last of each customer, column by column.
+
+    Column by column, so that whole numbers of pandas meet no null on the way and stay whole.
+    """
+    customers = said.select("customer_id").unique("customer_id")
     for name in keep:
-        rows = frames.spread_least(rows, "customer_id", of=ago[name], into=f"{ago[name]}_least")
-    last = (
-        nw.when(nw.col(ago[name]) == nw.col(f"{ago[name]}_least")).then(nw.col(name)).alias(name)
-        for name in keep
-    )
-    return rows.select("customer_id", *last).group_by("customer_id").agg(nw.col(*keep).max())
+        known = said.filter(~nw.col(name).is_null()).select("customer_id", name, "days_ago")
+        spread = frames.spread_least(known, "customer_id", of="days_ago", into="least")
+        last = spread.filter(nw.col("days_ago") == nw.col("least")).select("customer_id", name)
+        one_each = last.group_by("customer_id").agg(nw.col(name).max())
+        customers = customers.join(one_each, on="customer_id", how="left")
+    return customers.select("customer_id", *keep)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
-from typing import Final
+from datetime import date, datetime
+from typing import Any, Final
 
 import narwhals as nw
 from narwhals.typing import IntoFrameT
@@ -95,6 +95,8 @@ def run_summary(
         if not found.n_customers:
             why = known.nobody(settings.as_of, only_returns=False)
             return people_only(summary, settings=settings, why=why)
+        if not found.has_money:
+            summary = _without_money(summary)
         scored = value.scored(summary, found)
         tiered = value.tiered(scored.customers, found, shares=tier_shares)
     described = tiered.customers
@@ -135,6 +137,12 @@ def _summary(customers: IntoFrameT, settings: Settings) -> IntoFrameT:
     return frames.give(ordered, like=customers, order_by=["customer_id"])
 
 
+def _without_money(customers: IntoFrameT) -> IntoFrameT:
+    """Leave out a column of amounts in which none is known: its sums would be 0."""
+    frame = frames.reopen(customers).drop("total_amount", strict=False)
+    return frames.give(frame, like=customers)
+
+
 def _with_days(frame: frames.Frame, as_of: date) -> frames.Frame:
     """Count the days from the last purchase, which cannot come after `as_of`."""
     if not frames.has(frame, "last_date"):
@@ -143,16 +151,21 @@ def _with_days(frame: frames.Frame, as_of: date) -> frames.Frame:
             "Give one of them: how recently a customer bought is the R of RFM."
         )
         raise MissingColumnsError(msg)
-    days = nw.lit(time.number_of(as_of)) - time.day_number(frame, "last_date")
-    counted = frames.with_columns(frame, days_since_last=days)
+    is_day = frame.collect_schema()["last_date"] == nw.Date
+    today = as_of if is_day else datetime(as_of.year, as_of.month, as_of.day)  # noqa: DTZ001 - no zone
+    filled = frames.with_columns(frame, crmkit_last=nw.col("last_date").fill_null(nw.lit(today)))
+    days = nw.lit(time.number_of(as_of)) - time.day_number(filled, "crmkit_last")
+    known_days = nw.when(~nw.col("last_date").is_null()).then(days)
+    counted = frames.with_columns(filled, days_since_last=known_days).drop("crmkit_last")
     late = counted.filter(nw.col("days_since_last") < 0).select("customer_id").collect()
     if len(late):
-        examples = tuple(late["customer_id"].head(_SHOWN).to_list())
-        msg = (
-            f"{CUSTOMER_TOTALS.name}: `last_date` is after as_of ({as_of}) in {len(late):,} rows "
-            f"(customer_id {', '.join(map(repr, examples))}).\nGive a later `as_of`, or mend them."
+        raise _refused(
+            frame,
+            f"`last_date` is after as_of ({as_of})",
+            n_rows=len(late),
+            customers=late["customer_id"].sort().head(_SHOWN).to_list(),
+            advice="Give a later `as_of`, or mend these dates.",
         )
-        raise InvalidRowsError(msg, n_rows=len(late), examples=examples)
     return counted
 
 
@@ -161,11 +174,21 @@ def _require_each_once(frame: frames.Frame) -> None:
     counted = frame.group_by("customer_id").agg(nw.len().alias("n_rows"))
     twice = counted.filter(nw.col("n_rows") > 1).sort("customer_id").collect()
     if len(twice):
-        n_rows = int(twice["n_rows"].sum())
-        examples = tuple(twice["customer_id"].head(_SHOWN).to_list())
-        msg = (
-            f"{CUSTOMER_TOTALS.name}: customers have more than one row in {n_rows:,} rows "
-            f"(customer_id {', '.join(map(repr, examples))}).\n"
-            "Keep one row for each customer, or give the orders to crmkit.pipeline.run()."
+        raise _refused(
+            frame,
+            "`customer_id` is repeated",
+            n_rows=int(twice["n_rows"].sum()),
+            customers=twice["customer_id"].head(_SHOWN).to_list(),
+            advice="Keep one row for each customer, or give the orders to crmkit.pipeline.run().",
         )
-        raise InvalidRowsError(msg, n_rows=n_rows, examples=examples)
+
+
+def _refused(
+    frame: frames.Frame, complaint: str, *, n_rows: int, customers: Sequence[Any], advice: str
+) -> InvalidRowsError:
+    n_all = int(frame.select(nw.len().alias("n")).collect().item())
+    msg = (
+        f"{CUSTOMER_TOTALS.name}: {complaint} in {n_rows:,} of {n_all:,} rows "
+        f"(customer_id {', '.join(map(repr, customers))}).\n{advice}"
+    )
+    return InvalidRowsError(msg, n_rows=n_rows, examples=tuple(customers))
