@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 from matplotlib import rc_context
 
-from crmkit import actions, intake, pipeline, report
+from crmkit import cohorts, intake, pipeline, report
 from crmkit.datasets import load_cdnow
 from crmkit.errors import InvalidArgumentError
 from tests.conftest import MakeFrame
@@ -99,25 +99,48 @@ def html(result: pipeline.Result[pl.DataFrame]) -> str:
 @pytest.fixture(scope="module")
 def hostile(result: pipeline.Result[pl.DataFrame]) -> str:
     """A report on customers, actions and a source with names that a page might run."""
+    assert result.call_list is not None
+    assert result.actions is not None
     first = result.call_list["customer_id"].to_list()[: len(HOSTILE)]
     renamed = pl.col("customer_id").replace(dict(zip(first, HOSTILE, strict=True)))
-    orders = load_cdnow(sample=True, backend="polars").with_columns(renamed)
-    rules: Any = actions.plan(backend="polars")
-    plan = rules.with_columns(
-        action=pl.col("action").replace({"call now": SCRIPT, "ask why they left": IMAGE}),
-        reason=pl.col("reason").replace({"valuable, nearly gone": SCRIPT}),
+    action = pl.col("action").replace({"call now": SCRIPT, "ask why they left": IMAGE})
+    reason = pl.col("action_reason").replace({"valuable, nearly gone": SCRIPT})
+    log = load_cdnow(sample=True, backend="polars").select(
+        renamed, "date", amount=pl.when(renamed != SCRIPT).then("amount")
     )
-    log = orders.with_columns(amount=pl.when(pl.col("customer_id") != SCRIPT).then("amount"))
     findings = intake.check(log, customer="customer_id", date="date", amount="amount")
+    named = replace(
+        result,
+        customers=result.customers.with_columns(renamed, action, reason),
+        call_list=result.call_list.with_columns(renamed, action, reason),
+        actions=result.actions.with_columns(action),
+    )
     return report.render(
-        pipeline.run(orders, as_of=AS_OF, plan=plan),
+        named,
         title=IMAGE,
         source=SCRIPT,
         findings=findings,
-        n_set_aside=3,
+        reading=[f"Warning: {IMAGE}", SCRIPT],
         tables_folder=IMAGE,
         currency="<b>$",
     )
+
+
+@pytest.fixture(scope="module")
+def untested() -> str:
+    """A report of two dozen customers who came back after the middle of the ledger only."""
+    first = [date(2024, 1, 1)] * 10 + [date(2024, 3, 1)] * 14
+    again = [date(2024, 3, 20)] * 24
+    orders = pl.DataFrame(
+        {
+            "customer_id": [f"c{i:02}" for i in range(24)] * 2,
+            "date": first + again,
+            "amount": [10.0 + i for i in range(48)],
+        }
+    )
+    result = pipeline.run(orders, as_of=date(2024, 3, 31))
+    assert result.backtest is None
+    return report.render(result)
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +151,39 @@ def empty(result: pipeline.Result[pl.DataFrame]) -> pipeline.Result[pl.DataFrame
         name: table.clear() for name, table in result.frames().items() if name not in kept
     }
     return replace(result, **bare, notes=())
+
+
+@pytest.fixture(scope="module")
+def bare(empty: pipeline.Result[pl.DataFrame]) -> str:
+    """Its report, with other assumptions."""
+    settings = replace(empty.settings, margin=0.3, annual_discount_rate=0.1, horizon_days=90)
+    return report.render(replace(empty, settings=settings), source="till")
+
+
+@pytest.fixture(scope="module")
+def odd(result: pipeline.Result[pl.DataFrame], empty: pipeline.Result[pl.DataFrame]) -> str:
+    """A report with a poor forecast, a month that is not over, and findings with more columns."""
+    assert result.backtest is not None
+    worse = result.backtest.with_columns(
+        purchases_error=pl.when(pl.col("method") == "bg_nbd").then(0.9).otherwise("purchases_error")
+    )
+    orders = pl.DataFrame(
+        {"customer_id": ["a", "b", "a"], "date": [date(2024, m, 5) for m in (1, 2, 3)]}
+    )
+    retention = cohorts.calendar_retention(orders, as_of=date(2024, 3, 11))
+    findings = pl.DataFrame(
+        {
+            "rule": ["missing customer", "future date"],
+            "severity": ["info", "error"],
+            "rows": [3, 0],
+            "share": [0.1, 0.0],
+            "money": [12.5, None],
+            "example": ["row 2", ""],
+            "line": ["line 3", ""],
+        }
+    )
+    tables: dict[str, Any] = {"backtest": worse, "retention": retention, "cohorts": retention}
+    return report.render(replace(empty, **tables), findings=findings, currency="$")
 
 
 # What a browser may run and load
@@ -243,6 +299,11 @@ def test_the_page_says_from_when_to_when_the_forecast_was_tested(html: str) -> N
 
 
 def test_readings_say_what_the_tables_say(result: pipeline.Result[pl.DataFrame], html: str) -> None:
+    assert result.concentration is not None
+    assert result.tiers is not None
+    assert result.stages is not None
+    assert result.retention_by_month is not None
+    assert result.call_list is not None
     fifth = result.concentration.filter(pl.col("customer_share") == 0.2)["value_share"].item()
     diamond = result.tiers.row(0, named=True)
     late = result.stages.filter(pl.col("stage").is_in(["at risk", "lapsing"]))["n_customers"].sum()
@@ -275,16 +336,9 @@ def test_the_forecast_is_compared_with_both_baselines(
     assert text in " ".join(read(html).texts_in("p"))
 
 
-def test_a_model_that_does_not_beat_a_baseline_is_not_praised(
-    result: pipeline.Result[pl.DataFrame],
-) -> None:
-    assert result.backtest is not None
-    worse = result.backtest.with_columns(
-        purchases_error=pl.when(pl.col("method") == "bg_nbd").then(0.9).otherwise("purchases_error")
-    )
-    page = report.render(replace(result, backtest=worse))
-    assert "90% too many purchases" in page
-    assert "A baseline did as well: use the forecast with care." in page
+def test_a_model_that_does_not_beat_a_baseline_is_not_praised(odd: str) -> None:
+    assert "90% too many purchases" in odd
+    assert "A baseline did as well: use the forecast with care." in odd
 
 
 def test_cells_carry_their_numbers_to_sort_by(
@@ -294,6 +348,7 @@ def test_cells_carry_their_numbers_to_sort_by(
     amounts = [
         float(re.findall(r'data-sort="([^"]+)"', row)[2]) for row in table.split("</tr>")[:-1]
     ]
+    assert result.segments is not None
     assert amounts == pytest.approx(result.segments["total_amount"].to_list())
 
 
@@ -302,45 +357,30 @@ def test_the_unknown_is_an_en_dash_with_nothing_to_sort_by(html: str) -> None:
     assert '<td class="number">\N{EN DASH}</td>' in tiers.rpartition("silver")[2]
 
 
-def test_what_was_assumed_stands_at_the_top(empty: pipeline.Result[pl.DataFrame]) -> None:
-    settings = replace(empty.settings, margin=0.3, annual_discount_rate=0.1, horizon_days=90)
-    page = read(report.render(replace(empty, settings=settings), source="till"))
-    assert page.texts_in("dd") == [
+def test_what_was_assumed_stands_at_the_top(bare: str) -> None:
+    assert read(bare).texts_in("dd") == [
         "1998-06-30",
         "till",
         "90 days",
         "30% of revenue",
         "10% a year",
-        "not tested; see the notes",
+        "not tested on held-out days",
     ]
 
 
 # What is not there
 
 
-def test_without_a_test_of_the_forecast_the_page_says_why() -> None:
-    orders = pl.DataFrame(
-        {
-            "customer_id": ["ann", "ann", "ben", "ben", "cid", "cid"],
-            "date": [
-                date(2024, *day) for day in [(1, 1), (3, 1), (3, 5), (3, 20), (3, 10), (3, 30)]
-            ],
-            "amount": [10.0, 20.0, 30.0, 25.0, 5.0, 7.0],
-        }
-    )
-    result = pipeline.run(orders, as_of=date(2024, 3, 31))
-    assert result.backtest is None
-    html = report.render(result)
-    assert "The forecast could not be tested on held-out days; see the notes." in html
-    assert "no repeat purchase in 1 of 1 customers" in html
-    assert "backtest.csv" not in html
-    assert "By the model, active customers buy" not in html  # the fit has no maximum
-    assert read(html).tags["svg"] == 9
+def test_without_a_test_of_the_forecast_the_page_says_why(untested: str) -> None:
+    assert "The forecast could not be tested on held-out days; see what is left out." in untested
+    assert "no repeat purchase in 10 of 10 customers" in untested
+    assert "backtest.csv" not in untested
+    assert "By the model, active customers buy" not in untested  # the fit has no maximum
+    assert read(untested).tags["svg"] == 9
 
 
-def test_a_month_that_is_not_over_is_drawn_hatched() -> None:
-    result = pipeline.run(load_cdnow(sample=True, backend="polars"), as_of=date(1998, 6, 11))
-    page = read(report.render(result))
+def test_a_month_that_is_not_over_is_drawn_hatched(odd: str) -> None:
+    page = read(odd)
     filled = [re.search(r"url\(#([^)]+)\)", style) for style in page.values("style")]
     hatched = {found[1] for found in filled if found} | {
         found[1] for each in page.values("fill") if (found := re.search(r"url\(#(.+)\)", each))
@@ -349,32 +389,24 @@ def test_a_month_that_is_not_over_is_drawn_hatched() -> None:
     assert hatched <= set(page.ids)
 
 
-def test_tables_without_rows_leave_their_sections_standing(
-    empty: pipeline.Result[pl.DataFrame],
-) -> None:
-    html = report.render(empty)
-    assert html.count("No customers to show.") == 4
-    assert "The share of the best customers is unknown: the total is not above 0." in html
-    assert "No retention rate is known yet" in html
-    assert "No remarks on the results." in html
-    assert html.count("<section") == 11
+def test_tables_without_rows_leave_their_sections_standing(bare: str) -> None:
+    assert bare.count("No customers to show.") == 4
+    assert "The share of the best customers is unknown: the total is not above 0." in bare
+    assert "No retention rate is known yet" in bare
+    assert "No remarks on the results." in bare
+    assert bare.count("<section") == 11
 
 
-@pytest.mark.parametrize(
-    ("n_set_aside", "reading"),
-    [
-        (None, "This report was made without the number of rows set aside."),
-        (0, "No rows were set aside: every row of the log is in the tables."),
-        (1, "1 row of the log could not be used and was set aside."),
-        (1200, "1,200 rows of the log could not be used and were set aside."),
-    ],
-)
-def test_rows_set_aside_are_counted_in_words(
-    empty: pipeline.Result[pl.DataFrame], n_set_aside: int | None, reading: str
-) -> None:
-    html = report.render(empty, n_set_aside=n_set_aside)
-    assert f'<p class="reading">{reading}</p>' in html
-    assert ("tables/set_aside.csv" in html) == (n_set_aside is not None)
+def test_how_the_log_was_read_stands_below_the_title_warnings_first(hostile: str) -> None:
+    page = read(hostile)
+    assert page.texts_in("header", "li") == ["Warning:", IMAGE, SCRIPT]
+    assert page.texts_in("header", "li", "strong") == ["Warning:"]
+    first_screen = hostile.partition("<main>")[0]
+    assert first_screen.index('class="warnings"') < first_screen.index('class="how-read"')
+
+
+def test_without_a_word_on_the_log_there_is_none(html: str) -> None:
+    assert read(html).texts_in("header", "li") == []
 
 
 def test_findings_are_shown_with_what_was_not_found(hostile: str) -> None:
@@ -398,3 +430,164 @@ def test_importing_the_report_draws_nothing_yet() -> None:
         "import sys, crmkit.report; sys.exit({'jinja2', 'matplotlib'} & set(sys.modules) != set())"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# Partial results
+
+
+@dataclass(frozen=True)
+class Partial:
+    """A partial result, its page, and its page as a browser sees it."""
+
+    result: pipeline.Result[pl.DataFrame]
+    html: str
+    page: Page
+
+    @property
+    def sections(self) -> list[str]:
+        """List the sections."""
+        return re.findall(r'<section id="([\w-]+)"', self.html)
+
+    @property
+    def cards(self) -> list[str]:
+        """List the key figures that are shown."""
+        return re.findall(r'<span class="name">([^<]+)</span>', self.html)
+
+
+def partial(result: pipeline.Result[pl.DataFrame], **options: Any) -> Partial:
+    html = report.render(result, **options)
+    return Partial(result, html, read(html))
+
+
+@pytest.fixture(scope="module")
+def without_money() -> Partial:
+    """The page of a log without amounts."""
+    orders = load_cdnow(sample=True, backend="polars").drop("amount", "quantity").head(400)
+    return partial(pipeline.run(orders, as_of=date(1997, 9, 30)), currency="$")
+
+
+@pytest.fixture(scope="module")
+def once() -> Partial:
+    """The page of 40 customers who bought once, names kept, in euro."""
+    orders = pl.DataFrame(
+        {
+            "customer_id": [f"c{i:02}" for i in range(40)],
+            "date": [date(2024, 1, 1 + i % 28) for i in range(40)],
+            "amount": [1000.0 + i for i in range(40)],
+            "share": [f"Name {i}" for i in range(40)],  # also the name of a column with numbers
+        }
+    )
+    result = pipeline.run(orders, as_of=date(2024, 1, 31), keep=["share"])
+    return partial(result, currency="EUR")
+
+
+@pytest.fixture(scope="module")
+def eight() -> Partial:
+    """The page of one row per customer, for eight of them."""
+    customers = pl.DataFrame(
+        {
+            "customer_id": [f"c{i}" for i in range(8)],
+            "phone": [700 + i for i in range(8)],
+            "days_since_last": [10 * i for i in range(8)],
+            "orders": [9 - i for i in range(8)],
+            "total_amount": [50.0 * (8 - i) for i in range(7)] + [None],
+        }
+    )
+    result = pipeline.run_summary(customers, as_of=date(2024, 1, 31), keep=["phone"])
+    return partial(result, currency="$")
+
+
+LAST = ["data-quality", "notes", "tables"]
+
+
+def test_without_amounts_the_page_has_no_money(without_money: Partial) -> None:
+    middle = ["call-list", "actions", "segments", "stages", "retention", "lifetime-value"]
+    assert without_money.sections == ["key-figures", "left-out", *middle, *LAST]
+    assert "$" not in without_money.html.partition("<main>")[2].partition("<script>")[0]
+    known = ["customers", "orders", "repeat rate", "expected purchases", "customers running late"]
+    assert without_money.cards == [*known, "forecast error"]
+    readings = " ".join(without_money.page.texts_in("p"))
+    assert "late by their own rhythm and not yet lost; those expected to buy most come first" in (
+        readings
+    )
+    assert re.search(r"On held-out days the model forecast \d+% too (few|many) purchases", readings)
+    assert "Customers by action" in without_money.page.values("aria-label")
+
+
+def test_nobody_came_back_gives_a_page_of_what_is_known(once: Partial) -> None:
+    middle = ["call-list", "segments", "tiers", "retention"]
+    assert once.sections == ["key-figures", "left-out", *middle, *LAST]
+    assert once.page.texts_in("dd") == ["2024-01-31"]
+    assert "40 customers placed 40 orders worth 40,780 EUR." in once.page.texts_in("p")
+
+
+def test_one_row_per_customer_gives_a_page_of_what_is_known(eight: Partial) -> None:
+    middle = ["call-list", "customers", "segments", "tiers"]
+    assert eight.sections == ["key-figures", "left-out", *middle, *LAST]
+    assert "8 customers placed 44 orders worth $1,750." in eight.page.texts_in("p")
+    assert "of all orders less returns; unknown for 1 of 8 customers" in eight.page.texts_in("span")
+    table = eight.html.partition('id="customers"')[2].partition("</table>")[0]
+    assert re.findall(r"<td>(7\d\d)</td>", table) == [f"{700 + i}" for i in range(8)]
+
+
+@pytest.mark.parametrize("name", ["without_money", "once", "eight"])
+def test_what_is_left_out_stands_in_one_box_with_its_reasons(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    found: Partial = request.getfixturevalue(name)
+    box = found.html.partition('<section id="left-out" class="boxed"')[2].partition("</section>")[0]
+    assert read(f"<p>{box.partition('>')[2]}</p>").texts_in("li") == list(found.result.left_out)
+    assert found.result.left_out
+    files = set(re.findall(r'href="(?:tables/)?(\w+)\.csv"', found.html))
+    assert files == set(found.result.frames())
+    pointers = [value[1:] for value in found.page.values("href") if value.startswith("#")]
+    assert set(pointers) <= set(found.page.ids)
+
+
+def test_a_full_result_has_no_such_box(html: str) -> None:
+    assert "left-out" not in html
+
+
+def test_kept_columns_stand_beside_the_customer_as_they_are(once: Partial) -> None:
+    table = once.html.partition('id="call-list"')[2].partition("</table>")[0]
+    heads = re.findall(r'<th scope="col"[^>]*>([^<]+)</th>', table)
+    assert heads == [
+        "Customer",
+        "share",
+        "Segment",
+        "Tier",
+        "Last purchase",
+        "Orders",
+        "Total amount",
+    ]
+    assert "Name " in table
+
+
+def test_a_code_of_a_currency_stands_after_every_amount(once: Partial) -> None:
+    money = re.findall(r'<td class="number"[^>]*>([^<]* EUR)</td>', once.html)
+    assert len(money) > 20
+    assert all(re.fullmatch(r"[\d,]+(\.\d\d)? EUR", text) for text in money)
+
+
+def test_nobody_at_all_gives_a_page_that_says_so() -> None:
+    orders = pl.DataFrame({"customer_id": ["a"], "date": [date(2024, 1, 1)], "amount": [-5.0]})
+    html = report.render(pipeline.run(orders, as_of=date(2024, 1, 31)))
+    assert "Nobody has bought yet." in html
+    assert re.findall(r'<section id="([\w-]+)"', html) == ["key-figures", "left-out", *LAST]
+
+
+def test_findings_show_money_and_columns_of_their_own(odd: str) -> None:
+    table = odd.partition('id="data-quality"')[2].partition("</table>")[0]
+    heads = re.findall(r'<th scope="col"[^>]*>([^<]+)</th>', table)
+    assert heads == ["Rule", "Severity", "Rows", "Share of rows", "Money", "Example", "line"]
+    assert ">$12.50</td>" in table
+    assert "1 check of 2 found something." in odd
+    assert "Checked and not found: future date." in odd
+
+
+def test_a_single_text_is_no_list_of_sentences(empty: pipeline.Result[pl.DataFrame]) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        report.render(empty, reading="3 rows")
+    assert str(caught.value) == (
+        "`reading` must be a list, got '3 rows'.\nWrite [\"3 rows were set aside.\"]."
+    )

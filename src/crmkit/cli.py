@@ -72,7 +72,7 @@ def _report(options: argparse.Namespace) -> None:
         title=f"Customers of {log.source}",
         source=log.source,
         findings=findings,
-        n_set_aside=len(set_aside),
+        reading=[f"{len(set_aside):,} of {len(log.table):,} rows were set aside."],
         currency=options.currency,
     )
     (options.out / "report.html").write_text(page, encoding="utf-8")
@@ -118,8 +118,8 @@ def _write(
     for name, table in {**result.frames(), **intake_tables}.items():
         files.write_table(table, (folder if name == "customers" else folder / "tables") / name)
     for field in fields(result.kept):
-        text = getattr(result.kept, field.name).to_json()
-        (folder / "kept" / f"{field.name}.json").write_text(text, encoding="utf-8")
+        if (value := getattr(result.kept, field.name)) is not None:
+            (folder / "kept" / f"{field.name}.json").write_text(value.to_json(), encoding="utf-8")
 
 
 def _tell(
@@ -142,6 +142,8 @@ def _tell(
         print(f"  {figure['figure']:<24}{_written(figure):>14}  {figure['meaning']}")
     for note in result.notes:
         print(f"\nNote: {note}")
+    for sentence in result.left_out:
+        print(f"\nLeft out: {sentence}")
     tables = len(result.frames()) + 1
     print(
         f"\nWrote {folder / 'customers.parquet'}, {folder / 'customers.csv'}, "

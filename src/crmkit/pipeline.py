@@ -1,11 +1,15 @@
 """The main job: from a ledger to every table, and one recommended action for each customer.
 
+What the data do not allow is left out, and said.
+
 Run
     run: Run the main job: segments, value, stages, risk and actions, from a ledger.
-    Result: Every table of the main job, on the engine of the ledger.
+    run_summary: Run what one row per customer allows: RFM segments, tiers, concentration.
+    Result: Every table of the main job that can be made, on the engine of the input.
 """
 
 from crmkit._pipeline.result import Result
 from crmkit._pipeline.run import run
+from crmkit._pipeline.run_summary import run_summary
 
-__all__ = ["Result", "run"]
+__all__ = ["Result", "run", "run_summary"]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames
-from crmkit._words.arguments import require_whole
+from crmkit._words.arguments import require_column_name, require_list, require_whole
+from crmkit.errors import MissingColumnsError
 from crmkit.tables import RECOMMENDED
 
 
-def call_list(customers: IntoFrameT, *, most: int = 100) -> IntoFrameT:
+def call_list(customers: IntoFrameT, *, most: int = 100, keep: Sequence[str] = ()) -> IntoFrameT:
     """List the customers to contact first: those with most value at risk.
 
     Value at risk ranks customers; it does not say that a call helps. Hold back a control group
@@ -23,6 +26,8 @@ def call_list(customers: IntoFrameT, *, most: int = 100) -> IntoFrameT:
         customers of `crmkit.pipeline.run`.
     most
         Length of the list.
+    keep
+        Columns of your own to show right after `customer_id`, such as name and phone.
 
     Returns
     -------
@@ -34,9 +39,9 @@ def call_list(customers: IntoFrameT, *, most: int = 100) -> IntoFrameT:
     Raises
     ------
     MissingColumnsError, InvalidRowsError
-        If `customers` breaks its contract.
+        If `customers` breaks its contract, or lacks a column of `keep`.
     InvalidArgumentError
-        If `most` is not a whole number of 1 or more.
+        If `most` is not a whole number of 1 or more, or `keep` is not a list of names.
 
     Examples
     --------
@@ -55,9 +60,13 @@ def call_list(customers: IntoFrameT, *, most: int = 100) -> IntoFrameT:
     """
     require_whole(most, argument="most", least=1, advice="Write 100.")
     frame = frames.read(customers, RECOMMENDED)
+    _require_kept(frame, keep)
     known = frame.filter(~frames.known("value_at_risk").is_null())
-    present = [name for name in RECOMMENDED.column_names if frames.has(known, name)]
-    ranked = known.select(*present).sort("value_at_risk", "customer_id", descending=[True, False])
+    first, *others = RECOMMENDED.column_names
+    present = [name for name in others if frames.has(known, name) and name not in keep]
+    ranked = known.select(first, *keep, *present).sort(
+        "value_at_risk", "customer_id", descending=[True, False]
+    )
     return frames.give_in_order(ranked.head(most), like=customers)
 
 
@@ -123,3 +132,17 @@ def summary(customers: IntoFrameT) -> IntoFrameT:
     )
     ranked = grouped.sort("value_at_risk", "action", descending=[True, False], nulls_last=True)
     return frames.give_in_order(ranked, like=customers)
+
+
+def _require_kept(frame: frames.Frame, keep: Sequence[str]) -> None:
+    """Require the columns to keep, of any type."""
+    require_list(keep, argument="keep", example='("name", "phone")')
+    for name in keep:
+        require_column_name(name, argument="keep")
+    missing = [name for name in keep if not frames.has(frame, name)]
+    if missing:
+        msg = (
+            f"{RECOMMENDED.name}: no column {frames.quoted(missing)}, and `keep` names it.\n"
+            "Add it to the table, or leave it out of `keep`."
+        )
+        raise MissingColumnsError(msg)

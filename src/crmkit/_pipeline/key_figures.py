@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit._door import frames
+from crmkit._pipeline.decisions import LATE
+from crmkit._pipeline.known import one_row
 from crmkit._pipeline.result import Settings
+from crmkit._words import formats
 from crmkit.clv import Fit
 from crmkit.models import PURCHASE_MODELS
 
-_LATE: Final = ("at risk", "lapsing")
 _BEST: Final = 0.20
+_MEASURES: Final = ("orders", "total_amount", "frequency", "expected_purchases", "clv")
+_SUMMED: Final = (*_MEASURES, "value_at_risk")
 
 
 class _Figure(NamedTuple):
@@ -23,95 +27,30 @@ class _Figure(NamedTuple):
     unit: str
     table: str
     meaning: str
+    n_unknown: int = 0
 
 
 def key_figures(
     customers: IntoFrameT,
     *,
-    concentration: IntoFrame,
+    concentration: IntoFrame | None,
     backtest: IntoFrame | None,
+    calibration: IntoFrame | None,
     settings: Settings,
 ) -> IntoFrameT:
-    """List the key figures, each with its unit, its meaning and the table behind it."""
-    frame = frames.reopen(customers)
-    late = nw.when(nw.col("stage").is_in(_LATE))
-    sums = _one_row(
-        frame.select(
-            nw.len().alias("known"),
-            nw.col("orders").count().alias("customers"),
-            nw.col("orders").sum().alias("orders"),
-            nw.col("total_amount").sum().alias("revenue"),
-            nw.when(nw.col("frequency") > 0).then(1.0).otherwise(0.0).sum().alias("repeaters"),
-            nw.col("expected_purchases").sum().alias("purchases"),
-            nw.col("clv").sum(),
-            nw.col("value_at_risk").sum(),
-            late.then(1.0).otherwise(0.0).sum().alias("n_late"),
-        )
-    )
-    days = f"{settings.horizon_days:g} days"
+    """List the key figures that are known, each with its unit, its meaning and its table.
+
+    A figure is of the customers whose value is known, and says of how many it is not.
+    """
+    sums = _sums(customers)
     figures = [
-        _Figure("customers", sums["customers"], "customers", "customers", "who bought at all"),
-        _Figure("orders", sums["orders"], "orders", "customers", "by the day of the report"),
-        _Figure("revenue", sums["revenue"], "money", "customers", "of all orders less returns"),
-        _Figure(
-            "average order",
-            _ratio(sums["revenue"], sums["orders"]),
-            "money",
-            "customers",
-            "revenue per order",
-        ),
-        _Figure(
-            "repeat rate",
-            _ratio(sums["repeaters"], sums["customers"]),
-            "share",
-            "customers",
-            "customers who came back on another day",
-        ),
-        _Figure(
-            "share of the best fifth",
-            _best_share(concentration),
-            "share",
-            "concentration",
-            "part of the revenue that the best 20% of the customers brought",
-        ),
-        _Figure(
-            "expected purchases",
-            sums["purchases"],
-            "purchase days",
-            "customers",
-            f"of these customers in the next {days}",
-        ),
-        _Figure(
-            "expected value",
-            sums["clv"],
-            "money",
-            "customers",
-            f"discounted margin of these customers in the next {days}",
-        ),
-        _Figure(
-            "value at risk",
-            sums["value_at_risk"],
-            "money",
-            "customers",
-            "part of the expected value that silence puts in doubt",
-        ),
-        _Figure(
-            "customers running late",
-            sums["n_late"],
-            "customers",
-            "stages",
-            "in the stages at risk and lapsing: late by their own rhythm, not yet lost",
-        ),
+        *_of_the_past(sums),
+        *_of_the_best(concentration),
+        *_of_the_future(sums, settings),
+        *_of_late_customers(sums),
+        *_of_prospects(sums),
+        *_of_the_test(backtest, calibration, settings),
     ]
-    n_prospects = sums["known"] - sums["customers"]
-    if n_prospects > 0:
-        meaning = "known by name, never bought"
-        figures.append(_Figure("prospects", n_prospects, "people", "customers", meaning))
-    if backtest is not None:
-        meaning = f"of purchases after {settings.split}, forecast from the time before"
-        of_model = frames.reopen(backtest).filter(nw.col("method").is_in(list(PURCHASE_MODELS)))
-        error = of_model.select("purchases_error").collect().row(0)[0]
-        figures.append(_Figure("forecast error", error, "share", "backtest", meaning))
     return _as_table(figures, like=customers)
 
 
@@ -129,6 +68,121 @@ def parameters(fits: Sequence[Fit], *, like: IntoFrameT) -> IntoFrameT:
     return frames.give(typed, like=like)
 
 
+def _sums(customers: IntoFrame) -> Mapping[str, float | None]:
+    """Add up what is known of each measure, and count by how many customers it is known."""
+    frame = frames.reopen(customers)
+    has = set(frame.collect_schema().names())
+    sums = {"known": nw.len(), "customers": frames.known("days_since_last").count()}
+    for name in _SUMMED:
+        if name in has:
+            sums |= {name: frames.known(name).sum(), f"n {name}": frames.known(name).count()}
+    if "frequency" in has:
+        sums["repeaters"] = _sum_of(1.0, where=nw.col("frequency") > 0)
+    if {"orders", "total_amount"} <= has:
+        paid = ~frames.known("total_amount").is_null()
+        sums["paid orders"] = _sum_of(frames.known("orders"), where=paid)
+    if "stage" in has:
+        sums["late"] = _sum_of(1.0, where=nw.col("stage").is_in(LATE))
+    return one_row(frame.select(**sums))
+
+
+def _sum_of(value: float | nw.Expr, *, where: nw.Expr) -> nw.Expr:
+    return nw.when(where).then(value).otherwise(0.0).sum()
+
+
+def _of_the_past(sums: Mapping[str, float | None]) -> Iterator[_Figure]:
+    n = sums["customers"] or 0.0
+    yield _Figure("customers", n, "customers", "customers", "who bought at all")
+    if "orders" in sums:
+        yield _sum("orders", sums, of="orders", unit="orders", says="by the day of the report")
+    if "total_amount" in sums:
+        yield _sum(
+            "revenue", sums, of="total_amount", unit="money", says="of all orders less returns"
+        )
+    if not n:
+        return
+    if "paid orders" in sums:
+        average = _ratio(sums["total_amount"], sums["paid orders"])
+        yield _Figure("average order", average, "money", "customers", "revenue per order")
+    if "repeaters" in sums:
+        yield _Figure(
+            "repeat rate",
+            _ratio(sums["repeaters"], n),
+            "share",
+            "customers",
+            "customers who came back on another day",
+        )
+
+
+def _of_the_best(concentration: IntoFrame | None) -> Iterator[_Figure]:
+    if concentration is None:
+        return
+    table = frames.reopen(concentration)
+    best = table.filter((nw.col("customer_share") - _BEST).abs() < 1e-9)  # noqa: PLR2004 - rounding
+    value: float | None = best.select("value_share").collect().row(0)[0]
+    meaning = "part of the revenue that the best 20% of the customers brought"
+    yield _Figure("share of the best fifth", value, "share", "concentration", meaning)
+
+
+def _of_the_future(sums: Mapping[str, float | None], settings: Settings) -> Iterator[_Figure]:
+    if "expected_purchases" in sums:
+        days = f"of these customers in the next {settings.horizon_days:g} days"
+        yield _sum(
+            "expected purchases", sums, of="expected_purchases", unit="purchase days", says=days
+        )
+        if "clv" in sums:
+            says = f"discounted margin {days}"
+            yield _sum("expected value", sums, of="clv", unit="money", says=says)
+    if "value_at_risk" in sums:
+        says = "part of the expected value that silence puts in doubt"
+        yield _sum("value at risk", sums, of="value_at_risk", unit="money", says=says)
+
+
+def _of_late_customers(sums: Mapping[str, float | None]) -> Iterator[_Figure]:
+    if "late" in sums:
+        meaning = "in the stages at risk and lapsing: late by their own rhythm, not yet lost"
+        yield _Figure("customers running late", sums["late"], "customers", "stages", meaning)
+
+
+def _of_prospects(sums: Mapping[str, float | None]) -> Iterator[_Figure]:
+    n = (sums["known"] or 0.0) - (sums["customers"] or 0.0)
+    if n > 0:
+        yield _Figure("prospects", n, "people", "customers", "known by name, never bought")
+
+
+def _of_the_test(
+    backtest: IntoFrame | None, calibration: IntoFrame | None, settings: Settings
+) -> Iterator[_Figure]:
+    meaning = f"of purchases after {settings.split}, forecast from the time before"
+    if backtest is not None:
+        of_model = frames.reopen(backtest).filter(nw.col("method").is_in(list(PURCHASE_MODELS)))
+        error = of_model.select("purchases_error").collect().row(0)[0]
+        yield _Figure("forecast error", error, "share", "backtest", meaning)
+    elif calibration is not None:
+        n = nw.col("n_customers")
+        found = one_row(
+            frames.reopen(calibration).select(
+                actual=(n * nw.col("actual_purchases")).sum(),
+                predicted=(n * nw.col("predicted_purchases")).sum(),
+            )
+        )
+        ratio = _ratio(found["predicted"], found["actual"])
+        error = None if ratio is None else ratio - 1
+        yield _Figure("forecast error", error, "share", "calibration", meaning)
+
+
+def _sum(
+    figure: str, sums: Mapping[str, float | None], *, of: str, unit: str, says: str
+) -> _Figure:
+    """Add up a measure; unknown values are counted, and the sum of none is unknown."""
+    n, n_known = int(sums["customers"] or 0), int(sums[f"n {of}"] or 0)
+    n_unknown = n - n_known
+    value = sums[of] if n_known or not n else None
+    if n_unknown:
+        says += f"; unknown for {formats.whole(n_unknown)} of {formats.counted(n, 'customer')}"
+    return _Figure(figure, value, unit, "customers", says, n_unknown)
+
+
 def _as_table(figures: Sequence[_Figure], *, like: IntoFrameT) -> IntoFrameT:
     columns: dict[str, list[Any]] = {
         name: [getattr(figure, name) for figure in figures] for name in _Figure._fields
@@ -138,17 +192,5 @@ def _as_table(figures: Sequence[_Figure], *, like: IntoFrameT) -> IntoFrameT:
     return frames.give(table.with_columns(nw.col("value").cast(nw.Float64)), like=like)
 
 
-def _best_share(concentration: IntoFrame) -> float | None:
-    table = frames.reopen(concentration)
-    best = table.filter((nw.col("customer_share") - _BEST).abs() < 1e-9)  # noqa: PLR2004 - rounding
-    value: float | None = best.select("value_share").collect().row(0)[0]
-    return value
-
-
-def _one_row(frame: frames.Frame) -> dict[str, float]:
-    numbers = frame.select(nw.all().cast(nw.Float64))  # one engine sums whole numbers as decimals
-    return next(iter(numbers.collect().iter_rows(named=True)))
-
-
-def _ratio(part: float, whole: float) -> float | None:
-    return part / whole if whole else None
+def _ratio(part: float | None, whole: float | None) -> float | None:
+    return None if part is None or not whole else part / whole

@@ -16,39 +16,45 @@ from crmkit.tiers import TierRule
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The fitted values, to keep as JSON and apply again next month."""
+    """The fitted values, to keep as JSON and apply again next month; None for what is left out."""
 
-    breakpoints: Breakpoints
-    purchases: Fit
-    spend: Fit
-    stages: StageRules
-    tiers: TierRule
+    breakpoints: Breakpoints | None = None
+    purchases: Fit | None = None
+    spend: Fit | None = None
+    stages: StageRules | None = None
+    tiers: TierRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the job was asked."""
+    """What the job was asked; None for what it cannot be asked with one row per customer."""
 
     as_of: date
-    split: date
-    horizon_days: float
-    margin: float
-    annual_discount_rate: float
+    split: date | None = None
+    horizon_days: float | None = None
+    margin: float | None = None
+    annual_discount_rate: float | None = None
+    keep: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result(Generic[IntoFrameT]):
-    """Every table of the main job, on the engine of the ledger.
+    """Every table of the main job that can be made, on the engine of the input.
+
+    A table that cannot be made is None, and `left_out` says why.
 
     Attributes
     ----------
     customers
         One row per customer and prospect, with segment, tier, stage, probability of still being
-        a customer, value, risk and one recommended action with its reason.
+        a customer, value, risk and one recommended action with its reason, as far as they are
+        known.
     key_figures
-        One row per figure: `figure`, `value`, `unit`, `table` it can be traced to, `meaning`.
+        One row per figure: `figure`, `value`, `unit`, `table` it can be traced to, `meaning`, and
+        `n_unknown`, the customers whose value is unknown and not in the figure.
     call_list
-        The customers to call first: those whose expected value is most at risk.
+        The customers to call first: those whose expected value is most at risk. Where that is
+        unknown, those who are late, or the best of all, by the best measure that is known.
     actions
         One row per recommended action: customers, value, value at risk.
     segments, stages, tiers, concentration
@@ -61,37 +67,40 @@ class Result(Generic[IntoFrameT]):
         One row per fitted parameter: `model`, `parameter`, `estimate`, `standard_error`.
     backtest, calibration
         See `crmkit.clv.backtest`, whose `seconds` are left out so that two runs give the same,
-        and `crmkit.clv.calibration`; None where nobody had come back by the split.
+        and `crmkit.clv.calibration`.
     kept
         The fitted values behind the tables.
     settings
         What the job was asked.
     notes
         What to keep in mind when reading the tables, one sentence each.
+    left_out
+        What could not be told, and why, one sentence each.
     """
 
     customers: IntoFrameT
     key_figures: IntoFrameT
-    call_list: IntoFrameT
-    actions: IntoFrameT
-    segments: IntoFrameT
-    stages: IntoFrameT
-    tiers: IntoFrameT
-    concentration: IntoFrameT
-    cohorts: IntoFrameT
-    retention: IntoFrameT
-    retention_by_month: IntoFrameT
-    models: IntoFrameT
-    backtest: IntoFrameT | None
-    calibration: IntoFrameT | None
+    call_list: IntoFrameT | None = None
+    actions: IntoFrameT | None = None
+    segments: IntoFrameT | None = None
+    stages: IntoFrameT | None = None
+    tiers: IntoFrameT | None = None
+    concentration: IntoFrameT | None = None
+    cohorts: IntoFrameT | None = None
+    retention: IntoFrameT | None = None
+    retention_by_month: IntoFrameT | None = None
+    models: IntoFrameT | None = None
+    backtest: IntoFrameT | None = None
+    calibration: IntoFrameT | None = None
     kept: Kept
     settings: Settings
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def frames(self) -> dict[str, IntoFrameT]:
         """Give all tables that there are, by name."""
         named = {field.name: getattr(self, field.name) for field in fields(self)}
-        no_tables = ("kept", "settings", "notes")
+        no_tables = ("kept", "settings", "notes", "left_out")
         return {
             name: each for name, each in named.items() if name not in no_tables and each is not None
         }

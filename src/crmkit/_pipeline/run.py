@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
-from typing import Final
 
-import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
 
-from crmkit import actions, churn, clv, cohorts, lifecycle, rfm, tiers
+from crmkit import cohorts, lifecycle, rfm
 from crmkit._door import frames, time
+from crmkit._pipeline import carried, decisions, forecast, known, value
 from crmkit._pipeline.key_figures import key_figures, parameters
 from crmkit._pipeline.result import Kept, Result, Settings
-from crmkit.errors import CrmkitWarning, FitError, InvalidArgumentError
-from crmkit.tables import LEDGER, SUMMARY
-
-_MODEL: Final = "bg_nbd"
-_WITH_MONEY: Final = LEDGER.only("customer_id", "date", "amount")
+from crmkit._words.rates import require_discount_rate, require_horizon, require_margin
+from crmkit.errors import CrmkitWarning, InvalidArgumentError
 
 Step = Callable[[str], None]
 
@@ -35,6 +32,7 @@ def run(
     prospects: IntoFrameT | None = None,
     tier_shares: tuple[float, float] = (0.05, 0.20),
     plan: IntoFrame | None = None,
+    keep: Sequence[str] = (),
     on_step: Step | None = None,
 ) -> Result[IntoFrameT]:
     """Run the main job: segments, value, stages, risk and actions, from a ledger.
@@ -43,10 +41,14 @@ def run(
     this function; where yours should differ, call them yourself. The models assume that the
     weeks to come are like those observed: no season, no trend.
 
+    What the ledger does not allow is left out, and `Result.left_out` says why: without amounts
+    all money, without customers who came back the forecast and the stages, with fewer than 20
+    customers the models. The job as a whole is refused only where nobody has bought at all.
+
     Parameters
     ----------
     orders
-        One row per order, order line or return, as made by `crmkit.transactions`, with amounts.
+        One row per order, order line or return, as made by `crmkit.transactions`.
     as_of
         The day that the tables describe.
     split
@@ -65,6 +67,11 @@ def run(
         and the next 15 %.
     plan
         Your table of actions in place of `crmkit.actions.plan`.
+    keep
+        Columns of `orders` that describe the customer, such as name, phone and region. Each
+        customer's last known value stands right after `customer_id` in `customers` and in
+        `call_list`: that of the last day on which it is known, and of several on that day the
+        last in the order of values. `prospects` may have them too.
     on_step
         Called with the name of each step as it begins, to show progress.
 
@@ -73,7 +80,8 @@ def run(
     A frozen `Result` of named tables, native like `orders`. `customers` has one row per
     customer and prospect, sorted by `customer_id`, with the columns of
     `crmkit.lifecycle.rhythm`, `rfm.score`, `rfm.segment`, `clv.predict`, `tiers.assign`,
-    `tiers.abc`, `lifecycle.assign`, `churn.risk` and `actions.recommend`, and
+    `tiers.abc`, `lifecycle.assign`, `churn.risk` and `actions.recommend`, as far as they can be
+    made, and
 
     =================  =====  ===============================================================
     ``value_at_risk``  float  ``clv * churn_risk``: the part of the expected value that silence
@@ -83,19 +91,24 @@ def run(
     Raises
     ------
     MissingColumnsError, InvalidRowsError
-        If `orders` breaks its contract, or has no amounts.
-    FitError
-        If no customer came back, so that nothing can be forecast.
+        If `orders` breaks its contract, or lacks a column to keep.
     InvalidArgumentError
-        If nobody bought by `as_of`, or a date, rate or share is outside its range.
+        If `orders` has no row by `as_of` and there are no prospects, a date, rate or share is
+        outside its range, or `keep` names a column that the job makes itself.
 
     Notes
     -----
-    Warnings of the steps are not raised but kept in `Result.notes`.
+    Warnings of the steps are not raised but kept in `Result.notes`. A model whose search
+    stopped before it reached a maximum is not used.
 
-    A lazy ledger is read once, for `crmkit.rfm.purchase_days`; all steps start from these. They,
-    the summary and the predictions are kept: in memory by Polars and DuckDB, persisted by Dask,
-    cached by Spark until `spark.catalog.clearCache()`. `customers` is a plan on what is kept.
+    Without amounts, segments are those of the map "rf_25", actions go by stage alone, and the call
+    list holds those who are late, by expected purchases. Where nothing can be forecast it holds
+    those who are late by stage or else by segment, by what they brought.
+
+    A lazy ledger is read once, for `crmkit.rfm.purchase_days`; all steps start from these. Columns
+    to keep cost a second reading. The days, the summary and the predictions are kept: in memory
+    by Polars and DuckDB, persisted by Dask, cached by Spark until `spark.catalog.clearCache()`.
+    `customers` is a plan on what is kept.
 
     Examples
     --------
@@ -110,109 +123,104 @@ def run(
     """
     step = on_step or (lambda _: None)
     step("reading the ledger")
-    as_of = time.as_day(as_of, argument="as_of")
-    frames.read(orders, _WITH_MONEY)
+    require_horizon(horizon_days)
+    require_margin(margin)
+    require_discount_rate(annual_discount_rate)
+    settings = Settings(
+        as_of=time.as_day(as_of, argument="as_of"),
+        split=None if split is None else time.as_day(split, argument="split"),
+        horizon_days=horizon_days,
+        margin=margin,
+        annual_discount_rate=annual_discount_rate,
+        keep=carried.require_names(keep),
+    )
     notes: list[str] = []
-    with _collecting(notes):
-        days = frames.keep(rfm.purchase_days(orders, as_of=as_of))
-        split = _middle(days, as_of) if split is None else time.as_day(split, argument="split")
-        settings = Settings(as_of, split, horizon_days, margin, annual_discount_rate)
+    with collecting(notes):
+        days = frames.keep(rfm.purchase_days(orders, as_of=settings.as_of))
+        settings = _with_split(settings, days, may_be_empty=prospects is not None)
         step("summarizing customers")
-        rhythm = frames.keep(lifecycle.rhythm(days, as_of=as_of, prospects=prospects))
-        breakpoints = rfm.breakpoints(rhythm)
-        step("fitting lifetime value")
-        purchases = clv.fit(rhythm, model=_MODEL)
-        spend = clv.fit(rhythm, model="gamma_gamma")
-        stage_rules = lifecycle.rules(rhythm)
-        step("predicting lifetime value")
-        valued = frames.keep(
-            clv.predict(
-                rfm.segment(rfm.score(rhythm, breakpoints=breakpoints)),
-                purchases=purchases,
-                spend=spend,
-                horizon_days=horizon_days,
-                margin=margin,
-                annual_discount_rate=annual_discount_rate,
+        rhythm = lifecycle.rhythm(days, as_of=settings.as_of, prospects=prospects)
+        customers = frames.keep(
+            carried.with_last_known(
+                rhythm,
+                orders=orders,
+                prospects=prospects,
+                keep=settings.keep,
+                as_of=settings.as_of,
             )
         )
-        rule = tiers.rule(valued, method="customer_share", cuts=tier_shares)
+        found = known.look_at(customers)
+        if not found.n_customers:
+            why = known.nobody(settings.as_of, only_returns=settings.split is not None)
+            return people_only(customers, settings=settings, why=why)
+        step("fitting lifetime value")
+        scored = value.scored(customers, found)
+        models = forecast.fitted(customers, found)
+        step("predicting lifetime value")
+        predicted = forecast.predicted(scored.customers, models, settings)
         step("deciding what to do")
-        tiered = tiers.abc(tiers.assign(valued, rule=rule))
-        rated = churn.risk(lifecycle.assign(tiered, rules=stage_rules))
-        customers = actions.recommend(_with_value_at_risk(rated), plan=plan)
+        tiered = value.tiered(predicted, found, shares=tier_shares)
+        staged = decisions.staged(tiered.customers, found)
+        rated = decisions.at_risk(staged.customers)
+        customers = decisions.advised(rated, plan=plan)
         step("following cohorts")
-        retention = frames.keep(cohorts.calendar_retention(days, as_of=as_of))
+        retention = frames.keep(cohorts.calendar_retention(days, as_of=settings.as_of))
         step("testing the forecast on held-out days")
-        backtest, calibration, untested = _tested(days, settings)
+        held_out = forecast.tested(days, models, settings)
     step("adding up")
-    concentration = tiers.concentration(valued)
-    bought = _customers_only(customers)
+    fits = [fit for fit in (models.purchases, models.spend) if fit is not None]
+    left_out = (
+        *filter(None, [known.no_money(found)]),
+        *scored.left_out,
+        *models.left_out,
+        *tiered.left_out,
+        *staged.left_out,
+        *held_out.left_out,
+    )
     return Result(
         customers=customers,
         key_figures=key_figures(
-            customers, concentration=concentration, backtest=backtest, settings=settings
+            customers,
+            concentration=tiered.concentration,
+            backtest=held_out.backtest,
+            calibration=held_out.calibration,
+            settings=settings,
         ),
-        call_list=actions.call_list(customers),
-        actions=actions.summary(customers),
-        segments=rfm.segment_summary(bought),
-        stages=lifecycle.stage_summary(customers),
-        tiers=tiers.summary(bought, rule=rule),
-        concentration=concentration,
+        call_list=decisions.call_list(customers, keep=settings.keep),
+        actions=decisions.action_summary(customers),
+        segments=value.segment_summary(customers, scored.breakpoints),
+        stages=None if staged.rules is None else lifecycle.stage_summary(customers),
+        tiers=value.tier_summary(customers, tiered.rule),
+        concentration=tiered.concentration,
         cohorts=_cohort_table(retention),
         retention=retention,
         retention_by_month=cohorts.pooled(retention),
-        models=parameters([purchases, spend], like=orders),
-        backtest=backtest,
-        calibration=calibration,
-        kept=Kept(breakpoints, purchases, spend, stage_rules, rule),
+        models=parameters(fits, like=orders) if fits else None,
+        backtest=held_out.backtest,
+        calibration=held_out.calibration,
+        kept=Kept(scored.breakpoints, models.purchases, models.spend, staged.rules, tiered.rule),
         settings=settings,
-        notes=tuple(dict.fromkeys([*notes, *untested])),
+        notes=tuple(dict.fromkeys(notes)),
+        left_out=left_out,
     )
 
 
-def _middle(days: IntoFrame, as_of: date) -> date:
-    """Halve the time from the first purchase day to `as_of`."""
-    frame = frames.reopen(days)
-    first = frame.select(time.day_number(frame, "date").min().alias("first")).collect()
-    number = first["first"].drop_nulls().to_list()
-    if not number:
-        msg = f"transactions: no row by {as_of}.\nGive a later `as_of`."
-        raise InvalidArgumentError(msg)
-    return time.day_of(int(number[0]) + (time.number_of(as_of) - int(number[0])) // 2)
-
-
-def _with_value_at_risk(customers: IntoFrameT) -> IntoFrameT:
-    at_risk = nw.col("clv") * nw.col("churn_risk")
-    frame = frames.with_columns(frames.reopen(customers), value_at_risk=at_risk)
-    return frames.give(frame, like=customers)
-
-
-def _customers_only(customers: IntoFrameT) -> IntoFrameT:
-    """Leave out prospects, who have no segment and no tier."""
-    frame = frames.without_prospects(frames.reopen(customers), SUMMARY)
-    return frames.give(frame, like=customers)
-
-
-def _cohort_table(retention: IntoFrameT) -> IntoFrameT:
-    """Take the columns of `crmkit.cohorts.table`, which the retention rates are made of."""
-    cells = ("cohort", "period", "starts", "ends", "is_complete", "cohort_size", "customers")
-    return frames.give(frames.reopen(retention).select(*cells), like=retention)
-
-
-def _tested(
-    days: IntoFrameT, settings: Settings
-) -> tuple[IntoFrameT | None, IntoFrameT | None, tuple[str, ...]]:
-    """Test the forecast on held-out days, or say why that cannot be done."""
-    split, as_of = settings.split, settings.as_of
-    try:
-        tested = clv.validate(days, split=split, as_of=as_of, model=_MODEL)
-    except FitError as error:
-        return None, None, (f"The forecast could not be tested on held-out days. {error}",)
-    return tested.backtest, tested.calibration, ()
+def people_only(customers: IntoFrameT, *, settings: Settings, why: str) -> Result[IntoFrameT]:
+    """Give the list of people and how many they are, where nobody has bought."""
+    figures = key_figures(
+        customers, concentration=None, backtest=None, calibration=None, settings=settings
+    )
+    return Result(
+        customers=customers,
+        key_figures=figures,
+        settings=settings,
+        kept=Kept(),
+        left_out=(why,),
+    )
 
 
 @contextmanager
-def _collecting(notes: list[str]) -> Iterator[None]:
+def collecting(notes: list[str]) -> Iterator[None]:
     """Keep the warnings of crmkit, and pass on every other warning."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", CrmkitWarning)
@@ -222,3 +230,25 @@ def _collecting(notes: list[str]) -> Iterator[None]:
             notes.append(str(each.message))
         else:
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+
+
+def _with_split(settings: Settings, days: IntoFrame, *, may_be_empty: bool) -> Settings:
+    """Halve the time from the first purchase day to `as_of`, unless a split is given."""
+    frame = frames.reopen(days)
+    first = frame.select(time.day_number(frame, "date").min().alias("first")).collect()
+    number = first["first"].drop_nulls().to_list()
+    if not number and may_be_empty:
+        return replace(settings, split=None)
+    if not number:
+        msg = f"transactions: no row by {settings.as_of}.\nGive a later `as_of`."
+        raise InvalidArgumentError(msg)
+    if settings.split is not None:
+        return settings
+    middle = int(number[0]) + (time.number_of(settings.as_of) - int(number[0])) // 2
+    return replace(settings, split=time.day_of(middle))
+
+
+def _cohort_table(retention: IntoFrameT) -> IntoFrameT:
+    """Take the columns of `crmkit.cohorts.table`, which the retention rates are made of."""
+    cells = ("cohort", "period", "starts", "ends", "is_complete", "cohort_size", "customers")
+    return frames.give(frames.reopen(retention).select(*cells), like=retention)

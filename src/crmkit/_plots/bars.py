@@ -30,11 +30,12 @@ def actions(action_summary: IntoFrame, *, ax: Axes | None = None, currency: str 
     Parameters
     ----------
     action_summary
-        One row per action: `actions` of the result of `crmkit.pipeline.run`.
+        One row per action: `actions` of the result of `crmkit.pipeline.run`; without a value at
+        risk, customers are drawn.
     ax
         The Axes to draw on; by default a new figure.
     currency
-        Currency sign to write before amounts, such as "$".
+        Currency of the amounts: a sign such as "$", or a code such as "EUR".
 
     Returns
     -------
@@ -62,14 +63,19 @@ def actions(action_summary: IntoFrame, *, ax: Axes | None = None, currency: str 
     ['17,473 with 98 customers, 178 each', '8,169 with 665 customers, 12 each']
     """
     rows = frames.read_rows(action_summary, tables.ACTION_SUMMARY)
-    rows.sort(key=lambda row: (-(row["value_at_risk"] or 0), str(row["action"])))
-    ax = canvas.start(ax, title="Value at risk by action", height=_height(rows))
+    has_value = not rows or "value_at_risk" in rows[0]
+    by = "value_at_risk" if has_value else "n_customers"
+    rows.sort(key=lambda row: (-(row[by] or 0), str(row["action"])))
+    title = f"{'Value at risk' if has_value else 'Customers'} by action"
+    ax = canvas.start(ax, title=title, height=_height(rows))
     if not rows:
         return canvas.say_empty(ax)
-    values = [row["value_at_risk"] or 0.0 for row in rows]
+    values = [row[by] or 0.0 for row in rows]
     ax.barh(range(len(rows)), values, height=_BAR, color=canvas.BLUE)
     for i, row in enumerate(rows):
-        canvas.write(ax, (max(values[i], 0), i), _value_at_risk(row, currency=currency))
+        n = formats.counted(row["n_customers"], "customer")
+        text = _value_at_risk(row, currency=currency) if has_value else n
+        canvas.write(ax, (max(values[i], 0), i), text)
     canvas.name_rows(ax, [row["action"] for row in rows], above=_ABOVE_BAR)
     return _without_scale(ax, values, room=2.0)
 
@@ -88,7 +94,7 @@ def call_list(
     ax
         The Axes to draw on; by default a new figure.
     currency
-        Currency sign to write before amounts, such as "$".
+        Currency of the amounts: a sign such as "$", or a code such as "EUR".
 
     Returns
     -------
@@ -280,7 +286,7 @@ def cost_benefit(groups: IntoFrame, *, ax: Axes | None = None, currency: str = "
     ax
         The Axes to draw on; by default a new figure.
     currency
-        Currency sign to write before amounts, such as "$".
+        Currency of the amounts: a sign such as "$", or a code such as "EUR".
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Last sections: data quality, notes, and the files of all tables."""
+"""Sections on the report itself: what is left out, data quality, notes, and all files."""
 
 from __future__ import annotations
 
@@ -24,35 +24,51 @@ _CONTENTS: Final[Mapping[str, str]] = {
     "retention": "retention rate of each cohort by month, with intervals",
     "retention_by_month": "the same for all cohorts together",
     "segments": "RFM segments",
-    "set_aside": "rows of the raw log that could not be used, each with the reason",
     "stages": "life-cycle stages",
     "tiers": "tiers by value",
 }
 
 
+def left_out(inputs: ReportInputs) -> Section | None:
+    """Section: what the data do not tell, and why."""
+    if not inputs.left_out:
+        return None
+    return Section(
+        key="left-out",
+        heading="Left out, and why",
+        reading="What this page cannot show.",
+        items=inputs.left_out,
+        is_box=True,
+    )
+
+
 def data_quality(inputs: ReportInputs) -> Section:
     """Section: findings on the raw rows."""
+    was_checked = "findings" in inputs.tables
     rows = inputs.rows.get("findings", [])
     found = [row for row in rows if row["rows"]]
     not_found = ", ".join(row["rule"] for row in rows if not row["rows"])
-    was_checked = "findings" in inputs.tables
-    remarks = [f"Checked and not found: {not_found}."] if not_found else []
-    if not was_checked:
-        remarks = ["This report was made without findings on the raw rows."]
+    reading = "This report was made without findings on the raw rows."
+    if was_checked:
+        reading = f"{formats.counted(len(found), 'check')} of {len(rows)} found something."
+    names = ("rule", "severity", "rows", "share", "money", "example")
+    others = [name for name in (rows[0] if rows else ()) if name not in names]
     table = html_table(
         found,
-        *("rule", "severity", "rows", "share", "example"),
+        *names,
+        *others,
         table="findings",
         caption="Findings on the raw rows",
+        currency=inputs.currency,
+        as_text=others,
     )
-    names = (("findings", was_checked), ("set_aside", inputs.n_set_aside is not None))
     return Section(
         key="data-quality",
         heading="Data quality",
-        reading=_set_aside(inputs.n_set_aside),
-        remarks=tuple(remarks),
+        reading=reading,
+        remarks=(f"Checked and not found: {not_found}.",) if not_found else (),
         html_tables=(table,) if found else (),
-        tables=tuple(name for name, is_there in names if is_there),
+        tables=inputs.there("findings"),
     )
 
 
@@ -70,15 +86,12 @@ def notes(inputs: ReportInputs) -> Section:
 
 def tables(inputs: ReportInputs) -> Section:
     """Section: the files of all tables."""
-    sizes = dict(inputs.sizes)
-    if inputs.n_set_aside is not None:
-        sizes["set_aside"] = inputs.n_set_aside
     rows = tuple(
         (
             Cell(inputs.link(name), detail=_CONTENTS.get(name, ""), link=inputs.link(name)),
             Cell(formats.whole(n_rows), sort=f"{n_rows}"),
         )
-        for name, n_rows in sizes.items()
+        for name, n_rows in inputs.sizes.items()
     )
     heads = (Head("File", is_number=False), Head("Rows", is_number=True))
     return Section(
@@ -87,12 +100,3 @@ def tables(inputs: ReportInputs) -> Section:
         reading=f"Every number on this page comes from one of {len(rows)} tables.",
         html_tables=(HtmlTable("The tables of this report", "", heads, rows),),
     )
-
-
-def _set_aside(n_rows: int | None) -> str:
-    if n_rows is None:
-        return "This report was made without the number of rows set aside."
-    if n_rows == 0:
-        return "No rows were set aside: every row of the log is in the tables."
-    were = "was" if n_rows == 1 else "were"
-    return f"{formats.counted(n_rows, 'row')} of the log could not be used and {were} set aside."

@@ -8,68 +8,102 @@ from typing import Any, Final
 from crmkit import plots
 from crmkit._door.frames import Row
 from crmkit._report.html_tables import html_table
-from crmkit._report.inputs import ReportInputs
+from crmkit._report.inputs import MOST_SHOWN, ReportInputs
 from crmkit._report.sections import Picture, Section
 from crmkit._report.svg import draw_svg
 from crmkit._words import formats
 
-_MOST_CALLS: Final = 25
 _OVERDUE: Final = ("at risk", "lapsing")
 _FIFTH: Final = 0.2
 _NOBODY: Final = "No customers to show."
+_SCORED: Final = {
+    True: "recency, frequency and monetary value",
+    False: "recency and frequency; amounts are unknown",
+}
+_ORDER: Final = {
+    "expected_purchases": "expected to buy most",
+    "total_amount": "who brought most",
+    "orders": "who ordered most",
+    "days_since_last": "who bought longest ago",
+}
+"""How the call list is ranked, by the first of these that it has."""
 
 
-def call_list(inputs: ReportInputs) -> Section:
+def call_list(inputs: ReportInputs) -> Section | None:
     """Section: customers to call first, and why."""
-    rows = inputs.rows["call_list"][:_MOST_CALLS]
-    at_risk, total = _sum(rows, "value_at_risk"), inputs.figure("value at risk")
-    share = f", {formats.percent(at_risk / total)} of the total" if total else ""
-    reading = (
-        f"The {formats.counted(len(rows), 'customer')} below have {inputs.money(at_risk)} of "
-        f"expected value at risk{share}."
-    )
+    rows = inputs.rows.get("call_list", [])[:MOST_SHOWN]
+    has_value = inputs.has_figure("value at risk")
+    is_late = "stages" in inputs.tables or "segments" in inputs.tables
+    if "call_list" not in inputs.tables or (inputs.few_customers and not is_late):
+        return None
     table = html_table(
         rows,
-        *("customer_id", "value_at_risk", "action", "stage", "churn_risk", "clv", "tier"),
-        *("last_date", "total_amount"),
+        *("customer_id", *inputs.settings.keep, "value_at_risk", "action", "stage"),
+        *("segment",) * (not has_value),
+        *("churn_risk", "clv", "expected_purchases", "tier", _when(rows)),
+        *("orders",) * (not has_value),
+        "total_amount",
         table="call_list",
-        caption=f"The first {len(rows)} by value at risk",
+        caption=f"The first {len(rows)} by value at risk" if has_value else _first_of(rows, inputs),
         details={"action": "action_reason", "stage": "risk_reason"},
+        currency=inputs.currency,
+        as_text=inputs.settings.keep,
     )
+    remarks = ("Value at risk: expected value times churn risk.",) if has_value else ()
     return Section(
         key="call-list",
-        heading="Whom to call first",
-        reading=reading if rows else _NOBODY,
-        remarks=("Value at risk: expected value times churn risk.",),
-        html_tables=(table,),
+        heading="Whom to call first" if is_late else "The best customers so far",
+        reading=(_most_at_risk(rows, inputs) if has_value else _late(rows, inputs)),
+        remarks=remarks,
+        html_tables=(table,) if rows else (),
         tables=("call_list", "customers"),
     )
 
 
-def actions(inputs: ReportInputs) -> Section:
-    """Section: recommended actions, and the value at risk of each."""
-    rows = [row for row in inputs.rows["actions"] if row["n_customers"]]
-    ranked = sorted(rows, key=lambda row: -(row["value_at_risk"] or 0) / row["n_customers"])
-    reading = _NOBODY
-    if ranked:
-        first = ranked[0]
-        n, at_risk = first["n_customers"], first["value_at_risk"] or 0.0
-        reading = (
-            f"The value at risk per customer is highest for \N{LEFT DOUBLE QUOTATION MARK}"
-            f"{_name(first['action'])}\N{RIGHT DOUBLE QUOTATION MARK}: {inputs.money(at_risk)} "
-            f"with {formats.counted(n, 'customer')}, {inputs.money(at_risk / n)} each."
-        )
+def customers(inputs: ReportInputs) -> Section | None:
+    """Section: all customers, where they are few."""
+    rows = inputs.few_customers
+    if not rows:
+        return None
     table = html_table(
         rows,
-        *("action", "n_customers", "value_at_risk", "clv"),
+        *("customer_id", *inputs.settings.keep, "stage", "segment", "tier", "orders"),
+        *("total_amount", _when(rows)),
+        table="customers",
+        caption=formats.counted(len(rows), "customer"),
+        details={"stage": "stage_reason"},
+        currency=inputs.currency,
+        as_text=inputs.settings.keep,
+    )
+    order = ", those who brought most first" if "total_amount" in rows[0] else ""
+    return Section(
+        key="customers",
+        heading="All customers",
+        reading=f"Every customer of this report{order}.",
+        html_tables=(table,),
+        tables=("customers",),
+    )
+
+
+def actions(inputs: ReportInputs) -> Section | None:
+    """Section: recommended actions, and the value at risk of each."""
+    if "actions" not in inputs.tables:
+        return None
+    rows = [row for row in inputs.rows["actions"] if row["n_customers"]]
+    has_unknown = any(row.get("n_unknown") for row in rows)
+    table = html_table(
+        rows,
+        *("action", "n_customers", "value_at_risk", "clv", *("n_unknown",) * has_unknown),
         table="actions",
         caption="Recommended actions",
+        currency=inputs.currency,
     )
+    advice = "stage and tier" if "tiers" in inputs.tables else "stage"
     return Section(
         key="actions",
         heading="What to do",
-        reading=reading,
-        remarks=("Advice by stage and tier; test with a control group whether it pays.",),
+        reading=_first_action(rows, inputs),
+        remarks=(f"Advice by {advice}; test with a control group whether it pays.",),
         pictures=(_picture("actions", plots.actions, inputs, currency=inputs.currency),),
         html_tables=(table,),
         tables=("actions", "customers"),
@@ -77,22 +111,28 @@ def actions(inputs: ReportInputs) -> Section:
     )
 
 
-def segments(inputs: ReportInputs) -> Section:
+def segments(inputs: ReportInputs) -> Section | None:
     """Section: RFM segments, and their share of the money."""
+    if "segments" not in inputs.tables:
+        return None
     rows = inputs.rows["segments"]
-    first = max(rows, key=lambda row: row.get("amount_share") or 0, default=None)
+    by = "amount_share" if rows and rows[0].get("amount_share") is not None else "customer_share"
+    first = max(rows, key=lambda row: row[by] or 0, default=None)
     reading = _NOBODY
     if first is not None:
+        did = f"brought {formats.percent(first[by])} of the money"
         reading = (
             f"{_name(first['segment'])}, {formats.percent(first['customer_share'])} of the "
-            f"customers, brought {formats.percent(first.get('amount_share'))} of the money."
+            f"customers, {did if by == 'amount_share' else 'is the largest segment'}."
         )
+    has_money = not rows or "total_amount" in rows[0]
     table = html_table(
         rows,
         *("segment", "n_customers", "customer_share", "total_amount", "amount_share"),
         *("mean_amount", "average_order_value", "mean_orders", "mean_days_since_last"),
         table="segments",
-        caption="Segments by recency, frequency and monetary value",
+        caption=f"Segments by {_SCORED[has_money]}",
+        currency=inputs.currency,
     )
     heatmap = draw_svg("rfm-grid", lambda: plots.rfm_grid(inputs.customers))
     return Section(
@@ -105,8 +145,11 @@ def segments(inputs: ReportInputs) -> Section:
     )
 
 
-def stages(inputs: ReportInputs) -> Section:
+def stages(inputs: ReportInputs) -> Section | None:
     """Section: life-cycle stages, overdue and lost customers."""
+    rules = inputs.stage_rules
+    if "stages" not in inputs.tables or rules is None:
+        return None
     rows = inputs.rows["stages"]
     overdue = [row for row in rows if row["stage"] in _OVERDUE]
     lost = [row for row in rows if row["stage"] == "lost"]
@@ -121,8 +164,8 @@ def stages(inputs: ReportInputs) -> Section:
         *("stage", "n_customers", "customer_share", "total_amount", "amount_share"),
         table="stages",
         caption="Life-cycle stages, in their order",
+        currency=inputs.currency,
     )
-    rules = inputs.stage_rules
     remark = (
         "Stages compare the time since the last purchase with each customer's expected gap "
         f"between purchases: at risk from {rules.at_risk_from:g} expected gaps, lapsing from "
@@ -141,25 +184,92 @@ def stages(inputs: ReportInputs) -> Section:
     )
 
 
-def tiers(inputs: ReportInputs) -> Section:
+def tiers(inputs: ReportInputs) -> Section | None:
     """Section: tiers by value, and how concentrated value is."""
-    rows = inputs.rows["tiers"]
+    names = inputs.there("tiers", "concentration")
+    if not names:
+        return None
+    has_tiers = "tiers" in names
     table = html_table(
-        rows,
+        inputs.rows.get("tiers", []),
         *("tier", "cut", "n_customers", "customer_share", "value", "value_share"),
         table="tiers",
         caption="Tiers by value",
+        currency=inputs.currency,
     )
     return Section(
         key="tiers",
-        heading="Tiers by value",
+        heading="Tiers by value" if has_tiers else "Concentration of value",
         reading=_concentration(inputs),
-        pictures=(
-            _picture("tiers", plots.tiers, inputs),
-            _picture("concentration", plots.concentration, inputs),
-        ),
-        html_tables=(table,),
-        tables=("tiers", "concentration", "customers"),
+        pictures=tuple(_picture(name, getattr(plots, name), inputs) for name in names),
+        html_tables=(table,) if has_tiers else (),
+        tables=(*names, "customers"),
+    )
+
+
+def _most_at_risk(rows: Sequence[Row], inputs: ReportInputs) -> str:
+    if not rows:
+        return _NOBODY
+    at_risk, total = _sum(rows, "value_at_risk"), inputs.figure("value at risk")
+    share = f", {formats.percent(at_risk / total)} of the total" if total else ""
+    return (
+        f"The {formats.counted(len(rows), 'customer')} below have {inputs.money(at_risk)} of "
+        f"expected value at risk{share}."
+    )
+
+
+def _late(rows: Sequence[Row], inputs: ReportInputs) -> str:
+    """Say whom the list holds where value at risk is unknown, and in which order."""
+    n = inputs.sizes["call_list"]
+    has_stages = "stages" in inputs.tables
+    if not n:
+        return _nobody_is_late(inputs)
+    order = next(text for name, text in _ORDER.items() if name in rows[0])
+    if has_stages:
+        verb = "is" if n == 1 else "are"
+        who = f"{formats.counted(n, 'customer')} {verb} late by their own rhythm and not yet lost"
+    elif "segments" in inputs.tables:
+        named = sorted({_name(row["segment"]) for row in inputs.rows["call_list"]})
+        verb = "has" if n == 1 else "have"
+        who = (
+            f"{formats.counted(n, 'customer')} bought much and {verb} been away for long "
+            f"({' and '.join(named)})"
+        )
+    else:
+        who = f"The best {formats.counted(len(rows), 'customer')}"
+    return f"{who}; those {order} come first."
+
+
+def _nobody_is_late(inputs: ReportInputs) -> str:
+    if "stages" not in inputs.tables:
+        return "Nobody who bought much has been away for long."
+    lost = next(row["n_customers"] for row in inputs.rows["stages"] if row["stage"] == "lost")
+    return f"Nobody is late by their own rhythm and not yet lost; {formats.whole(lost)} are lost."
+
+
+def _when(rows: Sequence[Row]) -> str:
+    """Choose how to show the last purchase: by its date, where that is known."""
+    return "days_since_last" if rows and "last_date" not in rows[0] else "last_date"
+
+
+def _first_of(rows: Sequence[Row], inputs: ReportInputs) -> str:
+    n = inputs.sizes["call_list"]
+    return f"All {n}" if n == len(rows) else f"The first {len(rows)} of {n}"
+
+
+def _first_action(rows: Sequence[Row], inputs: ReportInputs) -> str:
+    if not rows:
+        return _NOBODY
+    if not inputs.has_figure("value at risk"):
+        most = max(rows, key=lambda row: row["n_customers"])
+        n = formats.counted(most["n_customers"], "customer")
+        return f"Most often {_quoted(most['action'])}, for {n}."
+    first = min(rows, key=lambda row: -(row["value_at_risk"] or 0) / row["n_customers"])
+    n, at_risk = first["n_customers"], first["value_at_risk"] or 0.0
+    return (
+        f"The value at risk per customer is highest for {_quoted(first['action'])}: "
+        f"{inputs.money(at_risk)} with {formats.counted(n, 'customer')}, "
+        f"{inputs.money(at_risk / n)} each."
     )
 
 
@@ -168,11 +278,16 @@ def _concentration(inputs: ReportInputs) -> str:
     if not rows:
         return "The share of the best customers is unknown: the total is not above 0."
     best = min(rows, key=lambda row: abs(row["customer_share"] - _FIFTH))
+    text = (
+        f"The best {formats.percent(best['customer_share'], digits=0)} of the customers brought "
+        f"{formats.percent(best['value_share'])} of the revenue"
+    )
+    if not inputs.has("tiers"):
+        return f"{text}."
     first = inputs.rows["tiers"][0]
     return (
-        f"The best {formats.percent(best['customer_share'], digits=0)} of the customers brought "
-        f"{formats.percent(best['value_share'])} of the revenue; {_name(first['tier'])}, the "
-        f"highest tier, is {formats.counted(first['n_customers'], 'customer')} with "
+        f"{text}; {_name(first['tier'])}, the highest tier, is "
+        f"{formats.counted(first['n_customers'], 'customer')} with "
         f"{formats.percent(first['value_share'])} of it."
     )
 
@@ -187,3 +302,7 @@ def _sum(rows: Sequence[Row], name: str) -> float:
 
 def _name(value: object) -> str:
     return formats.name(value, longest=60)
+
+
+def _quoted(value: object) -> str:
+    return f"\N{LEFT DOUBLE QUOTATION MARK}{_name(value)}\N{RIGHT DOUBLE QUOTATION MARK}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Literal
@@ -24,8 +24,10 @@ COLUMNS: Final[Mapping[str, tuple[str, Kind]]] = {
     "customer_id": ("Customer", "text"),
     "customer_share": ("Share of customers", "percent"),
     "cut": ("From", "money"),
+    "days_since_last": ("Days since last purchase", "whole"),
     "estimate": ("Estimate", "decimal"),
     "example": ("Example", "text"),
+    "expected_purchases": ("Expected purchases", "tenths"),
     "frequency": ("Repeat purchase days", "whole"),
     "last_date": ("Last purchase", "text"),
     "lower": ("From", "percent"),
@@ -34,9 +36,11 @@ COLUMNS: Final[Mapping[str, tuple[str, Kind]]] = {
     "mean_orders": ("Orders each", "tenths"),
     "method": ("Method", "text"),
     "model": ("Model", "text"),
+    "money": ("Money", "money"),
     "n_customers": ("Customers", "whole"),
     "n_eligible": ("Eligible customers", "whole"),
     "n_retained": ("Retained customers", "whole"),
+    "n_unknown": ("Value unknown", "whole"),
     "orders": ("Orders", "whole"),
     "parameter": ("Parameter", "text"),
     "period": ("Months since first purchase", "whole"),
@@ -59,7 +63,7 @@ COLUMNS: Final[Mapping[str, tuple[str, Kind]]] = {
     "value_at_risk": ("Value at risk", "money"),
     "value_share": ("Share of value", "percent"),
 }
-"""Heading and number format of each column."""
+"""Heading and number format of each column; any other is text under its own name."""
 
 _CENTS_BELOW: Final = 1000
 
@@ -99,26 +103,43 @@ def html_table(
     table: str,
     caption: str,
     details: Mapping[str, str] | None = None,
+    currency: str = "",
+    as_text: Collection[str] = (),
     is_folded: bool = False,
 ) -> HtmlTable:
-    """Format the named columns; `details` maps a column to the one in small type below it."""
+    """Format the named columns that there are, those of the user's own `as_text`.
+
+    `details` maps a column to the one in small type below it.
+    """
     names = tuple(name for name in names if not rows or name in rows[0])
-    columns = [_column(rows, name, below=(details or {}).get(name)) for name in names]
-    heads = tuple(Head(COLUMNS[name][0], COLUMNS[name][1] != "text") for name in names)
+    kinds = {name: _kind("" if name in as_text else name, otherwise=name) for name in names}
+    columns = [
+        _column(rows, name, kinds[name][1], below=(details or {}).get(name, ""), currency=currency)
+        for name in names
+    ]
+    heads = tuple(Head(text, is_number=kind != "text") for text, kind in kinds.values())
     cells = tuple(zip(*columns, strict=True))
     return HtmlTable(caption=caption, table=table, heads=heads, rows=cells, is_folded=is_folded)
 
 
-def _column(rows: Sequence[Row], name: str, *, below: str | None) -> list[Cell]:
-    kind = COLUMNS[name][1]
+def _kind(name: str, *, otherwise: str) -> tuple[str, Kind]:
+    """Heading and kind of a column: of one that is not known, its own name and text."""
+    return COLUMNS.get(name, (otherwise, "text"))
+
+
+def _column(rows: Sequence[Row], name: str, kind: Kind, *, below: str, currency: str) -> list[Cell]:
     values = [row[name] for row in rows]
-    details = ["" if below is None else _text(row[below]) for row in rows]
+    details = [_text(row[below]) if below in row else "" for row in rows]
     if kind == "text":
         return [Cell(_text(value), detail) for value, detail in zip(values, details, strict=True)]
     known = [abs(value) for value in values if value is not None]
     cents = 2 if max(known, default=0) < _CENTS_BELOW else 0
     return [
-        Cell(_number(value, kind, cents=cents), detail, "" if value is None else f"{value:.9g}")
+        Cell(
+            _number(value, kind, cents=cents, currency=currency),
+            detail,
+            "" if value is None else f"{value:.9g}",
+        )
         for value, detail in zip(values, details, strict=True)
     ]
 
@@ -129,9 +150,9 @@ def _text(value: Any) -> str:  # noqa: ANN401 - a cell of any table
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _number(value: float | None, kind: Kind, *, cents: int) -> str:
+def _number(value: float | None, kind: Kind, *, cents: int, currency: str) -> str:
     if kind == "money":
-        return formats.money(value, digits=cents)
+        return formats.money(value, currency=currency, digits=cents)
     if kind == "percent":
         return formats.percent(value, digits=1)
     return formats.decimal(value, digits={"whole": 0, "tenths": 1}.get(kind, 3))

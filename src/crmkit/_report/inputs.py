@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -18,6 +18,10 @@ from crmkit.lifecycle import StageRules
 from crmkit.pipeline import Result
 
 _BESIDE_THE_PAGE: Final = "customers"
+_WARNING: Final = "Warning:"
+MOST_SHOWN: Final = 25
+"""As many customers as one looks through."""
+
 _UNSORTED_IF_LAZY: Final = {"stages": "stage_order", "retention_by_month": "period"}
 
 
@@ -33,19 +37,26 @@ class ReportInputs:
         The table of customers, on its own engine.
     rows
         The small tables as rows.
+    few_customers
+        The rows of `customers` where they fit on a screen, the best first; else none.
     sizes
         Number of rows of every table, with `customers`.
+    warnings, reading
+        How the log was read: what to be warned of, and the rest.
     """
 
     tables: Mapping[str, IntoDataFrame]
     customers: Any
     rows: Mapping[str, list[Row]]
+    few_customers: list[Row]
     sizes: Mapping[str, int]
     settings: Settings
-    stage_rules: StageRules
+    stage_rules: StageRules | None
     notes: tuple[str, ...]
+    left_out: tuple[str, ...]
     source: str
-    n_set_aside: int | None
+    warnings: tuple[str, ...]
+    reading: tuple[str, ...]
     tables_folder: str
     currency: str
 
@@ -53,11 +64,19 @@ class ReportInputs:
         """Whether the table exists and has rows."""
         return bool(self.rows.get(name))
 
+    def there(self, *names: str) -> tuple[str, ...]:
+        """Keep the names of tables that exist."""
+        return tuple(name for name in names if name in self.sizes)
+
     def figure(self, name: str) -> float | None:
         """Look up a key figure; None if it is unknown."""
         return next(
             (row["value"] for row in self.rows["key_figures"] if row["figure"] == name), None
         )
+
+    def has_figure(self, name: str) -> bool:
+        """Whether there is such a key figure."""
+        return any(row["figure"] == name for row in self.rows["key_figures"])
 
     def money(self, amount: float | None) -> str:
         """Write an amount in the report's currency."""
@@ -74,7 +93,7 @@ def read_inputs(
     *,
     source: str,
     findings: IntoFrame | None,
-    n_set_aside: int | None,
+    reading: Sequence[str],
     tables_folder: str,
     currency: str,
 ) -> ReportInputs:
@@ -86,23 +105,35 @@ def read_inputs(
     tables = {name: frames.run_once(each) for name, each in named.items()}
     rows = {name: frames.rows(frames.reopen(table)) for name, table in tables.items()}
     for name, column in _UNSORTED_IF_LAZY.items():
-        rows[name].sort(key=lambda row: row[column])
+        rows.get(name, []).sort(key=lambda row: row[column])
+    n_customers = _size(customers)
+    warned = tuple(each for each in reading if each.startswith(_WARNING))
     return ReportInputs(
         tables=tables,
         customers=customers,
         rows=rows,
+        few_customers=_best_first(customers) if n_customers <= MOST_SHOWN else [],
         sizes={
-            "customers": _size(customers),
+            "customers": n_customers,
             **{name: _size(each) for name, each in tables.items()},
         },
         settings=result.settings,
         stage_rules=result.kept.stages,
         notes=result.notes,
+        left_out=result.left_out,
         source=source,
-        n_set_aside=n_set_aside,
+        warnings=tuple(each.removeprefix(_WARNING).strip() for each in warned),
+        reading=tuple(each for each in reading if each not in warned),
         tables_folder=tables_folder,
         currency=currency,
     )
+
+
+def _best_first(customers: IntoFrame) -> list[Row]:
+    """Collect the customers, those who brought most first."""
+    rows = frames.rows(frames.reopen(customers))
+    by = next((name for name in ("total_amount", "orders") if rows and name in rows[0]), "")
+    return sorted(rows, key=lambda row: (-(row.get(by) or 0), str(row["customer_id"])))
 
 
 def _size(native: IntoFrame) -> int:

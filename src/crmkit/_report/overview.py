@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from crmkit._door.frames import Row
 from crmkit._report.inputs import ReportInputs
 from crmkit._report.sections import Card, Section
@@ -9,41 +11,54 @@ from crmkit._words import formats
 
 
 def assumptions(inputs: ReportInputs) -> tuple[tuple[str, str], ...]:
-    """List the assumptions of the report."""
+    """List the assumptions of the report, those of a forecast where there is one."""
     settings = inputs.settings
     source = (("Source", inputs.source),) if inputs.source else ()
-    margin = formats.percent(settings.margin)
-    tested = f"fitted up to {settings.split}, tested on the days after"
-    return (
-        ("As of", settings.as_of.isoformat()),
-        *source,
-        ("Horizon", f"{settings.horizon_days:g} days"),
-        (
-            "Margin",
-            f"{margin} of revenue" + (" (value is revenue)" if settings.margin == 1 else ""),
-        ),
-        ("Discount rate", f"{formats.percent(settings.annual_discount_rate)} a year"),
-        ("Forecast", tested if inputs.has("backtest") else "not tested; see the notes"),
-    )
+    forecast = tuple(_of_the_forecast(inputs)) if "models" in inputs.tables else ()
+    return (("As of", settings.as_of.isoformat()), *source, *forecast)
 
 
 def cards(inputs: ReportInputs) -> Section:
     """Section: key figures, each with its meaning and its table."""
-    customers, orders, revenue, value = (
-        inputs.figure(name) for name in ("customers", "orders", "revenue", "expected value")
-    )
-    reading = (
-        f"{formats.counted(customers or 0, 'customer')} placed "
-        f"{formats.counted(orders or 0, 'order')} worth {inputs.money(revenue)}; the expected "
-        f"value of the next {inputs.settings.horizon_days:g} days is {inputs.money(value)}."
-    )
     return Section(
         key="key-figures",
         heading="Key figures",
-        reading=reading,
+        reading=_in_short(inputs),
         cards=tuple(_card(row, inputs) for row in inputs.rows["key_figures"]),
         tables=("key_figures",),
     )
+
+
+def _of_the_forecast(inputs: ReportInputs) -> Iterator[tuple[str, str]]:
+    settings = inputs.settings
+    yield "Horizon", f"{settings.horizon_days:g} days"
+    if inputs.has_figure("expected value"):
+        of_revenue = f"{formats.percent(settings.margin)} of revenue"
+        yield "Margin", of_revenue + (" (value is revenue)" if settings.margin == 1 else "")
+        yield "Discount rate", f"{formats.percent(settings.annual_discount_rate)} a year"
+    tested = f"fitted up to {settings.split}, tested on the days after"
+    is_tested = inputs.has("backtest") or inputs.has("calibration")
+    yield "Forecast", tested if is_tested else "not tested on held-out days"
+
+
+def _in_short(inputs: ReportInputs) -> str:
+    """Put the figures that are known in a sentence."""
+    n = inputs.figure("customers") or 0
+    if not n:
+        return "Nobody has bought yet."
+    text = formats.counted(n, "customer")
+    if (orders := inputs.figure("orders")) is not None:
+        text += f" placed {formats.counted(orders, 'order')}"
+    if (revenue := inputs.figure("revenue")) is not None:
+        verb = "worth" if orders is not None else "brought"
+        text += f" {verb} {inputs.money(revenue)}"
+    days = f"the next {inputs.settings.horizon_days or 0:g} days"
+    value, purchases = inputs.figure("expected value"), inputs.figure("expected purchases")
+    if value is not None:
+        return f"{text}; the expected value of {days} is {inputs.money(value)}."
+    if purchases is not None:
+        return f"{text}; {formats.whole(purchases)} purchases are expected of them in {days}."
+    return f"{text}."
 
 
 def _card(row: Row, inputs: ReportInputs) -> Card:

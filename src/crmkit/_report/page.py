@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from importlib.resources import files
+from typing import Final
 
 from markupsafe import Markup
 
-from crmkit._report.appendix import data_quality, notes, tables
-from crmkit._report.customers import actions, call_list, segments, stages, tiers
+from crmkit._report.appendix import data_quality, left_out, notes, tables
+from crmkit._report.customers import actions, call_list, customers, segments, stages, tiers
 from crmkit._report.inputs import ReportInputs
 from crmkit._report.overview import assumptions, cards
 from crmkit._report.retention_and_value import lifetime_value, retention
 from crmkit._report.sections import Section
 
-_SECTIONS = (
+_SECTIONS: Final[tuple[Callable[[ReportInputs], Section | None], ...]] = (
+    cards,
+    left_out,
     call_list,
+    customers,
     actions,
     segments,
     stages,
@@ -30,7 +35,7 @@ _SECTIONS = (
 
 
 def write_page(inputs: ReportInputs, *, title: str) -> str:
-    """Fill the template with every section."""
+    """Fill the template with every section that the tables allow."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - heavy
 
     environment = Environment(
@@ -41,10 +46,12 @@ def write_page(inputs: ReportInputs, *, title: str) -> str:
         lstrip_blocks=True,
     )
     script = _part("sort.js")
-    sections: list[Section] = [cards(inputs), *(section(inputs) for section in _SECTIONS)]
+    sections = [section for make in _SECTIONS if (section := make(inputs)) is not None]
     return environment.get_template("template.html").render(
         title=title,
         assumptions=assumptions(inputs),
+        warnings=inputs.warnings,
+        reading=inputs.reading,
         sections=sections,
         link=inputs.link,
         style=_part("style.css"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from narwhals.typing import IntoFrame
 
 from crmkit._report.inputs import read_inputs
 from crmkit._report.page import write_page
-from crmkit._words.arguments import require_fitted
+from crmkit._words.arguments import require_fitted, require_list
 from crmkit.pipeline import Result
 
 
@@ -18,32 +19,37 @@ def render(
     title: str = "Customer report",
     source: str = "",
     findings: IntoFrame | None = None,
-    n_set_aside: int | None = None,
+    reading: Sequence[str] = (),
     tables_folder: str = "tables",
     currency: str = "",
 ) -> str:
     """Render the result of the main job as one HTML page.
 
     Each section begins with a summary of its numbers in one sentence, and links to its tables.
+    A section whose tables the result does not have is left out, and a box says why.
     `render` does not write these tables: the links lead to ``customers.csv`` beside the page and
     to the other tables in `tables_folder`.
 
     Parameters
     ----------
     result
-        As made by `crmkit.pipeline.run`.
+        As made by `crmkit.pipeline.run` or `crmkit.pipeline.run_summary`.
     title
         The page's title.
     source
         Description of the source of the data.
     findings
-        Findings on the raw log, as made by `crmkit.intake.check`.
-    n_set_aside
-        Number of rows of the raw log that `crmkit.intake.clean` set aside; None if unknown.
+        Findings on the raw log, as made by `crmkit.intake.check`. Columns of its own are shown
+        too.
+    reading
+        How the log was read, one sentence each, such as "3 of 6,922 rows with $12 of $240,000
+        were set aside.": they stand below the title, those that begin with "Warning:" first and
+        to be seen.
     tables_folder
         The folder of the tables, relative to the page.
     currency
-        Currency sign to write before amounts, such as "$" or "EUR ".
+        Currency of all amounts: a sign such as "$", written before them, or a code such as
+        "EUR", written after.
 
     Returns
     -------
@@ -52,7 +58,7 @@ def render(
     Raises
     ------
     InvalidArgumentError
-        If `result` is of another type.
+        If `result` is of another type, or `reading` is not a list of sentences.
 
     Examples
     --------
@@ -65,11 +71,12 @@ def render(
     (11, 11)
     """
     require_fitted(result, Result, argument="result", made_by="crmkit.pipeline.run")
+    require_list(reading, argument="reading", example='["3 rows were set aside."]')
     inputs = read_inputs(
         result,
         source=source,
         findings=findings,
-        n_set_aside=n_set_aside,
+        reading=tuple(reading),
         tables_folder=tables_folder,
         currency=currency,
     )

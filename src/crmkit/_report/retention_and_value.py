@@ -20,8 +20,10 @@ _BASELINES: Final[Mapping[str, str]] = {
 }
 
 
-def retention(inputs: ReportInputs) -> Section:
+def retention(inputs: ReportInputs) -> Section | None:
     """Section: retention rates, by cohort and overall."""
+    if "retention" not in inputs.tables:
+        return None
     table = html_table(
         inputs.rows["retention_by_month"],
         *("period", "n_eligible", "n_retained", "retention_rate", "lower", "upper"),
@@ -46,12 +48,16 @@ def retention(inputs: ReportInputs) -> Section:
     )
 
 
-def lifetime_value(inputs: ReportInputs) -> Section:
+def lifetime_value(inputs: ReportInputs) -> Section | None:
     """Section: expected purchases and value, and the forecast on held-out days."""
-    purchases, value = inputs.figure("expected purchases"), inputs.figure("expected value")
+    if "models" not in inputs.tables:
+        return None
+    has_value = inputs.has_figure("expected value")
+    worth = f", worth {inputs.money(inputs.figure('expected value'))}" if has_value else ""
     reading = (
-        f"In the next {inputs.settings.horizon_days:g} days {formats.whole(purchases)} purchases "
-        f"are expected of these customers, worth {inputs.money(value)}. {_tested(inputs)}"
+        f"In the next {inputs.settings.horizon_days:g} days "
+        f"{formats.whole(inputs.figure('expected purchases'))} purchases are expected of these "
+        f"customers{worth}. {_tested(inputs)}"
     )
     pictures = []
     html_tables = []
@@ -69,15 +75,14 @@ def lifetime_value(inputs: ReportInputs) -> Section:
         caption="Parameters of the models",
         is_folded=True,
     )
-    names = ("backtest", "calibration", "models")
     return Section(
         key="lifetime-value",
-        heading="Lifetime value, and how accurate it is",
+        heading=f"{'Lifetime value' if has_value else 'Forecast'}, and how accurate it is",
         reading=reading,
         remarks=_parameters_in_words(inputs),
         pictures=tuple(pictures),
         html_tables=(*html_tables, parameters),
-        tables=(*(name for name in names if name in inputs.tables), "customers"),
+        tables=inputs.there("backtest", "calibration", "models", "customers"),
     )
 
 
@@ -103,20 +108,25 @@ def _tested(inputs: ReportInputs) -> str:
     rows = [row for row in inputs.rows.get("backtest", []) if row["purchases_error"] is not None]
     models = [row for row in rows if row["method"] not in _BASELINES]
     baselines = [row for row in rows if row["method"] in _BASELINES]
+    error = inputs.figure("forecast error")
+    if not models and error is not None:
+        return f"On held-out days the model forecast {_written(error)} purchases."
     if not models or not baselines:
-        return "The forecast could not be tested on held-out days; see the notes."
+        return "The forecast could not be tested on held-out days; see what is left out."
     model = models[0]
     text = (
         f"On held-out days the model forecast {_error(model)} purchases; the baselines forecast "
         f"{' and '.join(map(_error, baselines))}."
     )
-    error = abs(model["purchases_error"])
-    is_best = all(error < abs(row["purchases_error"]) for row in baselines)
+    is_best = all(abs(model["purchases_error"]) < abs(row["purchases_error"]) for row in baselines)
     return text if is_best else f"{text} A baseline did as well: use the forecast with care."
 
 
 def _error(row: Row) -> str:
-    error = row["purchases_error"]
+    return _written(row["purchases_error"])
+
+
+def _written(error: float) -> str:
     return f"{formats.percent(abs(error))} too {'few' if error < 0 else 'many'}"
 
 
@@ -147,4 +157,5 @@ def _forecasts(inputs: ReportInputs) -> HtmlTable:
         table="backtest",
         caption="Forecast and actual purchases on held-out days",
         details={"method": "what"},
+        currency=inputs.currency,
     )

@@ -51,8 +51,12 @@ class Section:
         Remarks of a sentence or two each.
     tables
         The tables that its numbers come from.
+    items
+        A list of sentences.
     is_split
         Whether picture and table are side by side where there is room.
+    is_box
+        Whether it stands in a box, to be seen at once.
     """
 
     key: str
@@ -63,4 +67,6 @@ class Section:
     pictures: tuple[Picture, ...] = ()
     html_tables: tuple[HtmlTable, ...] = ()
     tables: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
     is_split: bool = False
+    is_box: bool = False

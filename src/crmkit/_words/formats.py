@@ -28,19 +28,22 @@ def decimal(value: float | None, *, digits: int = 2) -> str:
 
 
 def money(value: float | None, *, currency: str = "", digits: int | None = None) -> str:
-    """Write an amount of money, with cents below a thousand.
+    """Write an amount of money, with cents below a thousand: a sign before it, a code after.
 
     Examples
     --------
-    >>> money(2500315.63, currency="$"), money(35.894), money(1200, currency="EUR ")
-    ('$2,500,316', '35.89', 'EUR 1,200')
+    >>> money(2500315.63, currency="$"), money(35.894), money(1200, currency="EUR")
+    ('$2,500,316', '35.89', '1,200 EUR')
     """
     if value is None:
         return _UNKNOWN
     small = abs(value) < _THOUSAND
     number = _number(abs(value), (2 if small else 0) if digits is None else digits)
-    sign = _MINUS if value < 0 and number.strip("0.,") else ""
-    return f"{sign}{currency}{number}"
+    minus = _MINUS if value < 0 and number.strip("0.,") else ""
+    code = currency.strip()
+    if code.isalpha():  # EUR, kr: a word rather than a sign
+        return f"{minus}{number} {code}"
+    return f"{minus}{currency}{number}"
 
 
 def percent(value: float | None, *, digits: int | None = None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from crmkit.tables.contracts import Column, Kind, Rule, Table
 from crmkit.tables.customers import (
+    CUSTOMER_TOTALS,
     HOLDOUT,
     MEASURES,
     OPPORTUNITIES,
@@ -59,6 +60,7 @@ __all__ = [
     "CONTRACTS",
     "COSTS",
     "COST_GROUPS",
+    "CUSTOMER_TOTALS",
     "FINDINGS",
     "HOLDOUT",
     "LEDGER",

@@ -163,6 +163,35 @@ MEASURES: Final = Table(
     one_row_each="customer_id",
 )
 
+CUSTOMER_TOTALS: Final = Table(
+    name="customer totals",
+    row="one customer, or one prospect with nulls",
+    made_by="one row per customer, as in pandas.DataFrame",
+    columns=(
+        Column("customer_id", "key", "who"),
+        Column("last_date", "date", "day of the last purchase", nullable=True, required=False),
+        Column(
+            "days_since_last",
+            "count",
+            "days from the last purchase to as_of; counted from `last_date` where it is absent",
+            0,
+            nullable=True,
+            required=False,
+        ),
+        Column(
+            "orders", "count", "orders, the first one counted", 1, nullable=True, required=False
+        ),
+        Column(
+            "total_amount",
+            "number",
+            "money of all orders less returns",
+            nullable=True,
+            required=False,
+        ),
+    ),
+    null_together=("days_since_last", "orders"),
+)
+
 SCORED: Final = Table(
     name="scored customers",
     row="one customer",

@@ -36,7 +36,7 @@ ACTION_SUMMARY: Final = _table(
     "crmkit.actions.summary",
     _column("action", "text", "what to do"),
     _N_CUSTOMERS,
-    _column("value_at_risk", "number", "expected value that silence puts in doubt"),
+    _column("value_at_risk", "number", "expected value that silence puts in doubt", required=False),
 )
 CALL_LIST: Final = _table(
     "call list",

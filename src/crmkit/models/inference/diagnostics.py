@@ -12,6 +12,10 @@ FAR = 5.0
 """An unidentified parameter has diverged if its log moved by more than this."""
 
 
+STOPPED = "The search stopped before it reached a maximum; do not trust the estimates."
+"""The one diagnostic that speaks against a fit as such."""
+
+
 class Limit(NamedTuple):
     """Meaning of parameters that diverge to the edge of a model's domain."""
 
@@ -35,7 +39,7 @@ def diagnose(
     grow = [name for name, far in zip(names, drift, strict=True) if far > FAR]
     shrink = [name for name, far in zip(names, drift, strict=True) if far < -FAR]
     if stopped and not (grow or shrink):
-        found.append("The search stopped before it reached a maximum; do not trust the estimates.")
+        found.append(STOPPED)
     if grow or shrink:
         directions = {f"{name} up" for name in grow} | {f"{name} down" for name in shrink}
         meanings = _meanings(directions, limits)
