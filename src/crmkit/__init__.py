@@ -18,6 +18,7 @@ from crmkit.errors import (
     InvalidArgumentError,
     InvalidRowsError,
     MissingColumnsError,
+    TooMuchSetAsideError,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
         rfm,
         tiers,
     )
-    from crmkit.intake import costs, transactions
+    from crmkit.intake import costs, read_log, transactions
 
 __version__ = "0.1.0"
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "InvalidArgumentError",
     "InvalidRowsError",
     "MissingColumnsError",
+    "TooMuchSetAsideError",
     "actions",
     "campaigns",
     "churn",
@@ -59,12 +61,13 @@ __all__ = [
     "lifecycle",
     "pipeline",
     "plots",
+    "read_log",
     "report",
     "rfm",
     "tiers",
     "transactions",
 ]
-_AT_THE_TOP = ("costs", "transactions")
+_AT_THE_TOP = ("costs", "read_log", "transactions")
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a room, or one of its functions

@@ -37,6 +37,24 @@ class InvalidRowsError(CrmkitError):
         return build, self.args, self.__dict__
 
 
+class TooMuchSetAsideError(CrmkitError):
+    """So many rows, or so much money, would be set aside that the rest may mislead.
+
+    Attributes
+    ----------
+    reasons
+        One row per reason: reason, rows, money.
+    """
+
+    def __init__(self, message: str, *, reasons: tuple[tuple[str, int, float], ...]) -> None:
+        super().__init__(message)
+        self.reasons = reasons
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Rebuild with both: `pickle` and `copy` would give the message alone."""
+        return partial(type(self), reasons=self.reasons), self.args, self.__dict__
+
+
 class InvalidArgumentError(CrmkitError):
     """An argument is outside the range that its docstring states."""
 

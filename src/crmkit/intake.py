@@ -1,6 +1,8 @@
 """Intake: raw tables, checked and turned into the tables that crmkit works with.
 
 Files
+    read_log: Read a log of purchases from a file: find its columns, keep the valid rows.
+    Log: Result of `read_log`: the ledger, what was set aside, and how all was read.
     read_file: Read the table of a file as it is: CSV, Excel, JSON, Parquet, SQLite and others.
 Tables
     transactions: Turn a raw log of purchases into a ledger of transactions.
@@ -14,7 +16,9 @@ Data quality
 from crmkit._intake.check import check
 from crmkit._intake.clean import Cleaned, clean
 from crmkit._intake.costs import costs
+from crmkit._intake.log import Log
 from crmkit._intake.read_file import read_file
+from crmkit._intake.read_log import read_log
 from crmkit._intake.transactions import transactions
 
-__all__ = ["Cleaned", "check", "clean", "costs", "read_file", "transactions"]
+__all__ = ["Cleaned", "Log", "check", "clean", "costs", "read_file", "read_log", "transactions"]

@@ -97,6 +97,8 @@ def read_money(sheet: Sheet, roles: Roles) -> Sheet:
         sheet = sheet.with_rules(_negative("quantity", roles.quantity))
     if roles.money is None:
         return sheet
+    if sheet.options.negate:
+        sheet = sheet.with_column(role_column("amount"), -nw.col(role_column("amount")))
     is_zero = nw.col(role_column("amount")) == 0
     zero = RowRule("zero amount", "info", f"`{roles.money}` is 0", is_zero)
     return sheet.with_rules(_negative("amount", roles.money), zero)

@@ -164,7 +164,7 @@ def by_row(sheet: Sheet, sums: Totals, key: str) -> Iterable[Finding]:
     for rule, (n_rows, money) in zip(sheet.rules, sums.found, strict=True):
         example = ""
         if n_rows and rule.rows is not None:
-            example = _example(sheet.frame, rule.rows, key, rule.shows)
+            example = _example(sheet, rule.rows, key, rule.shows)
         yield Finding(rule.name, rule.severity, n_rows, money, example)
 
 
@@ -204,7 +204,7 @@ def _duplicates(sheet: Sheet, names: list[str], roles: Roles) -> Finding:
         sum_up = groups.select(n.sum().alias(_N), *total).collect().rows(named=True)[0]
         rows, money = int(sum_up[_N] or 0), sum_up.get("money")
         found = groups.sort(roles.customer).select(roles.customer).head(3).collect()
-    example = _examples(found, roles.customer, None) if rows else ""
+    example = _examples(found, roles.customer, None, sheet.place) if rows else ""
     known = None if amount is None else float(money or 0)
     return Finding("exact duplicate rows", "warning", rows, known, example)
 
@@ -222,19 +222,19 @@ def _comparable(frame: AnyFrame, names: list[str], others: list[str]) -> AnyFram
     return frame.select(*(texts.get(name, frame[name]) for name in wanted))
 
 
-def _example(frame: AnyFrame, rows: nw.Expr, customer: str, shows: str | None) -> str:
-    numbered = [ROW] if isinstance(frame, nw.DataFrame) else []
+def _example(sheet: Sheet, rows: nw.Expr, customer: str, shows: str | None) -> str:
+    numbered = [ROW] if isinstance(sheet.frame, nw.DataFrame) else []
     wanted = [*numbered, customer, *([shows] if shows is not None else [])]
-    return _examples(first_rows(frame, rows, wanted), customer, shows)
+    return _examples(first_rows(sheet.frame, rows, wanted), customer, shows, sheet.place)
 
 
-def _examples(found: nw.DataFrame[Any], customer: str, shows: str | None) -> str:
+def _examples(found: nw.DataFrame[Any], customer: str, shows: str | None, place: str) -> str:
     """Describe rows as "row 2 ('ben'): 'x'", cut to a maximum width."""
-    places = [f"row {row}" for row in found[ROW].to_list()] if ROW in found.columns else []
+    places = [f"{place} {row}" for row in found[ROW].to_list()] if ROW in found.columns else []
     who = ["" if is_missing(value) else shown(value) for value in found[customer].to_list()]
     if places:
         names = [f" ({name})" if name else "" for name in who]
-        who = [place + name for place, name in zip(places, names, strict=True)]
+        who = [where + name for where, name in zip(places, names, strict=True)]
     if shows is not None and shows != customer:
         values = map(shown, cells(found, shows))
         who = [f"{name}: {value}".lstrip(": ") for name, value in zip(who, values, strict=True)]

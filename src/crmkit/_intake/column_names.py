@@ -18,7 +18,6 @@ ROLES: Final = (
 """What a column of a log can be, in the words of `crmkit.transactions`."""
 
 _LEAST: Final = 0.5
-_CLOSE: Final = 0.05
 _NAMES_SHOWN: Final = 12
 _OTHER_THINGS: Final[Mapping[str, str]] = {
     "customer": "name|type|segment|since|age|gender|city|state|country|zip|unique|rating|group",
@@ -60,9 +59,9 @@ def find_columns(names: Sequence[str], *, given: Mapping[str, str | None]) -> di
 
     Examples
     --------
-    >>> found = find_columns(["Bestellung", "Kaufdatum", "Kundennr.", "Betrag in €"], given={})
+    >>> found = find_columns(["Kaufdatum", "Kundennr.", "Betrag in €"], given={})
     >>> {role: choice.column for role, choice in found.items()}
-    {'customer': 'Kundennr.', 'date': 'Kaufdatum', 'amount': 'Betrag in €', 'order_id': 'Bestellung'}
+    {'customer': 'Kundennr.', 'date': 'Kaufdatum', 'amount': 'Betrag in €'}
     """
     found: dict[str, Choice] = {}
     for role, column in given.items():
@@ -76,23 +75,26 @@ def find_columns(names: Sequence[str], *, given: Mapping[str, str | None]) -> di
         free = [name for name in names if name not in taken]
         if role not in found and (choice := _best(role, free)):
             found[role] = choice
-    if not given.get("amount") and {"quantity", "price"} <= set(found):
-        weak = found.get("amount", Choice("", 0.0)).score < _LEAST + _CLOSE
-        if weak or given.get("price"):
-            found.pop("amount", None)
-    if "amount" in found:
-        found.pop("price", None)
-    elif "price" in found and "quantity" not in found:
-        found["amount"] = found.pop("price")
+    _settle_money(found, is_price=bool(given.get("price")))
     for role in ("customer", "date"):
         if role not in found:
             raise MissingColumnsError(_no_role(role, names=names))
     return {role: found[role] for role in ROLES if role in found}
 
 
+def _settle_money(found: dict[str, Choice], *, is_price: bool) -> None:
+    """Leave one source of money: the amount, or the price that a quantity multiplies."""
+    if is_price and "quantity" in found:
+        found.pop("amount", None)
+    elif "amount" in found:
+        found.pop("price", None)
+    elif "price" in found and "quantity" not in found:
+        found["amount"] = found.pop("price")
+
+
 def is_contact(name: str) -> bool:
     """Whether a column says who a customer is or how to reach them."""
-    return plain(name) in CONTACTS
+    return plain(name) in CONTACTS.split()
 
 
 def is_of_the_last(name: str) -> bool:
@@ -150,7 +152,11 @@ def _no_column(column: str, *, role: str, names: Sequence[str]) -> str:
 
 def _no_role(role: str, *, names: Sequence[str]) -> str:
     words = _words(role)
-    return f"No column looks like the {words} among {_some(names)}; name it with {role}= (in the command --{role.replace(chr(95), chr(45))})."
+    option = role.replace("_", "-")
+    return (
+        f"No column looks like the {words} among {_some(names)}; name it with {role}= "
+        f"(in the command --{option})."
+    )
 
 
 def _words(role: str) -> str:

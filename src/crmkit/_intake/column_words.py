@@ -21,9 +21,11 @@ NAMES: Final[Mapping[str, str]] = {
         idclient codeclient numeroclient numeroduclient nclient noclient acheteur adherent
         idcliente codigocliente codigodecliente numerocliente numerodecliente numcliente cliente
         codicecliente comprador socio
-        客户编号 客户号 客户id 客户代码 客户 会员编号 会员号 会员id 会员 用户编号 用户id 用户 顾客编号 顾客 买家
+    客户编号 客户号 客户id 客户代码 客户 会员编号 会员号 会员id 会员 用户编号 用户id 用户
+    顾客编号 顾客 买家
         客戶編號 客戶代號 客戶id 客戶 會員編號 會員id 會員 用戶編號 用戶 顧客編號 買家
-        顧客id 顧客番号 顧客コード 顧客 会員番号 会員コード 得意先コード 得意先 取引先コード お客様番号 ユーザーid
+    顧客id 顧客番号 顧客コード 顧客 会員番号 会員コード 得意先コード 得意先 取引先コード
+    お客様番号 ユーザーid
     """,
     "date": """
         orderdate invoicedate purchasedate transactiondate salesdate saledate date datetime
@@ -34,9 +36,11 @@ NAMES: Final[Mapping[str, str]] = {
         buchungsdatum datum zeitstempel tag bestelltam
         datecommande datedecommande datedachat dateachat datefacture datedefacture datevente jour
         fechapedido fechadepedido fechacompra fechadecompra fechafactura fechaventa fecha data
-        下单日期 下单时间 订单日期 订单时间 购买日期 购买时间 交易日期 交易时间 消费日期 消费时间 付款时间 支付时间 销售日期
+    下单日期 下单时间 订单日期 订单时间 购买日期 购买时间 交易日期 交易时间 消费日期 消费时间
+    付款时间 支付时间 销售日期
         发票日期 日期 时间
-        下單日期 下單時間 訂單日期 訂單時間 購買日期 購買時間 交易時間 消費日期 銷售日期 發票日期 時間
+    下單日期 下單時間 訂單日期 訂單時間 購買日期 購買時間 交易時間 消費日期 銷售日期 發票日期
+    時間
         注文日 注文日時 受注日 購入日 購入日時 購買日 売上日 取引日 伝票日付 日付 日時 年月日
     """,
     "amount": """
@@ -92,14 +96,13 @@ NAMES: Final[Mapping[str, str]] = {
 
 CONTACTS: Final = """
     name firstname lastname surname fullname customername clientname company companyname contact
-    contactname email emailaddress mail phone phonenumber mobile telephone tel address street city
-    zip zipcode postcode postalcode
+    contactname email emailaddress customeremail mail phone phonenumber mobile telephone tel
+    address street city zip zipcode postcode postalcode
     vorname nachname firma ansprechpartner telefon telefonnummer handy adresse strasse ort plz
-    nom prenom societe telephone adresse ville codepostal nombre apellidos empresa telefono
-    direccion ciudad
-    姓名 名称 客户名称 客户姓名 公司 邮箱 电话 手机 手机号 手机号码 地址 客戶名稱 電話 手機 氏名 名前 顧客名 会社名
-    メール メールアドレス 電話番号 住所
-""".split()
+    nom prenom societe ville codepostal nombre apellidos empresa telefono direccion ciudad
+    姓名 名称 客户名称 客户姓名 公司 邮箱 电话 手机 手机号 手机号码 地址 客戶名稱 電話 手機
+    氏名 名前 顧客名 会社名 メール メールアドレス 電話番号 住所
+"""
 """Names of columns that say who a customer is and how to reach them."""
 
 LAST: Final = ("last", "letzt", "dernier", "ultim", "最近", "最后", "最後", "最終")

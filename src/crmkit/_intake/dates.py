@@ -103,7 +103,11 @@ def _with_bounds(sheet: Sheet, name: str) -> Sheet:
             shows=column,
         )
     ]
-    as_of = sheet.options.as_of
+    as_of, today = sheet.options.as_of, sheet.options.today
+    if as_of is None and today is not None:
+        late = ~time.until(read, today, column=column) & ~nw.col(column).is_null()
+        complaint = f"`{name}` is after today ({today})"
+        rules.append(RowRule("date in the future", "error", complaint, late, shows=column))
     if as_of is not None:
         rules.append(
             RowRule(

@@ -13,6 +13,7 @@ from crmkit._intake.ids import one_spelling
 from crmkit._intake.raw_columns import Roles
 from crmkit._intake.row_errors import Totals, shown
 from crmkit._intake.sheet import TEXT_TYPES, WHITE_SPACE, Severity, Sheet, as_text, role_column
+from crmkit.errors import InvalidArgumentError
 
 ORDER_TOTALS: Final = "order total on each line"
 ALL_NEGATIVE: Final = "all amounts below zero"
@@ -117,6 +118,15 @@ def order_totals(sheet: Sheet, roles: Roles) -> Iterable[Finding]:
     first = orders.sort("order").select("order", "n", "low").head(1).collect().row(0)
     example = f"order {shown(first[0])}: {shown(first[2])} on each of its {first[1]} lines"
     yield Finding(ORDER_TOTALS, "warning", int(found["over"]), float(found["money"]), example)
+
+
+def with_amount_of_order(sheet: Sheet, roles: Roles) -> Sheet:
+    """Divide the total of an order, which each of its lines has, among the lines."""
+    if roles.order_id is None or roles.amount is None:
+        msg = 'amount_per="order" needs the order of each line.\nName it with order_id=.'
+        raise InvalidArgumentError(msg)
+    n_lines = nw.len().over(_ORDER)
+    return sheet.with_column(_AMOUNT, nw.col(_AMOUNT) / n_lines)
 
 
 def all_negative(totals: Totals) -> Finding:

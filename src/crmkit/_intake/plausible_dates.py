@@ -44,11 +44,14 @@ def with_plausible_dates(sheet: Sheet, name: str) -> Sheet:
     """Add the rules for dates that stand out from all others; the table is run once."""
     column = role_column("date")
     frame = sheet.frame.lazy()
-    dated = frame.filter(~nw.col(column).is_null())
+    limit = sheet.options.as_of or sheet.options.today
+    known = ~nw.col(column).is_null()
+    if limit is not None:
+        known = known & time.until(frame, limit, column=column)
+    dated = frame.filter(known)
     counted = dated.select(day=time.day_number(dated, column)).group_by("day")
     found = counted.agg(nw.len().alias("n")).collect()
     odd = stand_out(found["day"].to_numpy(), found["n"].to_numpy())
-    known = ~nw.col(column).is_null()
     is_default = known & ~known
     for day in odd.defaults:
         is_default = is_default | (_until(frame, day, column) & ~_until(frame, day - 1, column))

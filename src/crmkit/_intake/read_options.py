@@ -17,7 +17,8 @@ class ReadOptions:
     """Date format, last possible day, and how strictly to read.
 
     With `strict`, text that cannot be parsed is an error of the engine; otherwise it becomes
-    null. With `repair`, white space around ids is removed.
+    null. With `repair`, white space around ids is removed. `today` is the last possible day that
+    nobody asked for. With `negate`, amounts are read with the other sign.
     """
 
     date_format: str | None
@@ -25,6 +26,8 @@ class ReadOptions:
     decimal: Decimal | None = None
     strict: bool = False
     repair: bool = False
+    today: date | None = None
+    negate: bool = False
 
 
 def checked_options(

@@ -61,7 +61,8 @@ class Sheet:
 
     `refusals` are the reasons why whole columns cannot be read. `date_text` is the name of the
     column of dates as text, if they are text. `forms` has the form of each role that was written
-    as text, and `currency` the sign or code beside the amounts.
+    as text, and `currency` the sign or code beside the amounts. `place` is what a row's number
+    counts: rows from 0, or lines of a file.
     """
 
     frame: AnyFrame
@@ -71,6 +72,7 @@ class Sheet:
     date_text: str | None = None
     forms: tuple[tuple[str, str], ...] = ()
     currency: str = ""
+    place: str = "row"
 
     def dtype(self, column: str) -> nw.dtypes.DType:
         """Type of a column."""
