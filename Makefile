@@ -1,4 +1,4 @@
-# make demo   the main job on real data, or on your own: make demo DATA=log.csv CUSTOMER=.. DATE=.. AMOUNT=..
+# make demo   the main job on real data, or on your own: make demo DATA=log.csv CUSTOMER=.. (any option)
 # make quick     lint and the quick tests: no Spark, no docs, few examples
 # make test      lint, types, import contracts, tests, published values, docs
 # make test-all  every test on every engine, with coverage
@@ -13,13 +13,25 @@ BIN := $(VENV)/bin
 OUT ?= out
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadgroup
 
+# Options of the command: make demo DATA=log.csv DATE_FORMAT=%d/%m/%Y stands for --date-format
+OPTIONS = CUSTOMER DATE AMOUNT QUANTITY PRICE ORDER_ID PRODUCT COST DATE_FORMAT DECIMAL RETURNS \
+	AMOUNT_PER ENCODING SEPARATOR SHEET TABLE QUERY ACCEPT_LOSS AS_OF HORIZON_DAYS MARGIN \
+	ANNUAL_DISCOUNT_RATE CURRENCY HASH_IDS
+FLAGS = NEGATE
+KNOWN = DATA OUT PYTHON VENV BIN $(OPTIONS) $(FLAGS)
+
+# What was written after make that is no option here, such as CUSTOMR=...
+UNKNOWN = $(filter-out $(KNOWN),$(foreach name,$(.VARIABLES),$(if $(filter command line,$(origin $(name))),$(name))))
+
+lower = $(shell echo $(1) | tr A-Z_ a-z-)
 REPORT_OPTIONS = --out "$(OUT)" \
-	$(if $(CUSTOMER),--customer "$(CUSTOMER)") $(if $(DATE),--date "$(DATE)") $(if $(AMOUNT),--amount "$(AMOUNT)") \
-	$(if $(ORDER),--order-id "$(ORDER)") $(if $(AS_OF),--as-of "$(AS_OF)")
+	$(foreach name,$(OPTIONS),$(if $($(name)),--$(call lower,$(name)) "$($(name))")) \
+	$(foreach name,$(FLAGS),$(if $($(name)),--$(call lower,$(name))))
 
 .PHONY: demo quick test test-all fmt bench docs clean
 
 demo: $(VENV)/installed
+	$(if $(UNKNOWN),$(error make demo has no option $(UNKNOWN); it takes DATA OUT $(OPTIONS) $(FLAGS)))
 	$(BIN)/crmkit report $(if $(DATA),"$(DATA)") $(REPORT_OPTIONS)
 
 quick: $(VENV)/installed-dev

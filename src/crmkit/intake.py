@@ -7,6 +7,7 @@ Files
 Tables
     transactions: Turn a raw log of purchases into a ledger of transactions.
     costs: Turn a raw table of costs and revenues into cost-benefit items.
+    hash_ids: Replace customer ids by hashes that only the holder of a key can make.
 Data quality
     check: Check the data quality of a raw transaction log.
     clean: Clean a raw transaction log: keep valid rows, set the others aside.
@@ -16,9 +17,20 @@ Data quality
 from crmkit._intake.check import check
 from crmkit._intake.clean import Cleaned, clean
 from crmkit._intake.costs import costs
+from crmkit._intake.hash_ids import hash_ids
 from crmkit._intake.log import Log
 from crmkit._intake.read_file import read_file
 from crmkit._intake.read_log import read_log
 from crmkit._intake.transactions import transactions
 
-__all__ = ["Cleaned", "Log", "check", "clean", "costs", "read_file", "read_log", "transactions"]
+__all__ = [
+    "Cleaned",
+    "Log",
+    "check",
+    "clean",
+    "costs",
+    "hash_ids",
+    "read_file",
+    "read_log",
+    "transactions",
+]

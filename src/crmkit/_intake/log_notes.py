@@ -25,7 +25,6 @@ _SAID: Final[dict[str, str]] = {
         "final .0 make no difference, case does"
     ),
     "mixed time zones": "another offset from UTC than most ({}); each keeps its own clock",
-    "exact duplicate rows": "the same in all columns as an earlier row ({}); kept",
 }
 """What rows have that a rule finds, by rule."""
 
@@ -50,7 +49,9 @@ def warnings(findings: nw.DataFrame[Any], currency: str, roles: Roles) -> tuple[
     return tuple(said)
 
 
-def notes(tally: Tally, raw: RawFile, *, one_row: bool) -> tuple[str, ...]:
+def notes(
+    tally: Tally, raw: RawFile, findings: nw.DataFrame[Any], *, one_row: bool
+) -> tuple[str, ...]:
     """Say what was read, and what was not kept."""
     how = f" ({', '.join(raw.notes)})" if raw.notes else ""
     said = [f"Read {formats.counted(tally.n_rows, 'row')} of {raw.source}{how}."]
@@ -59,7 +60,16 @@ def notes(tally: Tally, raw: RawFile, *, one_row: bool) -> tuple[str, ...]:
             "The file has one row per customer: RFM, tiers and concentration can be told from it; "
             "a forecast needs the date of each purchase."
         )
-    return tuple(filter(None, [*said, _no_rows(raw), tally.set_aside(), tally.guests()]))
+    others = (_no_rows(raw), tally.set_aside(), tally.guests(), _duplicates(findings))
+    return (*said, *filter(None, others))
+
+
+def _duplicates(findings: nw.DataFrame[Any]) -> str:
+    row = findings.filter(nw.col("rule") == "exact duplicate rows").rows(named=True)[0]
+    if not row["rows"]:
+        return ""
+    are = "row is" if row["rows"] == 1 else "rows are"
+    return f"{formats.whole(row['rows'])} {are} equal to an earlier one ({row['example']}); kept."
 
 
 def _no_rows(raw: RawFile) -> str:

@@ -102,7 +102,8 @@ def read_log(
     Returns
     -------
     A `Log`: `kept` is the ledger, with all other columns of the file; `keep` names those of them
-    that are the same in all rows of a customer, such as name and region.
+    that are the same in all rows of each customer and differ between customers, such as name and
+    region.
 
     Raises
     ------
@@ -151,16 +152,12 @@ def read_log(
         "cost": cost,
     }
     found = find_columns(raw.table.columns, given=given)
-    log = _log(raw, found, options, returns, amount_per, accept_loss=accept_loss)
-    tables = {name: getattr(log, name) for name in _TABLES}
-    native: dict[str, Any] = {
-        name: None if each is None else as_backend(nw.to_native(each), backend)
-        for name, each in tables.items()
-    }
-    return replace(log, **native)
+    return log_of(
+        raw, found, options, returns, amount_per, accept_loss=accept_loss, backend=backend
+    )
 
 
-def _log(
+def log_of(
     raw: files.RawFile,
     found: dict[str, Choice],
     options: ReadOptions,
@@ -168,6 +165,7 @@ def _log(
     amount_per: AmountPer,
     *,
     accept_loss: float,
+    backend: Backend,
 ) -> Log:
     """Read every column, keep the valid rows, and say what was done."""
     frame, others = _opened(raw, found)
@@ -195,7 +193,7 @@ def _log(
     last_day = last.date() if isinstance(last, dt.datetime) else last
     keep, contacts = _of_customers(kept, roles.keep)
     one_row = "orders" in found and not kept["customer_id"].is_duplicated().any()
-    return Log(
+    log = Log(
         kept=None if one_row else kept,
         customers=_customers(kept) if one_row else None,
         set_aside=_all_set_aside(raw, set_aside),
@@ -207,9 +205,15 @@ def _log(
         as_of=options.as_of or last_day,
         currency=currency,
         warnings=log_notes.warnings(facts, currency, roles),
-        notes=log_notes.notes(tally, raw, one_row=one_row),
+        notes=log_notes.notes(tally, raw, facts, one_row=one_row),
         source=raw.source,
     )
+    tables: dict[str, Any] = {name: getattr(log, name) for name in _TABLES}
+    native: Any = {
+        name: None if each is None else as_backend(nw.to_native(each), backend)
+        for name, each in tables.items()
+    }
+    return replace(log, **native)
 
 
 def _opened(raw: files.RawFile, found: dict[str, Choice]) -> tuple[nw.DataFrame[Any], list[str]]:
@@ -284,7 +288,11 @@ def _tally(sheet: Sheet, set_aside: nw.DataFrame[Any], raw: files.RawFile, curre
 def _of_customers(
     kept: nw.DataFrame[Any], names: Sequence[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Find the columns that are the same in all rows of each customer, and the contacts in them."""
+    """Find the columns that are the same in all rows of each customer, and the contacts in them.
+
+    One value throughout says nothing of a customer.
+    """
+    names = [name for name in names if is_contact(name) or kept[name].n_unique() > 1]
     several = kept.filter(kept["customer_id"].is_duplicated())
     if not len(several):  # every column is, then; those that speak of the customer are kept
         same = [name for name in names if is_contact(name)]

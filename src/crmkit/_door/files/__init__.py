@@ -6,7 +6,7 @@ Nothing heavy is imported before a file is read.
 from __future__ import annotations
 
 from crmkit._door.files.columns import ROLES, column_names, find_columns, read_columns
-from crmkit._door.files.raw_file import EMPTY, NOT_LOST, TITLE, RawFile
+from crmkit._door.files.raw_file import EMPTY, NOT_LOST, TITLE, RawFile, of_table
 from crmkit._door.files.read import read_file
 from crmkit._door.files.write import safe_for_spreadsheets, write_table
 
@@ -18,6 +18,7 @@ __all__ = [
     "RawFile",
     "column_names",
     "find_columns",
+    "of_table",
     "read_columns",
     "read_file",
     "safe_for_spreadsheets",

@@ -52,6 +52,14 @@ class Aside(NamedTuple):
     content: str
 
 
+def of_table(table: pl.DataFrame, *, source: str) -> RawFile:
+    """Take a table that is there already as one that was read."""
+    import polars as pl  # noqa: PLC0415 - loaded when files are, not with crmkit
+
+    lines = pl.Series("line", range(1, table.height + 1), dtype=pl.UInt32())
+    return RawFile(table, lines, set_aside_table([]), (), source)
+
+
 def set_aside_table(rows: list[Aside]) -> pl.DataFrame:
     """Put rows set aside in the order of the file."""
     import polars as pl  # noqa: PLC0415 - loaded when files are, not with crmkit

@@ -1,0 +1,15 @@
+"""Look at a file, and write nothing."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import date
+
+from crmkit._cli import reading, told
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print the columns, their forms, the findings and the money at stake."""
+    log = reading.read(options, today=date.today(), accept_loss=1.0)  # noqa: DTZ011 - the day of the user
+    print(told.reading(log))
+    print(f"\n{told.findings(log)}")

@@ -1,0 +1,119 @@
+"""The options of the command."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import date
+from importlib.metadata import version
+from typing import Final
+
+COLUMNS: Final = (
+    *("customer", "date", "amount", "quantity", "price", "order_id", "product", "cost"),
+)
+FILE: Final = ("encoding", "separator", "sheet", "table", "query")
+FORMS: Final = ("date_format", "decimal", "returns", "amount_per", "negate")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command, its two parts and their options."""
+    command = argparse.ArgumentParser(
+        prog="crmkit",
+        description="From a company's own records to decisions about customers.",
+        epilog="Exit codes: 0 done, 2 cannot be read, 3 too much would be set aside.",
+    )
+    command.add_argument("--version", action="version", version=f"crmkit {version('crmkit')}")
+    parts = command.add_subparsers(title="commands", required=True, dest="command")
+    report = parts.add_parser(
+        "report",
+        help="from a log of purchases to tables and a report",
+        description="Reads a log of purchases (one row per order, order line or return), and "
+        "writes a table of customers, the tables behind it and a report.",
+    )
+    _add_reading(report)
+    _add_answers(report)
+    inspect = parts.add_parser(
+        "inspect",
+        help="look at a file: its columns, their forms, what is wrong and the money at stake",
+        description="Looks at a log of purchases and writes nothing: which columns were found, in "
+        "which form, what is wrong with how many rows, and how much money they have.",
+    )
+    _add_reading(inspect)
+    return command
+
+
+def _add_reading(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "log",
+        nargs="*",
+        help="the file, or several of one form, a folder, or the URI of a database: CSV, Excel, "
+        "JSON, Parquet, SQLite, DuckDB, PostgreSQL; without it, the CDNOW log",
+    )
+    columns = command.add_argument_group("columns", "found by their names where not given")
+    for role in COLUMNS:
+        columns.add_argument(f"--{role.replace('_', '-')}", metavar="COLUMN")
+    forms = command.add_argument_group("forms", "found by the values where not given")
+    forms.add_argument(
+        "--date-format",
+        metavar="FORMAT",
+        help='such as "%%d/%%m/%%Y"; "excel", "seconds" or "milliseconds" for numbers',
+    )
+    forms.add_argument("--decimal", choices=(".", ","), help="decimal mark of numbers in text")
+    forms.add_argument(
+        "--returns",
+        choices=("net", "drop", "keep"),
+        default="net",
+        help="rows below zero: taken off (net), left out, or kept as purchases",
+    )
+    forms.add_argument(
+        "--amount-per",
+        choices=("line", "order"),
+        default="line",
+        help='"order" if each line has the total of its order (line)',
+    )
+    forms.add_argument("--negate", action="store_true", help="sales are booked below zero")
+    file = command.add_argument_group("file", "found by its content where not given")
+    file.add_argument("--encoding", help='such as "cp1252" or "gb18030"')
+    file.add_argument("--separator", help='such as ";"')
+    file.add_argument("--sheet", help="of a workbook")
+    file.add_argument("--table", help="of a database")
+    file.add_argument("--query", metavar="SQL", help="in place of a table")
+    command.add_argument(
+        "--accept-loss",
+        type=float,
+        default=0.01,
+        metavar="SHARE",
+        help="share of rows and money that may be set aside (0.01)",
+    )
+    command.add_argument(
+        "--as-of", type=_day, metavar="DAY", help="day of the report (the last day in the log)"
+    )
+
+
+def _add_answers(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--out", default="out", metavar="FOLDER", help="to write to (out)")
+    command.add_argument(
+        "--horizon-days", type=float, default=365, help="how far to look ahead (365)"
+    )
+    command.add_argument(
+        "--margin", type=float, default=1.0, help="share of an amount that is profit (1)"
+    )
+    command.add_argument(
+        "--annual-discount-rate", type=float, default=0.0, metavar="RATE", help="0.1 for 10 %% (0)"
+    )
+    command.add_argument(
+        "--currency", default="", metavar="SIGN", help='"$" or "EUR" (that of the file, if any)'
+    )
+    command.add_argument(
+        "--hash-ids",
+        metavar="KEY",
+        help="write hashes in place of customer ids, and no names and contacts, for a copy that "
+        "can leave the house; one key gives one customer one hash",
+    )
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        msg = f"{text!r} is not a day; write 2024-12-31"
+        raise argparse.ArgumentTypeError(msg) from None

@@ -1,0 +1,87 @@
+"""From a log to a folder of tables and a report."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from crmkit import intake, pipeline, report
+from crmkit._cli import folder, reading, told
+from crmkit._cli.outgoing import hashed
+from crmkit._pipeline.carried import MADE
+
+Step = Callable[[str], None]
+
+
+def run(options: argparse.Namespace, step: Step) -> None:
+    """Read the log, run the main job, write its tables and the report, and print the figures."""
+    step("reading the file")
+    log = reading.read(options, today=date.today(), accept_loss=options.accept_loss)  # noqa: DTZ011 - the day of the user
+    if options.hash_ids:
+        log = hashed(log, options.hash_ids)
+    currency = options.currency or log.currency
+    log = with_names_of_their_own(log)
+    result = _result(log, options, step)
+    step("drawing the report")
+    page = report.render(
+        result,
+        title=f"Customers of {log.source}",
+        source=log.source,
+        findings=log.findings,
+        reading=[*log.warnings, *log.notes],
+        currency=currency,
+    )
+    step("writing the tables")
+    tables = {
+        "findings": log.findings,
+        "set_aside": log.set_aside,
+        "columns": log.columns,
+        "reasons": log.reasons,
+    }
+    out = Path(options.out)
+    written = folder.write(out, result, tables, ledger=log.kept, page=page)
+    step("")
+    print(told.reading(log))
+    print(f"\n{_day(log, result, asked=options.as_of is not None)}\n")
+    print(told.result(result, currency))
+    print(f"\nWrote {out / 'report.html'}, {out / 'customers.csv'} and {len(written) - 2} more.")
+
+
+def _result(log: intake.Log, options: argparse.Namespace, step: Step) -> pipeline.Result[Any]:
+    if log.customers is not None:
+        step("adding up")
+        return pipeline.run_summary(log.customers, as_of=log.as_of, keep=log.keep)
+    return pipeline.run(
+        log.kept,
+        as_of=log.as_of,
+        horizon_days=options.horizon_days,
+        margin=options.margin,
+        annual_discount_rate=options.annual_discount_rate,
+        keep=log.keep,
+        on_step=step,
+    )
+
+
+def with_names_of_their_own(log: intake.Log) -> intake.Log:
+    """Rename kept columns that the main job makes itself: `segment` to `segment (file)`."""
+    new = {name: f"{name} (file)" for name in log.keep if name in MADE}
+    if not new:
+        return log
+    return replace(
+        log,
+        kept=None if log.kept is None else log.kept.rename(new),
+        customers=None if log.customers is None else log.customers.rename(new),
+        keep=tuple(new.get(name, name) for name in log.keep),
+        contacts=tuple(new.get(name, name) for name in log.contacts),
+    )
+
+
+def _day(log: intake.Log, result: pipeline.Result[Any], *, asked: bool) -> str:
+    chosen = "" if asked else ", the last day in it"
+    horizon = result.settings.horizon_days
+    ahead = "" if horizon is None else f"; looking {horizon:g} days ahead"
+    return f"As of {log.as_of}{chosen}{ahead}."
