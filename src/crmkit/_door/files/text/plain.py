@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from crmkit._door.files.grid.empty import without_empty_text
 from crmkit._door.files.text.layout import Layout
 
 _WINDOW: Final = 1 << 18
@@ -72,14 +73,6 @@ def scan(path: Path, layout: Layout, *, skip_lines: int, quote: str | None) -> p
         encoding="utf8",
     )
     return plan.collect(engine="streaming")
-
-
-def without_empty_text(table: pl.DataFrame) -> pl.DataFrame:
-    """Make a cell that was written as two quotes what it says: empty."""
-    empty = [name for name in table.columns if (table[name] == "").any()]
-    return table.with_columns(
-        pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in empty
-    )
 
 
 def _count_in_cells(table: pl.DataFrame, mark: str) -> pl.Series:
