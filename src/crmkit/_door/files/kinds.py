@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from crmkit._door.files.text import encodings
 from crmkit.errors import InvalidArgumentError
 
 Kind: TypeAlias = Literal[
@@ -19,10 +20,11 @@ _MARKS: Final[tuple[tuple[int, bytes, Kind], ...]] = (
     (0, b"\x1f\x8b", "gzip"),
     (0, b"PAR1", "parquet"),
     (0, b"ARROW1", "arrow"),
-    (0, b"\xff\xff\xff\xff", "arrow"),
     (0, b"SQLite format 3\0", "sqlite"),
     (8, b"DUCK", "duckdb"),
 )
+
+_STREAM: Final = b"\xff\xff\xff\xff"  # and a length of less than 16 MB
 
 _SAVE: Final = "save its table as CSV or Excel"
 _UNPACK: Final = "unpack it first"
@@ -79,6 +81,8 @@ def kind_of(path: Path, *, name: str) -> Kind:
     for at, mark, kind in _MARKS:
         if head.startswith(mark, at):
             return kind
+    if head.startswith(_STREAM) and head.startswith(b"\0", len(_STREAM) + 3):
+        return "arrow"
     for mark, what, advice in _REFUSED:
         if head.startswith(mark):
             raise _refused(name, what, advice)
@@ -91,9 +95,9 @@ def kind_of(path: Path, *, name: str) -> Kind:
 
 def _text(head: bytes, name: str) -> Kind:
     """Tell which text it is."""
-    plain = head.removeprefix(b"\xef\xbb\xbf")
-    if plain.startswith((b"\xff\xfe", b"\xfe\xff")):
-        plain = plain.replace(b"\0", b"")[2:]
+    unicode = encodings.of_unicode(head)
+    text = head.decode(unicode, errors="ignore").encode() if unicode else head
+    plain = text.removeprefix(b"\xef\xbb\xbf")
     if _JSON.match(plain) is not None:
         return "json"
     if _WEB_PAGE.match(plain) or (_XML.match(plain) and b"<table" in plain.lower()):
@@ -105,20 +109,13 @@ def _text(head: bytes, name: str) -> Kind:
     if plain.lstrip().startswith(b"MIME-Version:"):
         raise _refused(name, "a web archive", "save it as .xlsx")
     n_control = len(plain) - len(plain.translate(None, _CONTROL))
-    n_nul = plain.count(0)
-    if n_control - n_nul > _FEW * len(plain) or _are_scattered_nuls(plain, n_nul):
+    if n_control > _FEW * len(plain):
         msg = (
             f"{name} is not a table: it holds binary data; name the file that holds the log, as "
             "CSV, Excel, JSON, Parquet or SQLite."
         )
         raise InvalidArgumentError(msg)
     return "text"
-
-
-def _are_scattered_nuls(head: bytes, n_nul: int) -> bool:
-    """Whether there are more NULs than damage explains, and not at every other byte (UTF-16)."""
-    at_one_parity = max(head[::2].count(0), head[1::2].count(0))
-    return n_nul > _FEW * len(head) and (at_one_parity < 0.98 * n_nul or n_nul > 0.6 * len(head))
 
 
 def _in_zip(path: Path, name: str) -> Kind:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
 from crmkit._door.files.raw_file import RawFile
+from crmkit._words.arguments import shown
+from crmkit.errors import InvalidArgumentError
 
 
 def read_file(
@@ -43,4 +45,9 @@ def read_file(
         return read_source(source, options=options)
     if isinstance(source, (str, PathLike)):
         return read_source(Path(source), options=options)
-    return read_source([Path(each) for each in source], options=options)
+    if isinstance(source, Iterable) and not isinstance(source, (bytes, Mapping)):
+        paths = list(source)
+        if all(isinstance(each, (str, PathLike)) for each in paths):
+            return read_source([Path(each) for each in paths], options=options)
+    msg = f"`path` must be a path or a list of paths, got {shown(source)}."
+    raise InvalidArgumentError(msg)

@@ -72,7 +72,7 @@ def read_source(source: Path | str | Sequence[Path], *, options: Options) -> Raw
         if source.is_dir():
             return _read_several(_files_in(source), options)
         return _read_one(source, options, name=source.name)
-    except (OSError, MemoryError, ValueError) as error:
+    except (OSError, MemoryError, ValueError, RecursionError, pl.exceptions.PolarsError) as error:
         if isinstance(error, InvalidArgumentError):
             raise
         raise InvalidArgumentError(_unexpected(error, source)) from None

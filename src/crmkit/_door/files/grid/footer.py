@@ -8,9 +8,11 @@ from typing import Final
 
 import polars as pl
 
-from crmkit._door.files.raw_file import BELOW, EMPTY, TOTAL, Aside
+from crmkit._door.files.grid.header import looks_like_values
+from crmkit._door.files.raw_file import BELOW, TOTAL, Aside
 
 _SEARCHED: Final = 50
+_FEW_COLUMNS: Final = 2
 _USUAL: Final = 0.9
 _COMPARED: Final = 1_000
 
@@ -44,27 +46,13 @@ def is_total(cells: Sequence[str | None]) -> bool:
     return _IS_TOTAL.fullmatch(first) is not None
 
 
-def without_empty_rows(
-    table: pl.DataFrame, lines: pl.Series, *, separator: str = ","
-) -> tuple[pl.DataFrame, pl.Series, list[Aside]]:
-    """Set aside the rows all of whose cells are empty."""
-    if not table.width or not table.to_series(0).null_count():
-        return table, lines, []
-    empty = table.select(pl.all_horizontal(pl.all().is_null())).to_series()
-    if not empty.any():
-        return table, lines, []
-    content = separator * (table.width - 1)
-    aside = [Aside(line, EMPTY, content) for line in lines.filter(empty)]
-    return table.filter(~empty), lines.filter(~empty), aside
-
-
 def without_footer(
     table: pl.DataFrame, lines: pl.Series, *, separator: str = ","
 ) -> tuple[pl.DataFrame, pl.Series, list[Aside]]:
     """Set aside totals and remarks at the end of a table of text without empty rows.
 
     A total lacks cells that nearly all rows have; a remark lacks half of them, and stands beside
-    a total or below a gap in the lines; a lone cell at the very end is taken for one.
+    a total or below a gap in the lines; a lone number at the very end is a total without a word.
     """
     usual = _usual_columns(table)
     if not usual:
@@ -77,20 +65,29 @@ def without_footer(
         row, line = last[at]
         lacking = sum(row[column] is None for column in usual)
         total = lacking > 0 and is_total(row)
-        lone = at == len(last) - 1 and lacking >= max(len(usual) - 1, 2)
+        lone = at == len(last) - 1 and len(usual) > _FEW_COLUMNS and _is_one_number(row)
         if not (total or 2 * lacking >= len(usual) > 1):
             break
         above = last[at - 1]
         gap = line - above[1] > 1 + sum(str(cell).count("\n") for cell in above[0])
         content = separator.join("" if cell is None else str(cell) for cell in row)
-        found.append((Aside(line, TOTAL if total else BELOW, content), total or gap or lone))
+        found.append(
+            (Aside(line, TOTAL if total or lone else BELOW, content), total or gap or lone)
+        )
     while found and not found[-1][1]:  # the uppermost says what the others are
         found.pop()
     kept = table.height - len(found)
     return table.head(kept), lines.head(kept), [aside for aside, _ in found]
 
 
+def _is_one_number(row: Sequence[object]) -> bool:
+    """Whether all cells but one, not the first, are empty, and it holds a number."""
+    filled = [str(cell) for cell in row if cell is not None]
+    return len(filled) == 1 and row[0] is None and looks_like_values(filled)
+
+
 def _usual_columns(table: pl.DataFrame) -> list[int]:
-    first = table.head(min(_COMPARED, max(table.height - 1, 0)))
+    half = -(-table.height // 2)  # a short table may be half footer
+    first = table.head(min(_COMPARED, max(table.height - _SEARCHED, half)))
     most = (1 - _USUAL) * first.height
     return [at for at, column in enumerate(first.iter_columns()) if column.null_count() <= most]

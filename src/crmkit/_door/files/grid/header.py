@@ -38,13 +38,19 @@ def find_header(rows: Sequence[Sequence[str]]) -> int:
     for at in full:
         if _is_above_a_gap(filled, at) or (usual == _PAIR and _is_a_setting(rows, at)):
             continue
-        return at
+        return at - 1 if at and _is_short_header(rows[at - 1], rows[at]) else at
     return full[0] if full else max(range(len(filled[:SEARCHED])), key=filled.__getitem__)
 
 
 def looks_like_values(row: Sequence[str]) -> bool:
     """Whether any cell is a number or a date, which a name of a column seldom is."""
     return any(_VALUE.match(cell) for cell in row)
+
+
+def _is_short_header(row: Sequence[str], below: Sequence[str]) -> bool:
+    """Whether it holds names, and fewer than the values below, as where commas are decimal."""
+    are_names = len(row) >= _PAIR and all(cell.strip() for cell in row)
+    return are_names and not looks_like_values(row) and looks_like_values(below)
 
 
 def _is_above_a_gap(filled: Sequence[int], at: int) -> bool:

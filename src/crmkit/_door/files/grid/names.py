@@ -15,7 +15,7 @@ def distinct_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
     >>> names
     ['customer', 'column 2', 'amount', 'amount (2)']
     >>> notes
-    ['column 2 has no name', "2 columns 'amount'"]
+    ['column 2 has no name', "2 columns 'amount', numbered"]
     """
     taken = {name for name in names if name.strip()}
     seen: Counter[str] = Counter()
@@ -30,7 +30,7 @@ def distinct_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
             notes.append(f"column {position} has no name")
         taken.add(own)
         given.append(own)
-    notes += [f"{count} columns {name!r}" for name, count in seen.items() if count > 1]
+    notes += [f"{count} columns {name!r}, numbered" for name, count in seen.items() if count > 1]
     return given, notes
 
 

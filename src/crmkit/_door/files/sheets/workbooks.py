@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from crmkit._door.files.grid.footer import without_empty_rows, without_footer
+from crmkit._door.files.grid.empty import without_empty_rows, without_empty_text
+from crmkit._door.files.grid.footer import without_footer
 from crmkit._door.files.grid.header import SEARCHED, find_header
 from crmkit._door.files.grid.names import distinct_names
 from crmkit._door.files.raw_file import EMPTY, TITLE, Aside, RawFile, set_aside_table
@@ -28,7 +30,7 @@ def read_workbook(path: Path, *, name: str, sheet: str | None) -> RawFile:
     engine = _engine(name)
     n_errors = require_readable(path, name=name)
     try:
-        reader = engine.read_excel(path)
+        reader = engine.read_excel(path.read_bytes())  # of a path it believes the suffix
         chosen, text, note = _sheet(reader, name=name, sheet=sheet)
         return _raw_file(reader, chosen, text, name=name, notes=[*note, *_errors(n_errors)])
     except (engine.FastExcelError, pl.exceptions.PolarsError, OSError) as error:
@@ -45,6 +47,8 @@ def _engine(name: str) -> ModuleType:
     except ImportError:
         msg = f'{name} is a workbook; to read it, pip install "crmkit[excel]", or save it as CSV.'
         raise InvalidArgumentError(msg) from None
+    # Its warnings, such as of a column without values, are for those who listen to its log.
+    logging.getLogger(fastexcel.__name__).addHandler(logging.NullHandler())
     return fastexcel
 
 
@@ -78,7 +82,7 @@ def _text(reader: ExcelReader, sheet: str) -> pl.DataFrame:
     loaded = reader.load_sheet(
         sheet, header_row=None, skip_rows=0, dtypes="string", whitespace_as_null=False
     )
-    return loaded.to_polars()
+    return without_empty_text(loaded.to_polars())
 
 
 def _has_table(text: pl.DataFrame) -> bool:
@@ -153,7 +157,7 @@ def _typed(
         schema_sample_rows=None,
         dtype_coercion="coerce",
     )
-    table = loaded.to_polars()
+    table = without_empty_text(loaded.to_polars())
     table.columns = names
     whole = [
         name
@@ -170,7 +174,8 @@ def _is_whole(column: pl.Series) -> bool:
 
 
 def _errors(n_errors: int) -> list[str]:
-    return [f"{n_errors:,} cells with an error such as #N/A are empty"] if n_errors else []
+    cells = "cell" if n_errors == 1 else "cells"
+    return [f"{n_errors:,} {cells} with an error such as #N/A read as empty"] if n_errors else []
 
 
 def _some(names: list[str]) -> str:

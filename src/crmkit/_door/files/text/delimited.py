@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crmkit._door.files.grid.footer import without_empty_rows, without_footer
+from crmkit._door.files.grid.empty import without_empty_rows
+from crmkit._door.files.grid.footer import without_footer
 from crmkit._door.files.raw_file import Aside, RawFile, set_aside_table
 from crmkit._door.files.text import encodings
 from crmkit._door.files.text.layout import Layout, look

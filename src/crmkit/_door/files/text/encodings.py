@@ -23,6 +23,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_WIDE_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _ALIASES: Final = {
     "ascii": UTF_8,
     "utf-8-sig": UTF_8,
@@ -34,7 +35,7 @@ _ALIASES: Final = {
 """Encodings read as the one that has all their characters, and those that users add to them."""
 
 _FEW: Final = 0.1
-_NULS: Final = 0.2
+_NULS: Final = 0.1
 
 
 def of_name(encoding: str) -> str:
@@ -57,11 +58,17 @@ def of_head(head: bytes) -> str:
         if head.startswith(mark):
             return name
     if b"\0" in head:
-        return _utf_16(head) or UTF_8
+        return _by_nuls(head) or UTF_8
     lines = head.splitlines(keepends=True)
     if len(head) >= HEAD:  # the last line may be cut
         lines = lines[:-1]
     return _of_lines(lines)
+
+
+def of_unicode(head: bytes) -> str:
+    """Find UTF-16 and UTF-32, by mark or without; nothing where it is neither."""
+    found = of_head(head) if head.startswith(_WIDE_MARKS) or b"\0" in head else ""
+    return "" if found == UTF_8 else found
 
 
 def of_whole(path: Path) -> str:
@@ -124,7 +131,7 @@ def _is_utf_8(line: bytes) -> bool:
     return True
 
 
-def _utf_16(head: bytes) -> str:
+def _by_nuls(head: bytes) -> str:
     """Find UTF-16 without a mark: ASCII in it has a NUL at every other byte."""
     even, odd = head[::2], head[1::2]
     n_even, n_odd = even.count(0), odd.count(0)

@@ -49,7 +49,7 @@ def look(path: Path, *, name: str, separator: str | None) -> Layout:
         raise InvalidArgumentError(_one_column(sample[start:], name=name))
     read = list(islice(records(sample, chosen, start=start), _RECORDS))
     rows = [_texts(record) for record in read]
-    at = find_header(rows)
+    at = 0 if _has_row_numbers(rows[0], rows[1:]) else find_header(rows)
     if not any(cell.strip() for cell in rows[at]):
         msg = f"{name} is empty."
         raise InvalidArgumentError(msg)
@@ -130,9 +130,10 @@ def _consistency(sample: bytes, start: int, separator: bytes) -> float:
     if not several:
         return 0.0
     usual, n_usual = max(several.items(), key=lambda item: (item[1], item[0]))
-    if n_usual < _LEAST * (len(counts) - counts.index(usual)):
+    is_first = counts[0] == usual
+    if not is_first and n_usual < _LEAST * (len(counts) - counts.index(usual)):
         return 0.0  # prose, not a table
-    first = 1.0 if counts[0] == usual else _NOT_FIRST
+    first = 1.0 if is_first else _NOT_FIRST
     return first * n_usual / len(counts) * math.sqrt(usual - 1)
 
 
@@ -152,13 +153,17 @@ def _names(header: list[str], rows: Sequence[list[str]]) -> tuple[list[str], lis
     alike = [row for row in rows if len(row) == usual]
     if more > 0 and not any(cell.strip() for row in alike for cell in row[len(header) :]):
         return [*header, *[""] * more], []
-    if more == 1 and _are_row_numbers([row[0] for row in alike]):
+    if _has_row_numbers(header, alike):
         return ["", *header], ["the first column holds row numbers"]
     return header, []
 
 
-def _are_row_numbers(cells: Sequence[str]) -> bool:
-    numbers = [int(cell) if cell.isdecimal() else -1 for cell in cells]
+def _has_row_numbers(header: list[str], rows: Sequence[list[str]]) -> bool:
+    """Whether each row begins with its number, for which the header has no name, as R writes it."""
+    rows = [row for row in rows if len(row) > 1]
+    if not rows or any(len(row) != len(header) + 1 for row in rows):
+        return False
+    numbers = [int(row[0]) if row[0].isdecimal() else -1 for row in rows]
     return numbers[0] in (0, 1) and all(after - before == 1 for before, after in pairwise(numbers))
 
 

@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from crmkit._door.files.grid.empty import without_empty_text
 from crmkit._door.files.text.layout import Layout
 
-_WINDOW: Final = 1 << 18
+_WINDOW: Final = 1 << 16
 _TAIL: Final = 1 << 16
 _TAB, _NEWLINE, _RETURN = b"\t\n\r"
 _FIRST_PRINTED: Final = 32
@@ -36,8 +37,6 @@ def read_plain(path: Path, layout: Layout) -> Rows | None:
     if layout.has_lone_returns or layout.start >= path.stat().st_size:
         return None
     with _Bytes(path, layout.start) as bytes_:
-        if bytes_.has(b"\0"):
-            return None
         has_quotes = bytes_.has(b'"')
         try:
             quote = '"' if has_quotes else None
@@ -45,7 +44,7 @@ def read_plain(path: Path, layout: Layout) -> Rows | None:
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
             return None
         table = table.head(max(table.height - bytes_.n_blank_lines_at_the_end(), 0))
-        n_lines = bytes_.n_lines()
+        n_lines = bytes_.n_lines(likely=table.height)
         inside = _count_in_cells(table, "\n") if has_quotes and n_lines != table.height else None
         if n_lines != table.height + (int(inside.sum()) if inside is not None else 0):
             return None
@@ -72,14 +71,6 @@ def scan(path: Path, layout: Layout, *, skip_lines: int, quote: str | None) -> p
         encoding="utf8",
     )
     return plan.collect(engine="streaming")
-
-
-def without_empty_text(table: pl.DataFrame) -> pl.DataFrame:
-    """Make a cell that was written as two quotes what it says: empty."""
-    empty = [name for name in table.columns if (table[name] == "").any()]
-    return table.with_columns(
-        pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in empty
-    )
 
 
 def _count_in_cells(table: pl.DataFrame, mark: str) -> pl.Series:
@@ -119,19 +110,20 @@ class _Bytes:
         """Count a byte."""
         return sum(int(np.count_nonzero(window == byte)) for window in self._windows())
 
-    def n_lines(self) -> int:
+    def n_lines(self, *, likely: int) -> int:
         """Count the lines but for blank ones at the end; more, where other control characters are.
 
-        One pass counts them all: they are line ends nearly always, and where they are not, a
-        count that is too high sends the file the slow way.
+        One pass counts them all: they are newlines nearly always. Returns before newlines and
+        tabs are taken off where there are any; a count that is still too high, for a NUL or a
+        return by itself, sends the file the slow way.
         """
         n_ends = sum(int(np.count_nonzero(each < _FIRST_PRINTED)) for each in self._windows())
-        if self.has(b"\t"):
-            n_ends -= self.count(_TAB)
-        if self.has(b"\r"):
+        n_ends += (self._map[-1:] != b"\n") - self.n_blank_lines_at_the_end()
+        if n_ends != likely and self.has(b"\r"):
             n_ends -= self._n_pairs()
-        is_open = self._map[-1:] != b"\n"
-        return n_ends + is_open - self.n_blank_lines_at_the_end()
+        if n_ends != likely and self.has(b"\t"):
+            n_ends -= self.count(_TAB)
+        return n_ends
 
     def n_blank_lines_at_the_end(self) -> int:
         """Count the blank lines below the last row."""

@@ -13,15 +13,16 @@ from typing import BinaryIO, Final, NamedTuple
 import numpy as np
 import polars as pl
 
+from crmkit._door.files.grid.empty import without_empty_text
 from crmkit._door.files.grid.footer import is_total
-from crmkit._door.files.raw_file import TOTAL, Aside
+from crmkit._door.files.raw_file import BELOW, TOTAL, Aside
 from crmkit._door.files.text.cells import Record, records, written
 from crmkit._door.files.text.layout import Layout, content
-from crmkit._door.files.text.plain import Rows, scan, without_empty_text
+from crmkit._door.files.text.plain import Rows, scan
 
 _BLOCK: Final = 1 << 22
 _TRIED: Final = 64
-_OTHER_CELLS: Final = "cells where the header has"
+_OTHER_CELLS: Final = " where the header has"
 _NEWLINE, _RETURN, _QUOTE = b'\n\r"'
 
 
@@ -42,8 +43,7 @@ def read_rows(
         empty = pl.DataFrame(schema=dict.fromkeys(layout.names, pl.String))
         return Rows(empty, lines), sorter.aside
     table = without_empty_text(scan(target, layout, skip_lines=0, quote='"'))
-    last = int(lines[-1])
-    return Rows(table, lines), [_footer(each, last, layout.separator) for each in sorter.aside]
+    return Rows(table, lines), _with_footer(sorter, int(lines[-1]), layout.separator)
 
 
 class _Sorter:
@@ -52,6 +52,7 @@ class _Sorter:
     def __init__(self, layout: Layout, encoding: str) -> None:
         self.lines: list[pl.Series] = []
         self.aside: list[Aside] = []
+        self.blank: set[int] = set()
         self._layout = layout
         self._unread = f"not readable as {encoding}"
 
@@ -98,7 +99,7 @@ class _Sorter:
                 out.write(row)
                 kept[bad] = True
         out.write(block[at:])
-        if not block.endswith(b"\n"):
+        if at < len(block) and not block.endswith(b"\n"):
             out.write(b"\n")
         self.lines.append(pl.Series("line", (shape.lines[kept] + line).astype(np.uint32)))
         return line + shape.n_lines
@@ -106,13 +107,14 @@ class _Sorter:
     def _judged(self, record: Record, text: bytes) -> bytes | None:
         """Give a good row as it is to be written; set another aside."""
         if record.is_blank:
+            self.blank.add(record.line)
             return None
         cells, n_columns = record.cells, len(self._layout.names)
         if len(cells) > n_columns and not any(cells[n_columns:]):
             cells = cells[:n_columns]  # nothing is in those beyond
         complaint = record.complaint or _unreadable(text, self._unread)
         if not complaint and len(cells) != n_columns:
-            complaint = f"{len(cells)} {_OTHER_CELLS} {n_columns}"
+            complaint = f"{len(cells)} cell{'s' * (len(cells) > 1)}{_OTHER_CELLS} {n_columns}"
         if complaint:
             self.aside.append(Aside(record.line, complaint, content(text)))
             return None
@@ -129,13 +131,22 @@ def _unreadable(text: bytes, complaint: str) -> str:
     return ""
 
 
-def _footer(aside: Aside, last: int, separator: bytes) -> Aside:
-    """Say what a row below the last good one is, where its cells are too few or too many."""
-    if aside.line < last or _OTHER_CELLS not in aside.reason:
-        return aside
-    if is_total([cell.strip('" ') for cell in aside.content.split(separator.decode())]):
-        return aside._replace(reason=TOTAL)
-    return aside
+def _with_footer(sorter: _Sorter, last: int, separator: bytes) -> list[Aside]:
+    """Say which rows with too few or too many cells stand below the table: a total, a remark.
+
+    A row that breaks off is none of them: it follows the last row at once.
+    """
+    told = []
+    below = False
+    for each in sorted(sorter.aside):
+        row = each
+        if each.line > last and _OTHER_CELLS in each.reason:
+            cells = [cell.strip('" ') for cell in each.content.split(separator.decode())]
+            total = is_total(cells)
+            below = below or total or each.line - 1 in sorter.blank
+            row = each._replace(reason=TOTAL if total else BELOW) if below else each
+        told.append(row)
+    return told
 
 
 class _Shape(NamedTuple):

@@ -1,18 +1,20 @@
 """Which encoding before Unicode spells a plausible text: Western, Chinese, Japanese, others.
 
-Statistics of bytes mislead on the few names and headers of a log, so four simple questions come
-first: are letters with accents beside letters, and are the characters of East Asia the common
-ones? Only where the answers are not clear is charset-normalizer asked.
+Statistics of bytes mislead on the few names and headers of a log, so simple questions come
+first: is there a word that headers are made of, are letters with accents beside letters, are the
+characters of East Asia the common ones, and is it Korean? Only where the answers are not clear is
+charset-normalizer asked.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from charset_normalizer import from_bytes
 
+_SURE: Final = 0.95
 _CLEAR: Final = 0.75
 _MARGIN: Final = 0.1
 
@@ -20,11 +22,16 @@ _ACCENTED: Final = frozenset("äöüßÄÖÜéèêëÉÈÊËàâáãåæÀÂÁÃ
 _SIGNS: Final = frozenset("€£¥°§©®™–—‘’“”„«»¡¿…·º²³½¼\xa0´")  # noqa: RUF001
 _LONGEST_RUN: Final = 2
 
-# First bytes of the common characters of an encoding, and of its signs.
-_GB_LEADS: Final = frozenset((*range(0xB0, 0xD8), *range(0xA1, 0xA4)))
-_GB_TRAILS: Final = range(0xA1, 0x100)
-_BIG5_LEADS: Final = frozenset((*range(0xA4, 0xC7), 0xA1))
-_JIS_LEADS: Final = frozenset((*range(0x81, 0x84), *range(0x88, 0x98)))
+# First and second bytes of the common characters of an encoding, and of its signs.
+_PAIR: Final = 2
+_LEADS: Final[Mapping[str, tuple[frozenset[int], range]]] = {
+    "gb18030": (frozenset((*range(0xB0, 0xD8), *range(0xA1, 0xA4))), range(0xA1, 0x100)),
+    "big5": (frozenset((*range(0xA4, 0xC7), 0xA1)), range(0x40, 0x100)),
+    "cp932": (frozenset((*range(0x81, 0x84), *range(0x88, 0x98))), range(0x40, 0x100)),
+}
+_HALF_WIDTH: Final = 0.3
+_HANGUL_LEADS: Final = frozenset(range(0xB0, 0xC9))
+_ENOUGH: Final = 8
 
 # Words that the headers of logs are made of; one of them settles the language.
 _HEADER_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -44,7 +51,8 @@ _HEADER_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
         *("顧客", "会員", "注文", "日付", "金額", "価格", "数量", "商品", "番号", "売上"),
         *("氏名", "購入", "コード"),
     ),
-    "euc_kr": ("고객", "주문", "날짜", "일자", "금액", "가격", "수량", "상품", "번호", "이름"),
+    "cp1250": ("částka", "příjmení", "množství", "město", "wartość", "ilość", "imię", "płatność"),
+    "cp949": ("고객", "주문", "날짜", "일자", "금액", "가격", "수량", "상품", "번호", "이름"),
     "cp1251": (
         *("клиент", "заказ", "дата", "сумма", "цена", "количество", "товар", "номер", "имя"),
         *("покупатель", "город", "телефон"),
@@ -60,9 +68,14 @@ def legacy_encoding(sample: bytes) -> str:
     """Choose the encoding of lines that are not UTF-8."""
     by_words = {name: _words_in(sample, name) for name in _HEADER_WORDS}
     best = max(by_words, key=by_words.__getitem__)
-    if by_words[best] > max([0, *(n for name, n in by_words.items() if name != best)]):
+    if by_words[best] > max(n for name, n in by_words.items() if name != best):
         return best
-    scores = {name: score(sample) for name, score in _SCORES.items()}
+    if _western(sample) >= _SURE:
+        return "cp1252"
+    if _double_bytes(sample, "gb18030") >= _SURE:  # hardly by chance, unless it is Korean
+        return "cp949" if _is_korean(sample) else "gb18030"
+    scores = {name: _double_bytes(sample, name) for name in _LEADS}
+    scores["cp1252"] = _western(sample)
     first, second = sorted(scores, key=scores.__getitem__, reverse=True)[:2]
     if scores[first] >= _CLEAR and scores[first] - scores[second] >= _MARGIN:
         return first
@@ -91,41 +104,18 @@ def _western(sample: bytes) -> float:
     return n_right / max(n_all, 1)
 
 
-def _double_bytes(
-    encoding: str, is_common: Callable[[bytes], bool], *, single: float = 0.0
-) -> Callable[[bytes], float]:
-    """Score an encoding of two bytes by the share of its common characters."""
-
-    def score(sample: bytes) -> float:
-        text = sample.decode(encoding, errors="replace")
-        beyond = [mark for mark in text if not mark.isascii()]
-        total = 0.0
-        for mark in beyond:
-            code = mark.encode(encoding, errors="replace") if mark != "\ufffd" else b""
-            total += is_common(code) if len(code) == _LONGEST_RUN else single * (len(code) == 1)
-        return total / max(len(beyond), 1)
-
-    return score
+def _double_bytes(sample: bytes, encoding: str) -> float:
+    """Score an encoding of two bytes: the share of characters that are common in it."""
+    beyond = [mark for mark in sample.decode(encoding, errors="replace") if not mark.isascii()]
+    codes = [mark.encode(encoding) if mark != "\ufffd" else b"" for mark in beyond]
+    leads, trails = _LEADS[encoding]
+    n_common = sum(len(code) == _PAIR and code[0] in leads and code[1] in trails for code in codes)
+    n_half_width = sum(len(code) == 1 for code in codes)  # katakana of Shift-JIS
+    return (n_common + _HALF_WIDTH * n_half_width) / max(len(codes), 1)
 
 
-def _is_common_chinese(code: bytes) -> bool:
-    """Whether a character is in the first level of GB 2312, or a sign of it."""
-    return code[0] in _GB_LEADS and code[1] in _GB_TRAILS
-
-
-def _is_common_traditional(code: bytes) -> bool:
-    """Whether a character is in the first level of Big5, or a sign of it."""
-    return code[0] in _BIG5_LEADS
-
-
-def _is_common_japanese(code: bytes) -> bool:
-    """Whether a character is kana, in the first level of JIS, or a sign of it."""
-    return code[0] in _JIS_LEADS
-
-
-_SCORES: Final[Mapping[str, Callable[[bytes], float]]] = {
-    "cp1252": _western,
-    "gb18030": _double_bytes("gb18030", _is_common_chinese),
-    "big5": _double_bytes("big5", _is_common_traditional),
-    "cp932": _double_bytes("cp932", _is_common_japanese, single=0.3),
-}
+def _is_korean(sample: bytes) -> bool:
+    """Whether all of enough characters have first bytes of Hangul, as two in three of GB have."""
+    marks = {mark for mark in sample.decode("gb18030", errors="replace") if not mark.isascii()}
+    leads = {mark.encode("gb18030")[0] for mark in marks if mark != "\ufffd"}
+    return len(marks) >= _ENOUGH and leads <= _HANGUL_LEADS

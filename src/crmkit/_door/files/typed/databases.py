@@ -62,8 +62,9 @@ def read_duckdb(path: Path, *, name: str, table: str | None, query: str | None) 
             chosen, note = _statement(
                 lambda: connection.execute(_TABLES_OF_DUCKDB).fetchall(), name, table, query
             )
-            found = connection.execute(chosen).to_arrow_table()
-            return of_table(pl.DataFrame(found), name=name, notes=note)
+            found = connection.sql(chosen)
+            rows = pl.DataFrame(found.to_arrow_table() if found is not None else None)
+            return of_table(rows, name=name, notes=note)
     except (duckdb.Error, pl.exceptions.PolarsError) as error:
         raise _unreadable(name, "a DuckDB", error) from None
 
