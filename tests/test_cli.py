@@ -79,6 +79,18 @@ def test_without_a_file_it_shows_cdnow(tmp_path: Path, capsys: pytest.CaptureFix
     assert f"and {tmp_path / 'report.html'}." in told
 
 
+def test_a_log_in_which_nobody_came_back_gives_what_it_can(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("customer,date,amount\na,2024-01-01,5\nb,2024-01-01,5\n")
+    assert cli.main(["report", str(path), "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert "Left out: Expected purchases, expected value and churn risk: a model needs" in told
+    assert list((tmp_path / "out" / "kept").iterdir()) == []
+    assert "Left out, and why" in (tmp_path / "out" / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -94,13 +106,6 @@ def test_without_a_file_it_shows_cdnow(tmp_path: Path, capsys: pytest.CaptureFix
         (
             b"customer,date,amount\na,someday,5\nb,2024-01-01,x\nc,never,5\n",
             "No row of log.csv can be used: unparsable date in 2 of 3 rows.",
-        ),
-        (
-            b"customer,date,amount\na,2024-01-01,5\nb,2024-01-01,5\n",
-            (
-                "customer summary: no repeat purchase in 2 of 2 customers. "
-                "Observe them for longer before you fit."
-            ),
         ),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "No column looks like the customer among "),
         (b"\x00" * 2_000_000, "log.csv is not a CSV file: its first line is not text."),
