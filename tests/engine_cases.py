@@ -453,6 +453,11 @@ CASES: Final[Mapping[str, Case]] = {
         _FIT,
         ignored=("seconds",),
     ),
+    "pipeline.run_summary": Case(
+        lambda customers: pipeline.run_summary(customers, as_of=AS_OF, keep=["channel"]),
+        ("known",),
+        (),
+    ),
 }
 
 NO_TABLE_TO_READ: Final[Mapping[str, str]] = {

@@ -194,3 +194,23 @@ def test_what_is_unknown_is_counted_and_never_summed_as_zero(make_frame: MakeFra
     ]
     (first,) = rows(actions.call_list(customers))
     assert first["customer_id"] == "ann"
+
+
+def test_columns_to_keep_stand_right_after_the_customer(make_frame: MakeFrame) -> None:
+    customers = make_frame(
+        {
+            "customer_id": ["ann", "ben"],
+            "action": ["call now", "call now"],
+            "value_at_risk": [20.0, 30.0],
+            "phone": [1, 2],
+        }
+    )
+    found = rows(actions.call_list(customers, keep=["phone"]))
+    assert list(found[0]) == ["customer_id", "phone", "action", "value_at_risk"]
+    assert [row["phone"] for row in found] == [2, 1]
+    with pytest.raises(MissingColumnsError) as caught:
+        actions.call_list(customers, keep=["phone", "town"])
+    assert str(caught.value) == (
+        "customers with actions: no column `town`, and `keep` names it.\n"
+        "Add it to the table, or leave it out of `keep`."
+    )

@@ -73,7 +73,7 @@ _RUN: Final[Mapping[str, int]] = {
     "tiers.summary": 1,
     "tiers.whale": 1,
 }
-_MADE_FOR_A_LOOK: Final = ("intake.check", "pipeline.run")
+_MADE_FOR_A_LOOK: Final = ("intake.check", "pipeline.run", "pipeline.run_summary")
 """They run many plans: one for each finding, and those of all the other functions."""
 
 
@@ -87,7 +87,12 @@ _SAMPLE: Final[Mapping[str, Sequence[str]]] = {
 """What `make test` runs on the engines that cost most."""
 
 
-_SEVERAL_TABLES: Final = ("clv.validate", "intake.clean", "pipeline.run")
+_SEVERAL_TABLES: Final = (
+    "clv.validate",
+    "intake.clean",
+    "pipeline.run",
+    "pipeline.run_summary",
+)
 """They give tables of other functions, which document the columns."""
 
 

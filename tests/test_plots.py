@@ -229,6 +229,30 @@ def test_segments_without_money_are_drawn_by_customers_alone() -> None:
     assert len(axes.patches) == 2
 
 
+def test_actions_without_a_value_at_risk_are_drawn_by_customers() -> None:
+    axes = plots.actions(pl.DataFrame(TABLES["actions"]).drop("value_at_risk"))
+    assert axes.get_title() == "Customers by action"
+    assert names_of(axes)[1] == ["send a reminder", "call now"]
+    assert [text.get_text() for text in axes.texts] == ["665 customers", "98 customers"]
+
+
+@pytest.mark.parametrize(
+    ("currency", "text"),
+    [
+        ("EUR", "17,473 EUR with 98 customers, 178 EUR each"),
+        ("kr", "17,473 kr with 98 customers, 178 kr each"),
+        ("\N{EURO SIGN}", "\N{EURO SIGN}17,473 with 98 customers, \N{EURO SIGN}178 each"),
+        ("R$", "R$17,473 with 98 customers, R$178 each"),
+    ],
+)
+def test_a_sign_stands_before_an_amount_and_a_code_after_it(currency: str, text: str) -> None:
+    axes = plots.actions(pl.DataFrame(TABLES["actions"]), currency=currency)
+    assert axes.texts[0].get_text() == text
+    minus = "\N{MINUS SIGN}"
+    assert formats.money(-5, currency="EUR") == f"{minus}5.00 EUR"
+    assert formats.money(-5, currency="$") == f"{minus}$5.00"
+
+
 @pytest.mark.parametrize(
     ("every", "name"), [("year", "2024"), ("quarter", "2024-Q1"), ("week", "2024-01-01")]
 )

@@ -93,7 +93,7 @@ def run(
     MissingColumnsError, InvalidRowsError
         If `orders` breaks its contract, or lacks a column to keep.
     InvalidArgumentError
-        If `orders` has no row by `as_of` and there are no prospects, a date, rate or share is
+        If `orders` has no row by `as_of` and no prospects are given, a date, rate or share is
         outside its range, or `keep` names a column that the job makes itself.
 
     Notes

@@ -88,7 +88,8 @@ def backtest(
     ``log_score``            float  mean log of the probability given to each customer's outcome;
                                     the closer to 0 the better
     ``actual_amount``        float  money of the holdout period, less returns
-    ``predicted_amount``     float  the forecast of it
+    ``predicted_amount``     float  the forecast of it; null where a customer's is unknown, as
+                                    are the three below
     ``amount_error``         float  predicted / actual - 1; null where actual is not above 0
     ``top_tenth_share``      float  share of the money that came from the tenth of customers
                                     forecast to bring most; null below ten customers

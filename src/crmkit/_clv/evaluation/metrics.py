@@ -44,7 +44,7 @@ def metrics(columns: HoldoutColumns, forecast: Forecast) -> dict[str, Any]:
         "coverage": coverage(forecast.probabilities),
         "log_score": log_score(forecast.probabilities),
         "actual_amount": float(columns.amount.sum()),
-        "predicted_amount": float(amount.sum()),
+        "predicted_amount": None if np.isnan(amount).any() else float(amount.sum()),
         "amount_error": _relative(amount.sum(), columns.amount.sum()),
         "top_tenth_share": _top_tenth_share(amount, columns.amount),
         "top_tenth_found": _top_tenth_found(amount, columns.amount),
@@ -53,7 +53,7 @@ def metrics(columns: HoldoutColumns, forecast: Forecast) -> dict[str, Any]:
 
 
 def _relative(predicted: float, actual: float) -> float | None:
-    return float(predicted / actual - 1) if actual > 0 else None
+    return float(predicted / actual - 1) if actual > 0 and not np.isnan(predicted) else None
 
 
 def _spearman(first: Floats, second: Floats) -> float | None:
@@ -74,16 +74,22 @@ def _calibration_error(columns: HoldoutColumns, purchases: Floats) -> float | No
 
 
 def _top_tenth_share(forecast: Floats, outcome: Floats) -> float | None:
-    if len(forecast) < _LEAST_FOR_A_TENTH or outcome.sum() <= 0:
+    if not _has_a_tenth(forecast, outcome):
         return None
     return float((_in_top_tenth(forecast) * outcome).sum() / outcome.sum())
 
 
 def _top_tenth_found(forecast: Floats, outcome: Floats) -> float | None:
-    if len(forecast) < _LEAST_FOR_A_TENTH or outcome.sum() <= 0:
+    if not _has_a_tenth(forecast, outcome):
         return None
     best = _in_top_tenth(outcome)
     return float((_in_top_tenth(forecast) * best).sum() / best.sum())
+
+
+def _has_a_tenth(forecast: Floats, outcome: Floats) -> bool:
+    """Whether there are ten customers, money, and a forecast for everybody."""
+    is_known = not np.isnan(forecast).any()
+    return len(forecast) >= _LEAST_FOR_A_TENTH and outcome.sum() > 0 and is_known
 
 
 def _in_top_tenth(values: Floats) -> Floats:
