@@ -177,6 +177,19 @@ def same_names(native: Any) -> list[str]:  # noqa: ANN401 - any library
     return sorted({name for name, key in zip(names, keys, strict=True) if n_of[key] > 1})
 
 
+def maybe_repeated(data: nw.DataFrame[Any], names: Sequence[str]) -> nw.DataFrame[Any]:
+    """Leave out rows that surely differ from all others in some columns: in Polars, by a hash."""
+    if not data.implementation.is_polars():
+        return data
+    native = data.to_native()
+    try:
+        hashes = native.select(*names).hash_rows()
+    except Exception:  # noqa: BLE001 - not every type has a hash, and none is needed
+        return data
+    apart: nw.DataFrame[Any] = nw.from_native(native.filter(hashes.is_duplicated()))
+    return apart
+
+
 def with_plain_text(data: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
     """Cast Arrow dictionaries in a pandas frame to text: pandas cannot group by them."""
     if not data.implementation.is_pandas_like():

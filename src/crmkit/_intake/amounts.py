@@ -37,6 +37,8 @@ from crmkit._intake.sheet import (
 
 _PLAIN: Final = r"^[+-]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][+-]?[0-9]+)?$"
 _MAY_BE_THOUSANDS: Final = r"^[+-]?[1-9][0-9]{0,2}[.][0-9]{3}$"
+_MANY: Final = 100_000
+_SAMPLE: Final = 2_000
 _LONG_WHOLE: Final = r"^[+-]?[1-9][0-9]{3,}$"
 _ADVICE: Final = (
     "Correct these cells, or call crmkit.intake.clean(), which sets them aside with the reason."
@@ -126,7 +128,7 @@ def _from_text(
     text, strict = as_text(sheet, source), sheet.options.strict
     bare = text.str.strip_chars(WHITE_SPACE)
     missing = text.is_null() | (bare == "")
-    form = _form(sheet, bare)
+    form = NumberForm(is_plain=True) if _is_plainly_plain(sheet, bare) else _form(sheet, bare)
     if isinstance(form, Undecided):
         never = text.is_null() & ~text.is_null()
         refused = replace(sheet, refusals=(*sheet.refusals, _refusal(form, name)))
@@ -141,7 +143,21 @@ def _from_text(
         readable = nw.when(~valid).then(complaint).otherwise(number)
         return sheet, nw.when(~missing).then(readable).cast(nw.Float64), missing, None
     value = nw.when(valid & ~missing).then(number).cast(nw.Float64)
-    return sheet, value, missing, ~valid & ~missing
+    return sheet, value, missing, nw.col(role_column(role)).is_null() & ~missing
+
+
+def _is_plainly_plain(sheet: Sheet, bare: nw.Expr) -> bool:
+    """Whether all cells of a long column are plain, and a sample shows a decimal point."""
+    frame = sheet.frame
+    if not isinstance(frame, nw.DataFrame) or len(frame) < _MANY or sheet.options.decimal == ",":
+        return False
+    sample = frame.gather_every(len(frame) // _SAMPLE).select(bare=bare)
+    has_point = sample["bare"].str.contains(_PLAIN) & sample["bare"].str.contains("[.]")
+    may_be_thousands = sample["bare"].str.contains(_MAY_BE_THOUSANDS)
+    if int(has_point.sum() or 0) <= int(may_be_thousands.sum() or 0):
+        return False
+    is_plain = bare.str.contains(_PLAIN) | (bare == "")
+    return bool(frame.select(plain=is_plain.fill_null(value=True).all()).item())
 
 
 def _form(sheet: Sheet, bare: nw.Expr) -> NumberForm | Undecided:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
-from crmkit._door import dates, frames
+from crmkit._door import dates, engines, frames
 from crmkit._intake.number_form import Decimal
 from crmkit._intake.order_rules import (
     ALL_NEGATIVE,
@@ -134,7 +134,7 @@ def check(
     names = frame.collect_schema().names()
     sheet = read_sheet(with_row(frame), roles, options)
     sheet = with_plausible_dates(sheet, roles.date)
-    return frames.give(findings(sheet, roles, names), like=raw)
+    return frames.give(findings(sheet, sums_of(sheet, roles), roles, names), like=raw)
 
 
 def with_row(frame: AnyFrame) -> AnyFrame:
@@ -142,15 +142,19 @@ def with_row(frame: AnyFrame) -> AnyFrame:
     return frame.with_row_index(ROW) if isinstance(frame, nw.DataFrame) else frame
 
 
-def findings(sheet: Sheet, roles: Roles, names: list[str]) -> nw.LazyFrame[Any]:
-    """List the findings of all rules, errors first, then by rows found."""
+def sums_of(sheet: Sheet, roles: Roles) -> Totals:
+    """Count rows and add up money of each rule for rows."""
     money = role_column("amount") if roles.money is not None else None
-    sums = totals(sheet.frame, sheet.rules, money=money)
+    return totals(sheet.frame, sheet.rules, money=money)
+
+
+def findings(sheet: Sheet, sums: Totals, roles: Roles, names: list[str]) -> nw.LazyFrame[Any]:
+    """List the findings of all rules, errors first, then by rows found."""
     found = [
         *by_row(sheet, sums, roles.customer),
         _mixed_zones(sheet),
         _duplicates(sheet, names, roles),
-        *returns_only(sheet, roles),
+        *returns_only(sheet, sums, roles),
         *order_totals(sheet, roles),
         *spellings(sheet, roles),
         *([all_negative(sums)] if roles.money is not None else []),
@@ -174,7 +178,7 @@ def _mixed_zones(sheet: Sheet) -> Finding:
     A zone gives two offsets a year, in summer and in winter, so this is a warning only.
     """
     name = "mixed time zones"
-    if sheet.date_text is None:
+    if sheet.date_text is None or "%z" not in dict(sheet.forms).get("date", ""):
         return Finding(name, "warning", 0, None, "")
     dated = sheet.frame.lazy().filter(~nw.col(role_column("date")).is_null())
     offset = dates.utc_offset(sheet.date_text).alias("offset")
@@ -188,7 +192,11 @@ def _mixed_zones(sheet: Sheet) -> Finding:
 def _duplicates(sheet: Sheet, names: list[str], roles: Roles) -> Finding:
     """Count the rows that repeat an earlier one in all columns, and their money."""
     amount = role_column("amount") if roles.money is not None else None
-    frame = _comparable(sheet.frame, names, [each for each in (amount,) if each])
+    frame: AnyFrame = sheet.frame
+    if isinstance(frame, nw.DataFrame):
+        read = [role_column(role) for role in ("customer_id", "date")]
+        frame = engines.maybe_repeated(frame, [*read, *([amount] if amount else [])])
+    frame = _comparable(frame, names, [each for each in (amount,) if each])
     found: nw.DataFrame[Any]
     if isinstance(frame, nw.DataFrame):
         first = frame.unique(names, keep="first")

@@ -16,7 +16,7 @@ from crmkit._intake.plausible_dates import with_plausible_dates
 from crmkit._intake.raw_columns import AnyFrame, Roles, keep_names, open_raw
 from crmkit._intake.read import Returns, checked_returns, read_sheet, to_ledger
 from crmkit._intake.read_options import checked_options
-from crmkit._intake.row_errors import require_readable
+from crmkit._intake.row_errors import found_only, require_readable, totals
 from crmkit._intake.sheet import Sheet
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import LEDGER
@@ -128,6 +128,8 @@ def clean(
     _require_no_reason(names)
     sheet = with_plausible_dates(read_sheet(frame, roles, options), roles.date)
     require_readable(sheet, LEDGER)
+    if isinstance(sheet.frame, nw.DataFrame):
+        sheet = found_only(sheet, totals(sheet.frame, sheet.rules))
     kept, set_aside = split(sheet, roles, returns, names)
     return Cleaned(kept=frames.give(kept, like=raw), set_aside=frames.give(set_aside, like=raw))
 

@@ -206,7 +206,7 @@ def _parsed(sheet: Sheet, name: str) -> Sheet:
     )
     unread = nw.col(into).is_null() & ~text.is_null()
     rules = _rules(name, text.is_null(), unparsable=unread, date_format=date_format)
-    return replace(sheet, frame=frame).with_rules(*rules)
+    return replace(sheet, frame=frame).with_form("date", date_format).with_rules(*rules)
 
 
 def _decided(sheet: Sheet, name: str) -> Sheet:
@@ -262,6 +262,8 @@ def _number_form(sheet: Sheet, name: str) -> NumberDates | None:
         return date_format
     if date_format is not None or not may_be_number:
         return None
+    if _has_no_numbers(sheet, name):
+        return None
     number = _as_number(sheet, name)
     flags = {
         form: (number >= low) & (number < high) for form, (low, high) in dates.NUMBER_RANGES.items()
@@ -272,6 +274,16 @@ def _number_form(sheet: Sheet, name: str) -> NumberDates | None:
     n_known = counts.pop("known") or 0
     best = max(dates.NUMBER_RANGES, key=lambda form: counts[form] or 0)
     return best if 2 * (counts[best] or 0) > n_known else None
+
+
+def _has_no_numbers(sheet: Sheet, name: str) -> bool:
+    """Whether not one text of a sample of a long column is a number."""
+    frame = sheet.frame
+    if sheet.dtype(name) not in TEXT_TYPES or not isinstance(frame, nw.DataFrame):
+        return False
+    sample = replace(sheet, frame=frame.gather_every(max(1, len(frame) // _SAMPLE)).select(name))
+    number = sample.frame.lazy().select(number=_as_number(sample, name)).collect()["number"]
+    return bool(number.is_null().all())
 
 
 def _from_numbers(sheet: Sheet, name: str, form: NumberDates) -> Sheet:

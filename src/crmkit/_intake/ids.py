@@ -25,7 +25,11 @@ _NOT_IDS: Final = (bytes, list, tuple, dict, set)
 """Types of Python objects that cannot be ids."""
 
 
-_STAND_FOR_NONE: Final = r"^(?i:nan|none|null|n/?a|<na>|#n/a|nil|unknown|undefined|-+|\?+)$"
+_NO_ID: Final = ("nan", "none", "null", "n/a", "na", "<na>", "#n/a", "nil", "unknown", "undefined")
+_STAND_FOR_NONE: Final = (
+    *(cased for word in _NO_ID for cased in (word, word.upper(), word.title())),
+    *("NaN", "N/a", "Na", "-", "--", "---", "?", "??", "???"),
+)
 """What other programs write for a missing id."""
 
 _FULL_WIDTH_DIGITS: Final = {chr(0xFF10 + digit): str(digit) for digit in range(10)}
@@ -122,7 +126,7 @@ def _text_ids(sheet: Sheet, source: str) -> _Ids:
         value,
         missing,
         spaced=(text != stripped) & ~missing,
-        stands_for_none=stripped.str.contains(_STAND_FOR_NONE) & ~missing,
+        stands_for_none=stripped.is_in(_STAND_FOR_NONE),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import narwhals as nw
 
@@ -17,7 +17,10 @@ from crmkit.errors import InvalidArgumentError
 
 ORDER_TOTALS: Final = "order total on each line"
 ALL_NEGATIVE: Final = "all amounts below zero"
+RETURNS_ONLY: Final = "returns without any purchase"
 SPELLINGS: Final = "spellings of one customer"
+_MAY_BE_SPELLED_OTHERWISE: Final = "[^0-9a-z_-]"
+_SAMPLE: Final = 100_000
 _FEWEST_ORDERS: Final = 3
 _FEWEST_ROWS: Final = 3
 _CUSTOMER: Final = role_column("customer_id")
@@ -35,7 +38,7 @@ class Finding(NamedTuple):
     example: str
 
 
-def returns_only(sheet: Sheet, roles: Roles) -> Iterable[Finding]:
+def returns_only(sheet: Sheet, sums: Totals, roles: Roles) -> Iterable[Finding]:
     """Count the rows of customers without a purchase: a customer summary leaves them out.
 
     An order is a purchase unless the lines of its first day sum to less than zero.
@@ -43,8 +46,15 @@ def returns_only(sheet: Sheet, roles: Roles) -> Iterable[Finding]:
     is_return = return_rows(roles)
     if is_return is None:
         return
-    value = _AMOUNT if roles.money is not None else role_column("quantity")
+    role = "amount" if roles.money is not None else "quantity"
+    value = role_column(role)
+    n_of = {rule.name: n for rule, (n, _) in zip(sheet.rules, sums.found, strict=True)}
+    if not n_of.get(f"negative {role}"):
+        yield Finding(RETURNS_ONLY, "warning", 0, None, "")
+        return
     rows = sheet.frame.lazy().filter(~nw.col(_CUSTOMER).is_null() & ~nw.col(value).is_null())
+    returners = rows.filter(is_return).select(_CUSTOMER).unique()
+    rows = rows.join(returners, on=_CUSTOMER, how="semi")
     if roles.order_id is not None and roles.money is not None:
         rows = rows.filter(~nw.col(_ORDER).is_null() & ~nw.col(role_column("date")).is_null())
         day = time.day_number(rows, role_column("date"))
@@ -80,32 +90,19 @@ def returns_only(sheet: Sheet, roles: Roles) -> Iterable[Finding]:
     found = by_customer.sort("customer").select("customer", "n").collect()
     example = ", ".join(map(shown, found["customer"].head(3).to_list()))
     rows_found = int(found["n"].sum() or 0)
-    yield Finding("returns without any purchase", "warning", rows_found, None, example)
+    yield Finding(RETURNS_ONLY, "warning", rows_found, None, example)
 
 
 def order_totals(sheet: Sheet, roles: Roles) -> Iterable[Finding]:
     """Find the total of the order on each of its lines: money that would count several times."""
     if roles.order_id is None or roles.amount is None:
         return
-    rows = sheet.frame.lazy().filter(~nw.col(_ORDER).is_null() & ~nw.col(_AMOUNT).is_null())
-    amount = nw.col("amount")
-    orders = (
-        rows.select(order=nw.col(_ORDER), amount=nw.col(_AMOUNT))
-        .group_by("order")
-        .agg(nw.len().alias("n"), amount.min().alias("low"), amount.max().alias("high"))
-        .filter(nw.col("n") > 1)
-    )
-    is_same = nw.col("low") == nw.col("high")
-    n_over = (nw.col("n").cast(nw.Int64) - 1).cast(nw.Float64)
-    sums = orders.select(
-        nw.len().alias("orders"),
-        is_same.cast(nw.Int64).sum().alias("same"),
-        n_over.sum().alias("over"),
-        (n_over * nw.col("low")).sum().alias("money"),
-        nw.col("low").min().alias("least"),
-        nw.col("low").max().alias("most"),
-    )
-    found = sums.collect().rows(named=True)[0]
+    if isinstance(sheet.frame, nw.DataFrame) and len(sheet.frame) > _SAMPLE:
+        found = _totals_of_orders(sheet.frame.head(_SAMPLE).lazy())
+        if int(found["orders"] or 0) > int(found["same"] or 0):
+            yield Finding(ORDER_TOTALS, "warning", 0, None, "")
+            return
+    found = _totals_of_orders(sheet.frame.lazy())
     n_orders = int(found["orders"] or 0)
     is_total = (
         n_orders >= _FEWEST_ORDERS
@@ -115,9 +112,32 @@ def order_totals(sheet: Sheet, roles: Roles) -> Iterable[Finding]:
     if not is_total:
         yield Finding(ORDER_TOTALS, "warning", 0, None, "")
         return
-    first = orders.sort("order").select("order", "n", "low").head(1).collect().row(0)
-    example = f"order {shown(first[0])}: {shown(first[2])} on each of its {first[1]} lines"
+    first = _orders(sheet.frame.lazy()).sort("order").select("order", "n", "low")
+    order, n, low = first.head(1).collect().row(0)
+    example = f"order {shown(order)}: {shown(low)} on each of its {n} lines"
     yield Finding(ORDER_TOTALS, "warning", int(found["over"]), float(found["money"]), example)
+
+
+def _orders(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Take the orders of several lines, with their lowest and highest amount."""
+    rows = frame.filter(~nw.col(_ORDER).is_null() & ~nw.col(_AMOUNT).is_null())
+    amount = nw.col("amount")
+    lines = rows.select(order=nw.col(_ORDER), amount=nw.col(_AMOUNT)).group_by("order")
+    orders = lines.agg(nw.len().alias("n"), amount.min().alias("low"), amount.max().alias("high"))
+    return orders.filter(nw.col("n") > 1)
+
+
+def _totals_of_orders(frame: nw.LazyFrame[Any]) -> dict[str, Any]:
+    n_over = (nw.col("n").cast(nw.Int64) - 1).cast(nw.Float64)
+    sums = _orders(frame).select(
+        nw.len().alias("orders"),
+        (nw.col("low") == nw.col("high")).cast(nw.Int64).sum().alias("same"),
+        n_over.sum().alias("over"),
+        (n_over * nw.col("low")).sum().alias("money"),
+        nw.col("low").min().alias("least"),
+        nw.col("low").max().alias("most"),
+    )
+    return sums.collect().rows(named=True)[0]
 
 
 def with_amount_of_order(sheet: Sheet, roles: Roles) -> Sheet:
@@ -146,6 +166,10 @@ def spellings(sheet: Sheet, roles: Roles) -> Iterable[Finding]:
     if sheet.dtype(roles.customer) not in TEXT_TYPES:
         return
     written = as_text(sheet, roles.customer)
+    if isinstance(sheet.frame, nw.DataFrame):
+        may_differ = written.str.contains(_MAY_BE_SPELLED_OTHERWISE).fill_null(value=False).any()
+        if not sheet.frame.lazy().select(may_differ=may_differ).collect().item():
+            return
     ids = sheet.frame.lazy().select(written=written).filter(~nw.col("written").is_null())
     counted = ids.group_by("written").agg(nw.len().alias("n"))
     key = one_spelling(nw.col("written").str.strip_chars(WHITE_SPACE)).str.to_lowercase()

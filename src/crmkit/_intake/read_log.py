@@ -13,7 +13,7 @@ import narwhals as nw
 from crmkit._door import files
 from crmkit._door.files.give import as_backend
 from crmkit._intake import log_notes
-from crmkit._intake.check import findings
+from crmkit._intake.check import findings, sums_of
 from crmkit._intake.clean import split
 from crmkit._intake.column_names import Choice, find_columns, is_contact, plain
 from crmkit._intake.log import Log, Tally
@@ -23,7 +23,7 @@ from crmkit._intake.plausible_dates import with_plausible_dates
 from crmkit._intake.raw_columns import Roles
 from crmkit._intake.read import Returns, checked_returns, read_sheet
 from crmkit._intake.read_options import ReadOptions, checked_options
-from crmkit._intake.row_errors import ROW, require_readable
+from crmkit._intake.row_errors import ROW, found_only, require_readable
 from crmkit._intake.sheet import Sheet, role_column
 from crmkit._words import formats
 from crmkit._words.arguments import require_backend, require_choice, require_share
@@ -34,6 +34,7 @@ from crmkit.typing import Backend
 AmountPer = Literal["line", "order"]
 
 _TABLES: Final = ("kept", "customers", "set_aside", "findings", "columns", "reasons")
+_SAMPLE: Final = 100_000
 _LINE: Final = "line"
 _REASON: Final = "reason"
 _CURRENCY: Final = (
@@ -178,7 +179,10 @@ def log_of(
     sheet = with_plausible_dates(sheet, roles.date)
     require_readable(sheet, LEDGER)
     currency = _currency(frame, others) or sheet.currency
-    facts = _collected(findings(sheet, roles, [n for n in frame.columns if n != _LINE]))
+    sums = sums_of(sheet, roles)
+    own = [name for name in frame.columns if name != _LINE]
+    facts = _collected(findings(sheet, sums, roles, own))
+    sheet = found_only(sheet, sums)
     kept, set_aside = (_collected(part) for part in split(sheet, roles, returns, frame.columns))
     tally = _tally(sheet, set_aside, raw, currency)
     log_notes.require_positive(facts, roles)
@@ -293,6 +297,9 @@ def _of_customers(
     One value throughout says nothing of a customer.
     """
     names = [name for name in names if is_contact(name) or kept[name].n_unique() > 1]
+    names = [name for name in names if _may_be_one(kept.head(_SAMPLE), name)]
+    if not names:
+        return (), ()
     several = kept.filter(kept["customer_id"].is_duplicated())
     if not len(several):  # every column is, then; those that speak of the customer are kept
         same = [name for name in names if is_contact(name)]
@@ -300,6 +307,12 @@ def _of_customers(
         ways = several.group_by("customer_id").agg(*(nw.col(name).n_unique() for name in names))
         same = [name for name in names if ways[name].max() == 1]
     return tuple(same), tuple(name for name in same if is_contact(name))
+
+
+def _may_be_one(rows: nw.DataFrame[Any], name: str) -> bool:
+    """Whether a column is the same in all of the given rows of each customer."""
+    pairs = rows.select("customer_id", name).unique()
+    return len(pairs) == pairs["customer_id"].n_unique()
 
 
 def _customers(ledger: nw.DataFrame[Any]) -> nw.DataFrame[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -78,6 +79,12 @@ def totals(frame: AnyFrame, rules: Sequence[RowRule], *, money: str | None = Non
         return Totals(int(row["n"]), found)
     span = (float(row[name]) for name in ("least", "most", "money"))
     return Totals(int(row["n"]), found, int(row["known"]), *span)
+
+
+def found_only(sheet: Sheet, sums: Totals) -> Sheet:
+    """Leave out the rules that find no row, so that they are not asked again."""
+    pairs = zip(sheet.rules, sums.found, strict=True)
+    return replace(sheet, rules=tuple(rule for rule, (n_rows, _) in pairs if n_rows))
 
 
 def first_rows(frame: AnyFrame, rows: nw.Expr, columns: Sequence[str]) -> nw.DataFrame[Any]:
