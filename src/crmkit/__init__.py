@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         rfm,
         tiers,
     )
-    from crmkit.intake import costs, read_log, transactions
+    from crmkit.intake import costs, prospects, read_log, transactions
 
 __version__ = "0.1.0"
 __all__ = [
@@ -61,13 +61,14 @@ __all__ = [
     "lifecycle",
     "pipeline",
     "plots",
+    "prospects",
     "read_log",
     "report",
     "rfm",
     "tiers",
     "transactions",
 ]
-_AT_THE_TOP = ("costs", "read_log", "transactions")
+_AT_THE_TOP = ("costs", "prospects", "read_log", "transactions")
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a room, or one of its functions

@@ -30,7 +30,16 @@ from crmkit._intake.plausible_dates import (
 from crmkit._intake.raw_columns import AnyFrame, Roles, open_raw
 from crmkit._intake.read import read_sheet
 from crmkit._intake.read_options import checked_options
-from crmkit._intake.row_errors import ROW, Totals, cells, first_rows, is_missing, shown, totals
+from crmkit._intake.row_errors import (
+    ROW,
+    Totals,
+    cells,
+    first_rows,
+    is_missing,
+    shown,
+    totals,
+    with_row,
+)
 from crmkit._intake.sheet import Severity, Sheet, from_list, role_column
 from crmkit.tables import FINDINGS, LEDGER
 
@@ -135,11 +144,6 @@ def check(
     sheet = read_sheet(with_row(frame), roles, options)
     sheet = with_plausible_dates(sheet, roles.date)
     return frames.give(findings(sheet, sums_of(sheet, roles), roles, names), like=raw)
-
-
-def with_row(frame: AnyFrame) -> AnyFrame:
-    """Append the position of each row to a table that is not lazy."""
-    return frame.with_row_index(ROW) if isinstance(frame, nw.DataFrame) else frame
 
 
 def sums_of(sheet: Sheet, roles: Roles) -> Totals:

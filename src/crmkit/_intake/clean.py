@@ -138,17 +138,28 @@ def split(
     sheet: Sheet, roles: Roles, returns: Returns, names: list[str]
 ) -> tuple[nw.LazyFrame[Any], nw.LazyFrame[Any]]:
     """Split a sheet into the ledger of its valid rows, and the other rows with the reason."""
-    rows, reason = sheet.frame, _reason(sheet, roles, returns).alias(_REASON)
+    extra = []
+    is_return = return_rows(roles)
+    if returns == "drop" and is_return is not None:
+        extra = [("return, left out as requested", is_return)]
+    good, others = divided(sheet, names, extra)
+    return to_ledger(sheet, good, roles, returns).lazy(), others.lazy()
+
+
+def divided(
+    sheet: Sheet, names: list[str], extra: Sequence[tuple[str, nw.Expr]] = ()
+) -> tuple[AnyFrame, AnyFrame]:
+    """Divide rows into the valid ones, with all that was read, and the others with the reason."""
+    rows, reason = sheet.frame, _reason(sheet, extra).alias(_REASON)
     if isinstance(rows, nw.LazyFrame):
         judged: AnyFrame = frames.with_columns(rows, reason)
     else:
         judged = rows.with_columns(reason)
     good = nw.col(_REASON).is_null()
-    kept = to_ledger(sheet, judged.filter(good), roles, returns)
     others = judged.filter(~good).select(*names, nw.col(_REASON).alias("reason"))
     if isinstance(others, nw.DataFrame):
         others = nw.maybe_reset_index(others)
-    return kept.lazy(), others.lazy()
+    return judged.filter(good), others
 
 
 def _require_no_reason(names: list[str]) -> None:
@@ -159,16 +170,13 @@ def _require_no_reason(names: list[str]) -> None:
         raise InvalidArgumentError(msg)
 
 
-def _reason(sheet: Sheet, roles: Roles, returns: Returns) -> nw.Expr:
+def _reason(sheet: Sheet, extra: Sequence[tuple[str, nw.Expr]]) -> nw.Expr:
     """Name the first rule that a row breaks; null for a valid row."""
     causes = [
         (rule.name, rule.rows) for rule in sheet.rules if rule.sets_aside and rule.rows is not None
     ]
-    is_return = return_rows(roles)
-    if returns == "drop" and is_return is not None:
-        causes.append(("return, left out as requested", is_return))
     reason = nw.lit(None).cast(nw.String)
-    for name, rows in reversed(causes):
+    for name, rows in reversed([*causes, *extra]):
         broken = rows.fill_null(value=False)
         reason = nw.when(broken).then(nw.lit(name)).otherwise(reason)
     return reason

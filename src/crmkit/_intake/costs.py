@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import narwhals as nw
-from narwhals.typing import IntoFrameT
+from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit._door import frames
 from crmkit._intake.amounts import read_numbers
 from crmkit._intake.ids import id_text
-from crmkit._intake.raw_columns import open_named
-from crmkit._intake.read_options import ReadOptions
-from crmkit._intake.row_errors import require_good_rows, require_readable
+from crmkit._intake.number_form import Decimal
+from crmkit._intake.raw_columns import AnyFrame, open_named
+from crmkit._intake.read_options import checked_options
+from crmkit._intake.row_errors import require_good_rows, require_readable, with_row
 from crmkit._intake.sheet import (
     TEXT_TYPES,
     WHITE_SPACE,
@@ -77,20 +79,40 @@ def costs(
     visits    cost   300.0
      sales revenue   950.0
     """
+    sheet, names = read_costs(raw, item=item, kind=kind, amount=amount, group=group)
+    require_readable(sheet, COSTS)
+    require_good_rows(_with_own_advice(sheet), COSTS, key=names["item"])
+    return frames.give(items(sheet.frame, names).lazy(), like=raw)
+
+
+def read_costs(
+    raw: IntoFrame,
+    *,
+    item: str,
+    kind: str,
+    amount: str,
+    group: str | None = None,
+    decimal: Decimal | None = None,
+    strict: bool | None = None,
+) -> tuple[Sheet, dict[str, str]]:
+    """Read every named column of a table of costs, and list the rules for its rows."""
     named = {"item": item, "kind": kind, "amount": amount, "group": group}
     columns = {role: name for role, name in named.items() if name is not None}
     frame, columns = open_named(raw, columns, COSTS)
-    options = ReadOptions(date_format=None, as_of=None, strict=frames.is_lazy(raw))
-    sheet = _with_item(Sheet(frame, options), columns["item"])
+    strict = frames.is_lazy(raw) if strict is None else strict
+    options = checked_options(date_format=None, as_of=None, decimal=decimal, strict=strict)
+    sheet = _with_item(Sheet(with_row(frame), options), columns["item"])
     sheet = _with_kind(sheet, columns["kind"])
     sheet = read_numbers(sheet, "amount", columns["amount"])
     if group is not None:
         sheet = _with_text(sheet, "group", columns["group"])
-    require_readable(sheet, COSTS)
-    require_good_rows(_with_own_advice(sheet), COSTS, key=columns["item"])
+    return sheet, columns
+
+
+def items(rows: AnyFrame, columns: Mapping[str, str]) -> AnyFrame:
+    """Take the columns of cost-benefit items from rows that were read."""
     names = [name for name in COSTS.column_names if name in columns]
-    items = sheet.frame.select(*(nw.col(role_column(name)).alias(name) for name in names))
-    return frames.give(items.lazy(), like=raw)
+    return rows.select(*(nw.col(role_column(name)).alias(name) for name in names))
 
 
 def _with_item(sheet: Sheet, name: str) -> Sheet:

@@ -21,6 +21,11 @@ _EXAMPLES_SHOWN: Final = 3
 _VALUE_WIDTH: Final = 40
 
 
+def with_row(frame: AnyFrame) -> AnyFrame:
+    """Append the position of each row to a table that is not lazy."""
+    return frame.with_row_index(ROW) if isinstance(frame, nw.DataFrame) else frame
+
+
 def require_readable(sheet: Sheet, table: Table) -> None:
     """Raise if a whole column cannot be read."""
     for refusal in sheet.refusals:
@@ -120,7 +125,8 @@ def _invalid_rows(
     data: nw.DataFrame[Any], table: Table, rule: RowRule, rows: nw.Expr, *, n_rows: int, key: str
 ) -> InvalidRowsError:
     shows = rule.shows or key
-    found = first_rows(data.with_row_index(ROW), rows, [ROW, key, shows])
+    numbered = data if ROW in data.columns else data.with_row_index(ROW)
+    found = first_rows(numbered, rows, [ROW, key, shows])
     examples, who = cells(found, key), key
     if any(map(is_missing, examples)):
         examples, who = found[ROW].to_list(), "row"

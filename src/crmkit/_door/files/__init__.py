@@ -5,7 +5,6 @@ Nothing heavy is imported before a file is read.
 
 from __future__ import annotations
 
-from crmkit._door.files.columns import ROLES, column_names, find_columns, read_columns
 from crmkit._door.files.raw_file import EMPTY, NOT_LOST, TITLE, RawFile, of_table
 from crmkit._door.files.read import read_file
 from crmkit._door.files.write import safe_for_spreadsheets, write_table
@@ -13,13 +12,9 @@ from crmkit._door.files.write import safe_for_spreadsheets, write_table
 __all__ = [
     "EMPTY",
     "NOT_LOST",
-    "ROLES",
     "TITLE",
     "RawFile",
-    "column_names",
-    "find_columns",
     "of_table",
-    "read_columns",
     "read_file",
     "safe_for_spreadsheets",
     "write_table",
