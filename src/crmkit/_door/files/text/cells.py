@@ -48,27 +48,36 @@ def records(
 
 def _record(data: bytes | mmap, start: int, line: int, separator: bytes) -> Record:
     end, behind = _line_end(data, start)
-    written = data[start:end]
-    if b'"' not in written:
-        return Record(written.split(separator), start, behind, line, 1)
-    text = data[start : max(end + 1, start + LONGEST)]
+    text = data[start:end]
+    if b'"' not in text:
+        return Record(text.split(separator), start, behind, line, 1)
+    found = _cells(text, separator)
+    if found is None and end - start < LONGEST:  # a cell may go on in the lines below
+        text = data[start : start + LONGEST]
+        found = _cells(text, separator)
+        if found is not None:
+            behind = _line_end(data, start + found[1])[1]
+    if found is None:
+        return Record([data[start:end]], start, behind, line, 1, BROKEN)
+    cells, length = found
+    n_lines = 1 + len(LINE_END.findall(text, 0, length))
+    return Record(cells, start, behind, line, n_lines)
+
+
+def _cells(text: bytes, separator: bytes) -> tuple[list[bytes], int] | None:
+    """Read the cells of one record and its length; none where a quote does not close."""
     quoted, plain = _patterns(separator)
     cells, at = [], 0
     while True:
-        if text[at : at + 1] == b'"':
-            match = quoted.match(text, at)
-            if match is None:
-                return Record([written], start, behind, line, 1, BROKEN)
-            cells.append(match[1].replace(b'""', b'"'))
-        else:
-            match = plain.match(text, at)
-            cells.append(match[0] if match else b"")
-        at = match.end() if match else at
+        is_quoted = text[at : at + 1] == b'"'
+        match = (quoted if is_quoted else plain).match(text, at)
+        if match is None:
+            return None
+        cells.append(match[1].replace(b'""', b'"') if is_quoted else match[0])
+        at = match.end()
         if text[at : at + 1] != separator:
-            break
+            return cells, at
         at += 1
-    n_lines = 1 + len(LINE_END.findall(text[:at]))
-    return Record(cells, start, _line_end(data, start + at)[1], line, n_lines)
 
 
 def _line_end(data: bytes | mmap, start: int) -> tuple[int, int]:
@@ -86,8 +95,13 @@ def _patterns(separator: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
 
 def written(cells: list[bytes], separator: bytes) -> bytes:
     """Write cells as one record, in quotes where they need them."""
-    special = re.compile(rb'["\r\n' + re.escape(separator) + rb"]")
+    special = _special(separator)
     quoted = (
         b'"' + cell.replace(b'"', b'""') + b'"' if special.search(cell) else cell for cell in cells
     )
     return separator.join(quoted) + b"\n"
+
+
+@cache
+def _special(separator: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb'["\r\n' + re.escape(separator) + rb"]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from crmkit._door.files.grid.empty import without_empty_rows
 from crmkit._door.files.grid.footer import without_footer
@@ -12,6 +13,8 @@ from crmkit._door.files.text.layout import Layout, look
 from crmkit._door.files.text.plain import Rows, read_plain
 from crmkit._door.files.text.rows import read_rows
 from crmkit.errors import InvalidArgumentError
+
+_BLOCK: Final = 1 << 22
 
 
 def read_delimited(
@@ -23,6 +26,9 @@ def read_delimited(
     chosen = encodings.of_name(encoding) if encoding is not None else encodings.of_head(head)
     readable = _in_utf_8(path, chosen, scratch)
     layout = look(readable, name=name, separator=separator)
+    if layout.line_ends == {b"\r"}:
+        readable = _with_newlines(readable, scratch)
+        layout = layout._replace(line_ends=frozenset({b"\n"}))
     rows, aside = read_plain(readable, layout), list[Aside]()
     if rows is None and encoding is None and chosen == encodings.UTF_8:
         chosen = encodings.of_whole(path)
@@ -40,6 +46,15 @@ def _in_utf_8(path: Path, encoding: str, scratch: Path) -> Path:
         return path
     target = scratch / "utf-8.txt"
     encodings.transcode(path, target, encoding=encoding)
+    return target
+
+
+def _with_newlines(path: Path, scratch: Path) -> Path:
+    """End lines as all but old Macs do."""
+    target = scratch / "newlines.txt"
+    with path.open("rb") as file, target.open("wb") as out:
+        while block := file.read(_BLOCK):
+            out.write(block.replace(b"\r", b"\n"))
     return target
 
 

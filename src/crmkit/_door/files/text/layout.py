@@ -37,7 +37,7 @@ class Layout(NamedTuple):
     line: int
     titles: list[Aside]
     notes: list[str]
-    has_lone_returns: bool
+    line_ends: frozenset[bytes]
 
 
 def look(path: Path, *, name: str, separator: str | None) -> Layout:
@@ -76,7 +76,7 @@ def look(path: Path, *, name: str, separator: str | None) -> Layout:
             *notes,
             *said,
         ],
-        has_lone_returns=any(mark == b"\r" for mark in LINE_END.findall(sample)),
+        line_ends=frozenset(LINE_END.findall(sample)),
     )
 
 

@@ -34,7 +34,7 @@ class Rows(NamedTuple):
 
 def read_plain(path: Path, layout: Layout) -> Rows | None:
     """Read the rows of a UTF-8 file; None where they are not in common form throughout."""
-    if layout.has_lone_returns or layout.start >= path.stat().st_size:
+    if b"\r" in layout.line_ends or layout.start >= path.stat().st_size:
         return None
     with _Bytes(path, layout.start) as bytes_:
         has_quotes = bytes_.has(b'"')
