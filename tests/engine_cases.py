@@ -250,6 +250,30 @@ CASES: Final[Mapping[str, Case]] = {
         ("items",),
         ("item",),
     ),
+    "intake.check_costs": Case(
+        lambda items: intake.check_costs(
+            items, item="what", kind="kind", amount="euro", decimal="."
+        ),
+        ("items",),
+        ("rule",),
+        ignored=("example",),
+    ),
+    "intake.clean_costs": Case(
+        lambda items: intake.clean_costs(
+            items, item="what", kind="kind", amount="euro", decimal="."
+        ),
+        ("items",),
+        (),
+    ),
+    "intake.prospects": Case(
+        lambda people: intake.prospects(people, customer="customer_id"), ("customers",)
+    ),
+    "intake.clean_prospects": Case(
+        lambda people: intake.clean_prospects(people, customer="customer_id"), ("customers",), ()
+    ),
+    "intake.hash_ids": Case(
+        lambda customers: intake.hash_ids(customers, key="a long secret"), ("customers",)
+    ),
     "rfm.summarize": Case(lambda orders: rfm.summarize(orders, as_of=AS_OF), ("orders",)),
     "rfm.summarize of lines": Case(lambda lines: rfm.summarize(lines, as_of=AS_OF), ("lines",)),
     "rfm.summarize of visits": Case(lambda orders: rfm.summarize(orders, as_of=AS_OF), ("visits",)),
@@ -471,6 +495,9 @@ NO_TABLE_TO_READ: Final[Mapping[str, str]] = {
     "cohorts.n_day": "makes windows from numbers",
     "cohorts.rolling": "makes windows from numbers",
     "datasets.load_cdnow": "makes a table from nothing",
+    "intake.check_prospects": "finds people in two rows only in tables that are not lazy",
+    "intake.read_file": "reads a file",
+    "intake.read_log": "reads a file",
     "report.render": "draws the result of the main job, which pipeline.run makes on any engine",
     "campaigns.break_even_index": "works on two numbers",
     "campaigns.break_even_rate": "works on two numbers",

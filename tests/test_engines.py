@@ -59,6 +59,8 @@ _RUN: Final[Mapping[str, int]] = {
     "clv.purchase_distribution": 1,
     "clv.spend_dependence": 1,
     "clv.tracking": 2,
+    "intake.clean": 1,
+    "intake.hash_ids": 1,
     "economics.cost_benefit": 1,
     "lifecycle.rules": 1,
     "rfm.breakpoints": 3,
@@ -73,7 +75,12 @@ _RUN: Final[Mapping[str, int]] = {
     "tiers.summary": 1,
     "tiers.whale": 1,
 }
-_MADE_FOR_A_LOOK: Final = ("intake.check", "pipeline.run", "pipeline.run_summary")
+_MADE_FOR_A_LOOK: Final = (
+    "intake.check",
+    "intake.check_costs",
+    "pipeline.run",
+    "pipeline.run_summary",
+)
 """They run many plans: one for each finding, and those of all the other functions."""
 
 

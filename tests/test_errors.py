@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from crmkit import errors, rfm
-from crmkit.errors import CrmkitError, CrmkitWarning, InvalidRowsError
+from crmkit.errors import CrmkitError, CrmkitWarning, InvalidRowsError, TooMuchSetAsideError
 
 KINDS = [
     kind
@@ -32,6 +32,8 @@ BAD = pd.DataFrame({"customer_id": ["ann", None], "date": pd.to_datetime(["2024-
 def raised(kind: type[Exception]) -> Exception:
     if issubclass(kind, InvalidRowsError):
         return kind("customers: wrong.\nMend it.", n_rows=2, examples=("ann", 7))
+    if issubclass(kind, TooMuchSetAsideError):
+        return kind("log: wrong.\nMend it.", reasons=(("unparsable date", 3, 9.5),))
     return kind("customers: wrong.\nMend it.")
 
 

@@ -110,7 +110,7 @@ class DateForm:
     """How the dates of a column are written: the layouts, the one of most dates first.
 
     With `in_words`, names of months and the like are put into plain words before. Where several
-    orders of day, month and year serve, there are no layouts, and `choices` has one of each.
+    orders of day, month and year serve, `layouts` is empty, and `choices` has one of each.
     Where no layout reads any text, `unknown` is one of the texts.
     """
 

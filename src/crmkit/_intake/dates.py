@@ -128,7 +128,7 @@ def _with_bounds(sheet: Sheet, name: str) -> Sheet:
 def _with_texts(sheet: Sheet, name: str) -> Sheet | None:
     """Append the dates as stripped text; None if the column cannot hold dates.
 
-    Dates among Python objects are no text, and need no format; they are kept beside.
+    Dates among Python objects need no format, and are kept beside the text.
     """
     dtype, values = sheet.dtype(name), sheet.values(name)
     if dtype in TEXT_TYPES:

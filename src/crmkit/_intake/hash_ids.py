@@ -39,7 +39,7 @@ def hash_ids(table: IntoFrameT, *, key: str) -> IntoFrameT:
     Raises
     ------
     MissingColumnsError, InvalidRowsError
-        If there is no `customer_id`, or one is missing.
+        If `customer_id` is missing, as a column or in a row.
     InvalidArgumentError
         If `key` is not a text, or is empty.
 

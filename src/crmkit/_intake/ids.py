@@ -73,7 +73,7 @@ def _rules(role: str, name: str, ids: _Ids, mixed: nw.Expr | None) -> list[RowRu
     return [
         RowRule(
             f"missing {role_name(role)}",
-            "warning" if is_customer else "error",  # orders of guests are no mistakes
+            "warning" if is_customer else "error",  # a guest who buys is not a mistake
             f"`{name}` is missing",
             ids.missing,
             is_set_aside=True,

@@ -73,16 +73,16 @@ def _duplicates(findings: nw.DataFrame[Any]) -> str:
 
 
 def _no_rows(raw: RawFile) -> str:
-    """Say which lines of the file are no rows: titles, totals."""
+    """Say which lines of the file do not count as rows: titles, totals."""
     lines = nw.from_native(raw.set_aside, eager_only=True)
     lines = lines.filter(nw.col("reason").is_in(NOT_LOST) & (nw.col("reason") != EMPTY))
     if not len(lines):
         return ""
     few = [formats.name(text) for text in lines["content"].head(3).to_list()]
     more = ", ..." if len(lines) > len(few) else ""
-    are = "is no row" if len(lines) == 1 else "are no rows"
+    does = "does not count as a row" if len(lines) == 1 else "do not count as rows"
     shown = ", ".join(map(repr, few))
-    return f"{formats.counted(len(lines), 'line')} {are} of the table: {shown}{more}."
+    return f"{formats.counted(len(lines), 'line')} {does}: {shown}{more}."
 
 
 def require_positive(findings: nw.DataFrame[Any], roles: Roles) -> None:

@@ -122,7 +122,7 @@ def stand_out(days: npt.NDArray[Any], counts: npt.NDArray[Any]) -> Odd:
 
 
 def _last_of_bulk(days: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> int | None:
-    """Last day before a gap that only a few rows lie beyond; None if there is no such gap."""
+    """Last day before a gap that only a few rows lie beyond; None without such a gap."""
     most = max(1.0, _RARE * counts.sum())
     beyond = counts[::-1].cumsum()[::-1]
     for i in np.flatnonzero(beyond[1:] <= most) + 1:

@@ -321,7 +321,7 @@ def _customers(ledger: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
 
 
 def _all_set_aside(raw: files.RawFile, rows: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
-    """Put lines that are no rows, but for those above the header, before the rows set aside."""
+    """Put total lines and broken lines before the rows set aside; titles are only noted."""
     lines = nw.from_native(raw.set_aside, eager_only=True)
     above = nw.col(_REASON).str.starts_with(files.TITLE) | (nw.col(_REASON) == files.EMPTY)
     lines = lines.filter(~above)

@@ -179,7 +179,7 @@ def _require_each_once(frame: frames.Frame) -> None:
             "`customer_id` is repeated",
             n_rows=int(twice["n_rows"].sum()),
             customers=twice["customer_id"].head(_SHOWN).to_list(),
-            advice="Keep one row for each customer, or give the orders to crmkit.pipeline.run().",
+            advice="One row is one customer: sum up or drop the others.",
         )
 
 

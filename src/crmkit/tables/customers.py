@@ -165,6 +165,7 @@ MEASURES: Final = Table(
 
 CUSTOMER_TOTALS: Final = Table(
     name="customer totals",
+    one_row_each="customer_id",
     row="one customer, or one prospect with nulls",
     made_by="one row per customer, as in pandas.DataFrame",
     columns=(
