@@ -7,11 +7,32 @@ Data quality
     check: Check the data quality of a raw transaction log.
     clean: Clean a raw transaction log: keep valid rows, set the others aside.
     Cleaned: Result of `clean`: valid rows as a ledger, and the rows set aside.
+People
+    match:
+    Matches:
+    completeness:
+    completeness_of_customers:
+    shared_contacts:
 """
 
 from crmkit._intake.check import check
 from crmkit._intake.clean import Cleaned, clean
+from crmkit._intake.completeness import completeness, completeness_of_customers
 from crmkit._intake.costs import costs
+from crmkit._intake.match import match
+from crmkit._intake.matches import Matches
+from crmkit._intake.shared_contacts import shared_contacts
 from crmkit._intake.transactions import transactions
 
-__all__ = ["Cleaned", "check", "clean", "costs", "transactions"]
+__all__ = [
+    "Cleaned",
+    "Matches",
+    "check",
+    "clean",
+    "completeness",
+    "completeness_of_customers",
+    "costs",
+    "match",
+    "shared_contacts",
+    "transactions",
+]
