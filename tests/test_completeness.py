@@ -110,7 +110,7 @@ def test_nobody_is_neither_complete_nor_incomplete(make_eager: MakeFrame) -> Non
 
 
 def test_one_phone_of_many_customers_is_a_finding(make_frame: MakeFrame) -> None:
-    many = {
+    many: dict[str, list[Any]] = {
         "customer_id": [1, 2, 3, 4, 4, 5],
         "email": ["A@x.org", "a@x.org", "b@x.org", "n/a", "n/a", "n/a"],
         "phone": ["089 1234567", "+49 89 1234567", "089-1234567", "089/1234567", "0891234567", "0"],

@@ -8,11 +8,11 @@ Data quality
     clean: Clean a raw transaction log: keep valid rows, set the others aside.
     Cleaned: Result of `clean`: valid rows as a ledger, and the rows set aside.
 People
-    match:
-    Matches:
-    completeness:
-    completeness_of_customers:
-    shared_contacts:
+    match: Match records of one person: the ids that share an e-mail, a phone or another key.
+    Matches: Customers that are one: old ids and the id that they share, as a value to keep.
+    completeness: Completeness of a table of people: known and valid rate of each field.
+    completeness_of_customers: Completeness of each record: how many fields are known and valid, and which are not.
+    shared_contacts: Find e-mails and phones of many customers.
 """
 
 from crmkit._intake.check import check

@@ -10,13 +10,12 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames, time
-from crmkit._intake.contact_fields import Field, fields_of, read_field
+from crmkit._intake.contact_fields import NORMAL, VALID, Field, fields_of, with_fields
 from crmkit._words.arguments import require_column_name
 from crmkit.errors import MissingColumnsError
 from crmkit.tables import PEOPLE
 
 _KNOWN: Final = "crmkit_known_{}"
-_VALID: Final = "crmkit_valid_{}"
 _BY: Final = "crmkit_by"
 _ALL: Final = "crmkit_all"
 
@@ -96,7 +95,7 @@ def completeness(
     counts = {
         name: nw.col(name).sum()
         for i in range(len(read))
-        for name in (_KNOWN.format(i), _VALID.format(i))
+        for name in (_KNOWN.format(i), VALID.format(i))
     }
     key = _ALL if by is None else _BY
     grouped = _with_group(frame, by).select(key, *counts)
@@ -159,13 +158,13 @@ def completeness_of_customers(
     frame, read = _read(people, fields, as_of=as_of)
     n_known, n_valid = (
         nw.sum_horizontal(*(nw.col(form.format(i)) for i in range(len(read))))
-        for form in (_KNOWN, _VALID)
+        for form in (_KNOWN, VALID)
     )
     counted = frames.with_columns(
         frame, n_known=n_known.cast(nw.Int64), n_valid=n_valid.cast(nw.Int64)
     )
     gaps = [
-        nw.when(nw.col(_VALID.format(i)) == 0)
+        nw.when(nw.col(VALID.format(i)) == 0)
         .then(nw.lit(f", {field.column}"))
         .otherwise(nw.lit(""))
         for i, field in enumerate(read)
@@ -177,7 +176,7 @@ def completeness_of_customers(
         valid_rate=nw.when(known > 0).then(nw.col("n_valid") / known),
         not_valid=nw.concat_str(nw.lit(""), *gaps).str.slice(2),
     )
-    made = [form.format(i) for i in range(len(read)) for form in (_KNOWN, _VALID)]
+    made = [form.format(i) for i in range(len(read)) for form in (_KNOWN, VALID)]
     return frames.give(scored.drop(*made), like=people)
 
 
@@ -191,17 +190,14 @@ def _read(
     day = None if as_of is None else time.as_day(as_of, argument="as_of")
     frame = frames.read(people, PEOPLE)
     named = fields_of(fields, argument="fields", frame=frame, table=PEOPLE)
-    normal, flags = {}, {}
-    for i, field in enumerate(named):
-        read = read_field(frame, field, as_of=day)
-        is_known = ~read.normal.is_null()
-        normal[_KNOWN.format(i)] = is_known
-        flags[_VALID.format(i)] = is_known & read.is_valid
-    ones = {
-        name: nw.when(flag).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
-        for name, flag in {**normal, **flags}.items()
+    read = with_fields(frame, named, as_of=day)
+    normal = [NORMAL.format(i) for i in range(len(named))]
+    known = {
+        _KNOWN.format(i): nw.when(~nw.col(name).is_null()).then(nw.lit(1)).otherwise(nw.lit(0))
+        for i, name in enumerate(normal)
     }
-    return frames.with_columns(frame, **ones), named
+    ones = {name: flag.cast(nw.Int64) for name, flag in known.items()}
+    return frames.with_columns(read, **ones).drop(*normal), named
 
 
 def _with_group(frame: frames.Frame, by: str | None) -> frames.Frame:
@@ -228,7 +224,7 @@ def _rates(
 ) -> frames.Frame:
     rows = sorted(summed.rows(named=True), key=lambda row: (row[key] is None, str(row[key])))
     if not rows and by is None:
-        rows = [{"n": 0, **{f.format(i): 0 for i in range(len(read)) for f in (_KNOWN, _VALID)}}]
+        rows = [{"n": 0, **{f.format(i): 0 for i in range(len(read)) for f in (_KNOWN, VALID)}}]
     lines = [(row, i, field) for row in rows for i, field in enumerate(read)]
     columns: dict[str, list[Any]] = {by: [row[key] for row, _, _ in lines]} if by else {}
     columns |= {
@@ -236,7 +232,7 @@ def _rates(
         "kind": [field.kind for _, _, field in lines],
         "n": [int(row["n"]) for row, _, _ in lines],
         "n_known": [int(row[_KNOWN.format(i)] or 0) for row, i, _ in lines],
-        "n_valid": [int(row[_VALID.format(i)] or 0) for row, i, _ in lines],
+        "n_valid": [int(row[VALID.format(i)] or 0) for row, i, _ in lines],
     }
     table = frames.table_like(columns, like=like)
     if by is not None:

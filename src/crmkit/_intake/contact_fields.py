@@ -7,7 +7,9 @@ ann+shop@x.org is not ann@x.org, nor is a.nn@x.org: only some providers deliver 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
@@ -26,6 +28,9 @@ from crmkit.tables import Table
 
 FieldKind: TypeAlias = Literal["text", "email", "phone", "birth_date"]
 
+NORMAL: Final = "crmkit_normal_{}"
+VALID: Final = "crmkit_valid_{}"
+_DIGITS: Final = "crmkit_digits"
 _SPACE: Final = "[\\s\u00a0\u2007\u200b\u202f\u3000\ufeff]+"
 _PLACEHOLDER: Final = (
     "^(?:[-\u2013\u2014_.,;:?*/#x]*|"
@@ -55,18 +60,14 @@ _FIRST_BIRTH: Final = date(1900, 1, 2)
 _ISO: Final = r"^(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])$"
 
 
+Rules: TypeAlias = tuple[nw.Expr, ...]
+
+
 class Field(NamedTuple):
     """A column of contact data, and what it holds."""
 
     column: str
     kind: FieldKind
-
-
-class Read(NamedTuple):
-    """How a field is read: its normal form, null where unknown, and whether that is valid."""
-
-    normal: nw.Expr
-    is_valid: nw.Expr
 
 
 def fields_of(
@@ -110,30 +111,36 @@ def require_country_code(country_code: object) -> None:
         raise InvalidArgumentError(msg)
 
 
-def read_field(
+def with_fields(
     frame: frames.Frame,
-    field: Field,
+    fields: Sequence[Field],
     *,
     country_code: str | None = None,
     as_of: date | None = None,
-) -> Read:
-    """Give the normal form of a field, and whether what is known is valid."""
-    dtype = frame.collect_schema()[field.column]
-    if field.kind == "birth_date" and dtype.is_temporal():
-        return _day(frame, field.column, is_date=dtype == nw.Date, as_of=as_of)
-    text = _text(field.column, dtype)
-    if field.kind == "email":
-        return _email(_known(text))
-    if field.kind == "phone":
-        return _phone(_known(text), country_code=country_code)
-    if dtype.is_numeric() and field.kind == "text":  # where 0 is known
-        return Read(text, ~text.is_null())
-    known = _known(text)
-    if field.kind == "birth_date":
-        last = "2999-12-31" if as_of is None else as_of.isoformat()
-        in_range = (known >= _FIRST_BIRTH.isoformat()) & (known <= last)
-        return Read(known, known.str.contains(_ISO) & in_range)
-    return Read(known, ~known.is_null())
+) -> frames.Frame:
+    """Append the normal form of each field, null where unknown, and 1 where that is valid, else 0.
+
+    The columns are `NORMAL` and `VALID` with the field's number. Each step is a column of its own:
+    pandas would compute an expression anew wherever it stands.
+    """
+    for i, field in enumerate(fields):
+        normal, valid = NORMAL.format(i), VALID.format(i)
+        dtype = frame.collect_schema()[field.column]
+        is_day = field.kind == "birth_date" and dtype.is_temporal()
+        is_number = field.kind == "text" and dtype.is_numeric()  # where 0 is known
+        if is_day:
+            rules = _birth_rules(frame, field.column, dtype, as_of=as_of)
+            frame = frames.with_columns(frame, nw.col(field.column).alias(normal))
+        else:
+            frame = frames.with_columns(frame, _text(field.column, dtype).alias(normal))
+            frame = frame if is_number else _with_known(frame, normal)
+            frame = _READERS.get(field.kind, _as_it_is)(frame, normal, country_code)
+            rules = _RULES[field.kind](nw.col(normal), as_of)
+        # A product, since pandas cannot join flags of which one is null.
+        ones = (nw.when(rule).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64) for rule in rules)
+        is_valid = functools.reduce(operator.mul, ones)
+        frame = frames.with_columns(frame, is_valid.alias(valid))
+    return frame
 
 
 def _text(column: str, dtype: nw.dtypes.DType) -> nw.Expr:
@@ -145,34 +152,44 @@ def _text(column: str, dtype: nw.dtypes.DType) -> nw.Expr:
     return nw.when(known.is_finite()).then(whole.cast(nw.String))
 
 
-def _known(text: nw.Expr) -> nw.Expr:
+def _with_known(frame: frames.Frame, name: str) -> frames.Frame:
     """Write in lower case with single spaces, null where nothing is said."""
-    plain = text.str.replace_all(_SPACE, " ").str.strip_chars(" ").str.to_lowercase()
-    return nw.when(~plain.str.contains(_PLACEHOLDER)).then(plain)
+    value = nw.col(name)
+    plain = value.str.replace_all(_SPACE, " ").str.strip_chars(" ").str.to_lowercase()
+    frame = frames.with_columns(frame, plain.alias(name))
+    said = nw.when(~value.str.contains(_PLACEHOLDER)).then(value)
+    return frames.with_columns(frame, said.alias(name))
 
 
-def _email(known: nw.Expr) -> Read:
-    normal = known.str.replace_all(" ", "", literal=True).str.replace_all("^mailto:", "")
-    is_valid = normal.str.contains(_EMAIL) & ~normal.str.contains(_NOBODYS_EMAIL)
-    return Read(normal, is_valid)
+def _as_it_is(frame: frames.Frame, _name: str, _country_code: str | None) -> frames.Frame:
+    return frame
 
 
-def _phone(known: nw.Expr, *, country_code: str | None) -> Read:
+def _read_email(frame: frames.Frame, name: str, _country_code: str | None) -> frames.Frame:
+    value = nw.col(name).str.replace_all(" ", "", literal=True).str.replace_all("^mailto:", "")
+    return frames.with_columns(frame, value.alias(name))
+
+
+def _read_phone(frame: frames.Frame, name: str, country_code: str | None) -> frames.Frame:
     """Keep the digits, with a plus where the country is among them."""
-    bare = known.str.replace_all(_EXTENSION, "").str.replace_all("(0)", "", literal=True)
-    digits = bare.str.replace_all("[^0-9+]", "").str.replace_all(r"^(\+0*|00+)", "+")
-    is_abroad, inside = digits.str.starts_with("+"), digits.str.replace_all("+", "", literal=True)
+    value = nw.col(name)
+    bare = value.str.replace_all(_EXTENSION, "").str.replace_all("(0)", "", literal=True)
+    signs = bare.str.replace_all("[^0-9+]", "").str.replace_all(r"^(\+0*|00+)", "+")
+    frame = frames.with_columns(frame, signs.alias(name))
+    digits = value.str.replace_all("+", "", literal=True)
+    frame = frames.with_columns(frame, digits.alias(_DIGITS))
+    inside = nw.col(_DIGITS)
     at_home = inside if country_code is None else _with_country(inside, country_code)
-    normal = nw.when(is_abroad).then(nw.concat_str(nw.lit("+"), inside)).otherwise(at_home)
-    normal = nw.when(inside.str.len_chars() > 0).then(normal)
-    is_valid = normal.str.contains(_PHONE) & ~inside.str.contains(_NOBODYS_PHONE)
-    return Read(normal, is_valid)
+    abroad = nw.concat_str(nw.lit("+"), inside)
+    normal = nw.when(value.str.starts_with("+")).then(abroad).otherwise(at_home)
+    written = nw.when(inside.str.len_chars() > 0).then(normal)
+    return frames.with_columns(frame, written.alias(name)).drop(_DIGITS)
 
 
 def _with_country(digits: nw.Expr, country_code: str) -> nw.Expr:
     """Write a number at home as from abroad: without the 0 that is dialled at home only."""
-    no_zero = country_code in _KEEPS_ITS_ZERO
-    at_home = digits if no_zero else digits.str.replace_all("^0", "")
+    keeps_zero = country_code in _KEEPS_ITS_ZERO
+    at_home = digits if keeps_zero else digits.str.replace_all("^0", "")
     has_code = digits.str.starts_with(country_code) & (digits.str.len_chars() >= _LONG)
     return (
         nw.when(has_code)
@@ -181,9 +198,25 @@ def _with_country(digits: nw.Expr, country_code: str) -> nw.Expr:
     )
 
 
-def _day(frame: frames.Frame, column: str, *, is_date: bool, as_of: date | None) -> Read:
-    first = _FIRST_BIRTH if is_date else datetime(_FIRST_BIRTH.year, 1, 2)  # noqa: DTZ001 - no zone
-    is_valid = nw.col(column) >= nw.lit(first)
-    if as_of is not None:
-        is_valid = is_valid & time.until(frame, as_of, column=column)
-    return Read(nw.col(column), is_valid)
+def _birth_rules(
+    frame: frames.Frame, column: str, dtype: nw.dtypes.DType, *, as_of: date | None
+) -> Rules:
+    first = _FIRST_BIRTH if dtype == nw.Date else datetime(_FIRST_BIRTH.year, 1, 2)  # noqa: DTZ001 - no zone
+    known = ~nw.col(column).is_null()
+    until = known if as_of is None else time.until(frame, as_of, column=column)
+    return (known, nw.col(column) >= nw.lit(first), until)
+
+
+def _birth_text_rules(value: nw.Expr, as_of: date | None) -> Rules:
+    last = "2999-12-31" if as_of is None else as_of.isoformat()
+    return (value.str.contains(_ISO), value >= _FIRST_BIRTH.isoformat(), value <= last)
+
+
+_READERS: Final = {"email": _read_email, "phone": _read_phone}
+_RULES: Final[Mapping[FieldKind, Callable[[nw.Expr, date | None], Rules]]] = {
+    "text": lambda value, _: (~value.is_null(),),
+    "email": lambda value, _: (value.str.contains(_EMAIL), ~value.str.contains(_NOBODYS_EMAIL)),
+    "phone": lambda value, _: (value.str.contains(_PHONE), ~value.str.contains(_NOBODYS_PHONE)),
+    "birth_date": _birth_text_rules,
+}
+"""What must hold of a value that is valid."""

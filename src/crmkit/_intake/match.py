@@ -12,10 +12,12 @@ from narwhals.typing import IntoFrame
 
 from crmkit._door import frames
 from crmkit._intake.contact_fields import (
+    NORMAL,
+    VALID,
     Field,
     fields_of,
-    read_field,
     require_country_code,
+    with_fields,
 )
 from crmkit._intake.matches import Id, Matches, Pair, Reason
 from crmkit._intake.similar_names import similar_names
@@ -23,8 +25,6 @@ from crmkit._words.arguments import is_number, require_column_name, require_whol
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import PEOPLE
 
-_NORMAL: Final = "crmkit_normal_{}"
-_VALID: Final = "crmkit_valid_{}"
 _NAME: Final = "crmkit_name"
 _MOST_PAIRS: Final = 10_000
 _PERCENT: Final = 100.0
@@ -85,7 +85,8 @@ def match(
     (n/a, -, none, 0000), and e-mails and phones that cannot be one, match nothing.
 
     Similar names are those that share a start, compared by the normalized Indel similarity of
-    rapidfuzz with their words in alphabetical order; the 10,000 most similar pairs are kept.
+    rapidfuzz with their words in alphabetical order. The 10,000 most similar pairs are kept, of
+    equally similar ones those with the rarer names; the others are counted, merged ones among them.
 
     References
     ----------
@@ -164,15 +165,15 @@ def _collected(
             "Cast it to one of them."
         )
         raise InvalidArgumentError(msg)
-    new: dict[str, nw.Expr] = {}
-    for i, field in enumerate(fields):
-        read = read_field(frame, field, country_code=country_code)
-        new |= {_NORMAL.format(i): read.normal.cast(nw.String), _VALID.format(i): read.is_valid}
+    every = [*fields, *([Field(name, "text")] if name is not None else [])]
+    read = with_fields(frame, every, country_code=country_code)
+    names = [form.format(i) for i in range(len(fields)) for form in (NORMAL, VALID)]
+    columns = [nw.col(each).cast(nw.String) if "normal" in each else nw.col(each) for each in names]
     if name is not None:
-        known = read_field(frame, Field(name, "text")).normal
-        new[_NAME] = nw.when(~known.is_null()).then(nw.col(name).cast(nw.String))
+        known = ~nw.col(NORMAL.format(len(fields))).is_null()
+        columns.append(nw.when(known).then(nw.col(name).cast(nw.String)).alias(_NAME))
     plain = nw.col("customer_id").cast(nw.String) if is_text else nw.col("customer_id")
-    made = frames.with_columns(frame, **new).select(plain, *new).collect()
+    made = read.select(plain, *columns).collect()
     if made["customer_id"].is_null().any():  # of a lazy table, whose values have not been seen
         msg = f"{PEOPLE.name}: `customer_id` is null in some rows.\nGive each record an id."
         raise InvalidArgumentError(msg)
@@ -185,11 +186,11 @@ def _shared(data: nw.DataFrame[Any], fields: Sequence[Field]) -> Iterator[tuple[
     for i, field in enumerate(fields):
         holders: dict[str, set[Id]] = defaultdict(set)
         valid: dict[str, bool] = {}
-        values, flags = data[_NORMAL.format(i)].to_list(), data[_VALID.format(i)].to_list()
+        values, flags = data[NORMAL.format(i)].to_list(), data[VALID.format(i)].to_list()
         for each, value, flag in zip(ids, values, flags, strict=True):
             if isinstance(value, str):
                 holders[value].add(each)
-                valid[value] = flag is True or flag == True  # noqa: E712 - a numpy flag, or a null
+                valid[value] = flag == 1
         for value, customers in holders.items():
             if len(customers) > 1:
                 yield Reason(field.column, value, tuple(sorted(customers))), valid[value]
@@ -227,17 +228,19 @@ def _pairs(
     for each, name in zip(data["customer_id"].to_list(), data[_NAME].to_list(), strict=True):
         if isinstance(name, str):
             names[each][name] = None
-    best: dict[tuple[Id, Id], Pair] = {}
-    for one, other, name, other_name, score in similar_names(
-        {each: list(of) for each, of in names.items()}, least=least
-    ):
-        if now.get(one, one) == now.get(other, other):
-            continue
-        pair = Pair(one, other, name, other_name, score)
-        if other < one:
-            pair = Pair(other, one, other_name, name, score)
-        key = (pair.customer, pair.other)
-        if key not in best or best[key].score < score:
-            best[key] = pair
-    listed = sorted(best.values(), key=lambda pair: (-pair.score, pair.customer, pair.other))
-    return tuple(listed[:_MOST_PAIRS]), max(len(listed) - _MOST_PAIRS, 0)
+    found: dict[tuple[Id, Id], Pair] = {}
+    n_more = 0
+    for alike in similar_names({each: list(of) for each, of in names.items()}, least=least):
+        n_looked_at = 0
+        for one, other, name, other_name in alike.pairs():
+            if len(found) >= _MOST_PAIRS:
+                break
+            n_looked_at += 1
+            if now.get(one, one) != now.get(other, other):
+                pair = Pair(one, other, name, other_name, alike.score)
+                if other < one:
+                    pair = Pair(other, one, other_name, name, alike.score)
+                found.setdefault((pair.customer, pair.other), pair)
+        n_more += alike.n_pairs - n_looked_at
+    listed = sorted(found.values(), key=lambda pair: (-pair.score, pair.customer, pair.other))
+    return tuple(listed), n_more

@@ -63,7 +63,7 @@ class Matches:
     pairs
         Customers with similar names, the most similar first.
     n_more_pairs
-        How many pairs more there were than are listed.
+        How many pairs more there are than are listed, merged ones among them.
     """
 
     groups: tuple[tuple[Id, ...], ...]

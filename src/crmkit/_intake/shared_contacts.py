@@ -9,7 +9,12 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames
-from crmkit._intake.contact_fields import fields_of, read_field, require_country_code
+from crmkit._intake.contact_fields import (
+    NORMAL,
+    fields_of,
+    require_country_code,
+    with_fields,
+)
 from crmkit._words.arguments import require_whole
 from crmkit.tables import PEOPLE
 
@@ -77,9 +82,9 @@ def shared_contacts(
     frame = frames.read(people, PEOPLE)
     named = fields_of(fields, argument="fields", frame=frame, table=PEOPLE)
     found: list[tuple[str, str, int, str]] = []
-    for field in named:
-        normal = read_field(frame, field, country_code=country_code).normal
-        valued = frames.with_columns(frame, normal.cast(nw.String).alias(_VALUE))
+    read = with_fields(frame, named, country_code=country_code)
+    for i, field in enumerate(named):
+        valued = read.with_columns(nw.col(NORMAL.format(i)).cast(nw.String).alias(_VALUE))
         pairs = valued.filter(~nw.col(_VALUE).is_null()).select("customer_id", _VALUE).unique()
         counts = pairs.group_by(_VALUE).agg(nw.len().alias("n")).filter(nw.col("n") >= int(least))
         examples = _examples(counts, pairs)
