@@ -202,6 +202,8 @@ def _contract(table: Table) -> str:
         *(f"| `{c.name}` | {c.kind} | {c.meaning} | {_values(c)} |" for c in table.columns),
     ]
     rules = [f"{_rule(rule)}: {rule.because}." for rule in table.rules]
+    if table.one_row_each:
+        rules.append(f"No two rows have the same `{table.one_row_each}`.")
     return "\n\n".join(["\n".join(lines), *rules]) + "\n"
 
 

@@ -35,6 +35,7 @@ _AWKWARD: Final = (
     ("Zoë O'Brien", date(1997, 12, 31), 1e6),
     ("Zoë O'Brien", date(1998, 1, 1), 0.01),
 )
+_FIELDS: Final = {"name": "text", "email": "email", "phone": "phone", "born": "birth_date"}
 _RAW: Final[dict[str, Any]] = {"customer": "who", "date": "when", "amount": "paid"}
 _ITEMS: Final = {
     "what": ["visits", "hotline", "sales", "referrals", "discount"],
@@ -77,6 +78,7 @@ def tables() -> Mapping[str, pl.DataFrame]:
             pl.DataFrame(_ITEMS), item="what", kind="kind", amount="euro", group="year"
         ),
         "people": _people(),
+        "records": _records(),
         "customers": customers,
         "known": _with_channel(customers),
         "segmented": segmented,
@@ -142,6 +144,23 @@ def _odd_raw() -> pl.DataFrame:
 
 def _people() -> pl.DataFrame:
     return pl.DataFrame({"customer_id": _PROSPECTS})
+
+
+def _records() -> pl.DataFrame:
+    """Make records of people as departments keep them, with all that goes wrong."""
+    nobody = (None, None, None, None)
+    rows = [
+        ("shop-1", "Ann Meier", " Ann@Mail.org", "+49 (0)89 123-4567", "1980-02-29", "shop"),
+        ("call-1", "Meier, Anne", None, "0049 89 1234567", None, "call"),
+        ("fair-1", "A. Meier", "ann@mail.org", "n/a", "1879-03-14", "fair"),
+        ("shop-2", "Bob Stone", "ann+bob@mail.org", "0000", "2030-01-01", "shop"),
+        ("call-2", "Bob Stoan", "none@shop.com", "089/7654321 ext 5", "30.02.1990", "call"),
+        ("fair-2", "N/A", "not an e-mail", "00", "-", "fair"),
+        ("fair-3", "\u674e\u96f7", "-", "491701234567", "1990-05-05", None),
+        ("fair-4", *nobody, "fair"),
+    ]
+    names = ("customer_id", "name", "email", "phone", "born", "source")
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
 
 
 def _contracts(orders: pl.DataFrame) -> pl.DataFrame:
@@ -273,6 +292,27 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "intake.hash_ids": Case(
         lambda customers: intake.hash_ids(customers, key="a long secret"), ("customers",)
+    ),
+    "intake.match": Case(
+        lambda records: intake.match(
+            records, keys=["email", "phone"], fuzzy=("name", 0.8), country_code="49"
+        ),
+        ("records",),
+        (),
+    ),
+    "intake.completeness": Case(
+        lambda records: intake.completeness(records, fields=_FIELDS, as_of=AS_OF, by="source"),
+        ("records",),
+        ("source", "field"),
+    ),
+    "intake.completeness_of_customers": Case(
+        lambda records: intake.completeness_of_customers(records, fields=_FIELDS, as_of=AS_OF),
+        ("records",),
+    ),
+    "intake.shared_contacts": Case(
+        lambda records: intake.shared_contacts(records, least=2, country_code="49"),
+        ("records",),
+        ("field", "contact"),
     ),
     "rfm.summarize": Case(lambda orders: rfm.summarize(orders, as_of=AS_OF), ("orders",)),
     "rfm.summarize of lines": Case(lambda lines: rfm.summarize(lines, as_of=AS_OF), ("lines",)),

@@ -17,13 +17,22 @@ Data quality
     check_prospects: Check the data quality of a raw table of people.
     clean_prospects: Clean a raw table of people: keep one row per person, set the others aside.
     Cleaned: Result of `clean`: valid rows as a ledger, and the rows set aside.
+People
+    match: Match records of one person: the ids that share an e-mail, a phone or another key.
+    Matches: Customers that are one: old ids and the id that they share, as a value to keep.
+    completeness: Completeness of a table of people: known and valid rate of each field.
+    completeness_of_customers: Completeness of each record: fields that are known, valid, missing.
+    shared_contacts: Find e-mails and phones of many customers.
 """
 
 from crmkit._intake.check import check
 from crmkit._intake.clean import Cleaned, clean
+from crmkit._intake.completeness import completeness, completeness_of_customers
 from crmkit._intake.costs import costs
 from crmkit._intake.hash_ids import hash_ids
 from crmkit._intake.log import Log
+from crmkit._intake.match import match
+from crmkit._intake.matches import Matches
 from crmkit._intake.other_doors import (
     check_costs,
     check_prospects,
@@ -33,21 +42,27 @@ from crmkit._intake.other_doors import (
 from crmkit._intake.prospects import prospects
 from crmkit._intake.read_file import read_file
 from crmkit._intake.read_log import read_log
+from crmkit._intake.shared_contacts import shared_contacts
 from crmkit._intake.transactions import transactions
 
 __all__ = [
     "Cleaned",
     "Log",
+    "Matches",
     "check",
     "check_costs",
     "check_prospects",
     "clean",
     "clean_costs",
     "clean_prospects",
+    "completeness",
+    "completeness_of_customers",
     "costs",
     "hash_ids",
+    "match",
     "prospects",
     "read_file",
     "read_log",
+    "shared_contacts",
     "transactions",
 ]

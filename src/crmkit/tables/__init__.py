@@ -32,7 +32,7 @@ from crmkit.tables.groups import (
     SURVIVORS,
     TIER_POLICY,
 )
-from crmkit.tables.records import CONTRACTS, COSTS, FINDINGS, LEDGER, PROSPECTS
+from crmkit.tables.records import CONTRACTS, COSTS, FINDINGS, LEDGER, PEOPLE, PROSPECTS
 from crmkit.tables.summaries import (
     ACTION_SUMMARY,
     BACKTEST,
@@ -66,6 +66,7 @@ __all__ = [
     "LEDGER",
     "MEASURES",
     "OPPORTUNITIES",
+    "PEOPLE",
     "POOLED_RATES",
     "PROSPECTS",
     "RECOMMENDED",

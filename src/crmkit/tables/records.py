@@ -46,6 +46,13 @@ PROSPECTS: Final = Table(
     columns=(Column("customer_id", "key", "who"),),
 )
 
+PEOPLE: Final = Table(
+    name="people",
+    row="one record of a person, whichever department keeps it",
+    made_by="one row per record, as in pandas.DataFrame",
+    columns=(Column("customer_id", "key", "who, in that department"),),
+)
+
 COSTS: Final = Table(
     name="costs",
     row="one item of a cost-benefit statement",

@@ -1,0 +1,334 @@
+"""Arguments of a wrong type are answered in words in every public function, not by a raw error."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import crmkit
+from crmkit import clv, cohorts, rfm
+from crmkit._door.time import as_day, as_last_day
+from crmkit.errors import CrmkitError, InvalidArgumentError
+from tests.conftest import rows
+from tests.engine_cases import (
+    AS_OF,
+    BREAKPOINTS,
+    CASES,
+    SPLIT,
+    STAGE_RULES,
+    TIERS,
+    arrow,
+    donations,
+    purchases,
+    spend,
+    tables,
+)
+from tests.engines import ENGINES, marks_of
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # what is warned of is not the question
+
+BAD: Final[Sequence[Any]] = (
+    *(None, True, "x", "", b"x", 3, -1, 2.5, math.nan, math.inf, 10**400, 10**30, 1j),
+    *(Decimal(2), np.int64(-3), np.float64("nan"), np.bool_(0), np.datetime64("NaT")),
+    *(np.datetime64("20000-01-01"), np.datetime64("2024"), pd.NaT, pd.NA, date.max, date.min),
+    *(timedelta(3), "2024-13-45", "today", float, object(), lambda x: x),
+    *([], [None], ["x"], [3], [[1]], (), set(), {"orders"}, {}, {"orders": 3}, {"x": "y"}, {3: 3}),
+    *(np.array([1, 2]), np.array([]), pd.Series([1, 2]), pd.DataFrame({"a": [1]}), pl.DataFrame()),
+)
+"""Values of every kind that somebody may give by mistake."""
+
+ORDERS: Final[dict[str, Any]] = {"as_of": AS_OF}
+HELD: Final[dict[str, Any]] = {"split": SPLIT, "as_of": AS_OF}
+NO_FITS: Final[dict[str, Any]] = {"backend": "pandas"}
+
+
+@cache
+def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
+    """The table that each public function takes first, and a usual value of each argument."""
+    fit, money, ahead = purchases(), spend(), {"horizon_days": 30}
+    retention = clv.fit_retention(tables()["survivors"], every="year")
+    scored = {"purchases": fit, "spend": money, **ahead, "margin": 1.0, "cost": None}
+    scored |= {"annual_discount_rate": 0.0, "calibrate": None, "level": 0.9}
+    rule = dict.fromkeys(("at_risk_from", "lapsing_from", "lost_from"), 2.0)
+    rule |= {"typical_gap_days": 30, "prior_gaps": 1.0, "new_days": 9, "growing_purchases": 3}
+    return {
+        "rfm.breakpoints": (
+            "customers",
+            {"n": 5, "method": "quantile", "ties": "average", "cuts": None, "nested": False},
+        ),
+        "rfm.check_map": ("segment map", {"n": 5}),
+        "rfm.holdout": ("orders", HELD),
+        "rfm.newcomers": ("orders", HELD),
+        "rfm.purchase_days": ("orders", ORDERS),
+        "rfm.summarize": ("orders", ORDERS),
+        "rfm.score": ("customers", {"breakpoints": BREAKPOINTS}),
+        "rfm.segment": ("segmented", {"segments": "codes_125", "n": None}),
+        "rfm.segment_map": (None, {"name": "rf_25", **NO_FITS}),
+        "rfm.segment_summary": ("segmented", {}),
+        "clv.backtest": (
+            "visits",  # without amounts, so that nothing is fitted once all arguments are right
+            {
+                "splits": [SPLIT],
+                "as_of": AS_OF,
+                "models": ["nbd"],
+                "spend": "gamma_gamma",
+                "hiatus_days": 56,
+                "boosted_trees": False,
+                "calibrated": False,
+            },
+        ),
+        "clv.calibration": ("orders", {**HELD, "model": "nbd", "most": 7}),
+        "clv.compare": ("customers", {"models": [fit]}),
+        "clv.discounted_purchases": (
+            "customers",
+            {"purchases": fit, "annual_discount_rate": 0.1, **ahead},
+        ),
+        "clv.discounted_residual_lifetime": (
+            None,
+            {"fit": retention, "renewals": [1], "annual_discount_rate": 0.1, **NO_FITS},
+        ),
+        "clv.expected_purchases": ("customers", {"purchases": fit, **ahead}),
+        "clv.fit": (
+            "customers",
+            {"model": "nbd", "covariates": None, "penalty": 0.0, "prior": None},
+        ),
+        "clv.fit_opportunities": ("opportunities", {"every": "month"}),
+        "clv.fit_retention": ("contracts", {"model": "sbg", "every": "month", "as_of": AS_OF}),
+        "clv.forecast_opportunities": (
+            "opportunities",
+            {"fit": donations(), "n_opportunities": 3, "annual_discount_rate": 0.0},
+        ),
+        "clv.forecast_retention": (None, {"fit": retention, "periods": 3, **NO_FITS}),
+        "clv.opportunities": ("orders", {**ORDERS, "every": "month"}),
+        "clv.pattern": ("orders", {"purchases": fit, **ORDERS, **ahead}),
+        "clv.posterior": ("customers", {"fit": fit, "draws": 100, "seed": 0, "prior": None}),
+        "clv.predict": ("customers", scored | {"level": None}),
+        "clv.predict_total": ("customers", scored),
+        "clv.probability_alive": ("customers", {"purchases": fit, "days": 0}),
+        "clv.purchase_distribution": ("customers", {"purchases": fit, **ahead, "most": 2}),
+        "clv.simulate": (
+            None,
+            {
+                "purchases": fit,
+                "n_customers": 5,
+                "customers": None,
+                "acquisition_days": 9,
+                "start": date(2024, 1, 1),
+                "as_of": date(2024, 3, 1),
+                "seed": 1,
+                **NO_FITS,
+            },
+        ),
+        "clv.spend_dependence": ("customers", {}),
+        "clv.to_lifetimes": (None, {"fit": fit, "unit_days": 7}),
+        "clv.tracking": ("orders", {"purchases": fit, **ORDERS, "every": "month"}),
+        "clv.validate": ("visits", {**HELD, "model": "nbd"}),
+        "churn.p_active": ("customers", {}),
+        "churn.risk": ("signals", {"medium_from": 0.5, "high_from": 0.8}),
+        "lifecycle.assign": ("rhythm", {"rules": STAGE_RULES}),
+        "lifecycle.rhythm": ("orders", {**ORDERS, "recent_days": 91, "prospects": None}),
+        "lifecycle.rules": ("rhythm", rule | {"growing_ratio": 1.5}),
+        "lifecycle.stage_summary": ("staged", {}),
+        "tiers.abc": ("customers", {"by": "total_amount", "cuts": (0.75, 0.95)}),
+        "tiers.assign": ("customers", {"rule": TIERS, "policy": None}),
+        "tiers.concentration": ("customers", {"by": "total_amount", "shares": (0.1, 0.5)}),
+        "tiers.gini": ("customers", {"by": "total_amount"}),
+        "tiers.policy": (None, NO_FITS),
+        "tiers.rule": (
+            "customers",
+            {
+                "method": "value_share",
+                "by": "total_amount",
+                "cuts": (0.5, 0.8),
+                "names": ("diamond", "gold", "silver"),
+            },
+        ),
+        "tiers.summary": ("tiered", {"rule": TIERS, "by": "total_amount"}),
+        "tiers.whale": ("customers", {"by": "total_amount"}),
+        "cohorts.calendar_retention": ("orders", {**ORDERS, "every": "year", "level": 0.95}),
+        "cohorts.pooled": ("rates", {"level": 0.95}),
+        "cohorts.retention": (
+            "orders",
+            {**ORDERS, "windows": cohorts.bracket((1, 31)), "every": "year", "level": 0.95},
+        ),
+        "cohorts.table": ("orders", {**ORDERS, "every": "year", "measure": "customers"}),
+        "actions.call_list": ("recommended", {"most": 100}),
+        "actions.plan": (None, NO_FITS),
+        "actions.recommend": ("signals", {"plan": None}),
+        "actions.summary": ("recommended", {}),
+        "campaigns.break_even_index": (None, {"response_rate": 0.1, "break_even_rate": 0.05}),
+        "campaigns.break_even_rate": (None, {"cost_per_contact": 1.0, "profit_per_sale": 40.0}),
+        "economics.cost_benefit": ("costs", {"declared": None}),
+        "datasets.load_cdnow": (None, {"sample": True, **NO_FITS}),
+        "intake.match": (
+            "records",
+            {"keys": ["email"], "fuzzy": None, "country_code": None, "most": 10},
+        ),
+        "intake.completeness": ("records", {"fields": ["email"], "by": None, "as_of": None}),
+        "intake.completeness_of_customers": ("records", {"fields": ["email"], "as_of": None}),
+        "intake.shared_contacts": (
+            "records",
+            {"fields": ["email"], "least": 3, "country_code": None},
+        ),
+    }
+
+
+OTHERS: Final = {
+    **dict.fromkeys(("intake.transactions", "intake.check", "intake.clean", "intake.costs"), ""),
+    "clv.from_lifetimes": "takes a fitter of another library",
+    "cohorts.n_day": "takes days only, see tests/test_cohorts.py",
+    "cohorts.rolling": "the same",
+    "cohorts.bracket": "the same",
+    "pipeline.run": "calls the others",
+    "report.render": "takes what pipeline.run gives",
+}
+"""Functions whose arguments are tested elsewhere."""
+
+ROOMS: Final = [
+    room
+    for room in (getattr(crmkit, name) for name in crmkit.__all__)
+    if inspect.ismodule(room) and room is not crmkit.plots
+]
+NAMES: Final = [
+    f"{room.__name__.removeprefix('crmkit.')}.{name}"
+    for room in ROOMS
+    for name in room.__all__
+    if inspect.isfunction(getattr(room, name))
+]
+TRIED: Final = [name for name in NAMES if name not in OTHERS]
+
+
+def call(public: str, *args: Any, **kwargs: Any) -> None:
+    """Call a public function; its own errors are fine."""
+    room, function = public.split(".")
+    with suppress(CrmkitError):
+        getattr(getattr(crmkit, room), function)(*args, **kwargs)
+
+
+@pytest.mark.parametrize("name", TRIED)
+def test_no_argument_gives_a_raw_error(name: str) -> None:
+    table, usual = calls()[name]
+    args = [] if table is None else [tables()[table]]
+    for argument in usual:
+        for bad in BAD:
+            call(name, *args, **usual | {argument: bad})
+    for bad in BAD if args else ():
+        call(name, bad, **usual)
+
+
+def test_every_public_function_is_tried() -> None:
+    assert sorted(NAMES) == sorted([*calls(), *OTHERS])
+
+
+@pytest.mark.parametrize("name", TRIED)
+def test_numbers_of_numpy_are_numbers(name: str) -> None:
+    table, usual = calls()[name]
+    kinds: dict[type, Any] = {int: np.int32, float: np.float32}
+    args = [] if table is None else [tables()[table]]
+    room, function = name.split(".")
+    changed = {n: kinds[type(v)](v) for n, v in usual.items() if type(v) in kinds}
+    if changed and name != "clv.backtest":
+        getattr(getattr(crmkit, room), function)(*args, **usual | changed)
+
+
+# Days
+
+
+DAY: Final = date(2024, 12, 31)
+_KEYS: Final = ("customer_id", "date", "cohort", "period", "from_day", "starts")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        DAY,
+        "2024-12-31",
+        "2024-12-31T23:59:59",
+        "2024-12-31 08:00",
+        datetime(2024, 12, 31, 23, 59),
+        pd.Timestamp("2024-12-31 12:00"),
+        pd.Timestamp("2024-12-31 23:30", tz="Asia/Tokyo"),
+        np.datetime64("2024-12-31"),
+        np.datetime64("2024-12-31T23:00:00.000000001"),
+    ],
+)
+def test_a_day_is_written_in_many_ways(written: Any) -> None:
+    assert as_day(written, argument="as_of") == DAY
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("", "2024", "2024-12", "2024-12-32", "31.12.2024", "20241231", "2024-W52-2", "now"),
+        *("\uff12\uff10\uff12\uff14-12-31", 20241231, 45_000.0, None, pd.NaT, pd.NA, b"2024-12-31"),
+        *(np.datetime64("NaT"), np.datetime64("2024"), np.datetime64("2024-12")),
+        *(np.datetime64("20000-01-01"), pd.Period("2024-12-31"), ["2024-12-31"], timedelta(3)),
+    ],
+)
+def test_what_is_not_a_day_is_refused(written: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"^`as_of` must be a date, got ") as caught:
+        as_day(written, argument="as_of")
+    assert str(caught.value).endswith('\nWrite datetime.date(2024, 12, 31) or "2024-12-31".')
+
+
+def test_periods_are_not_laid_out_to_the_end_of_time() -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        as_last_day("9999-12-31", argument="as_of")
+    assert str(caught.value) == (
+        "`as_of` is 9999-12-31, and each calendar period up to it would be a row.\n"
+        "Give the last day of the data."
+    )
+    assert as_last_day("2199-12-31", argument="as_of") == date(2199, 12, 31)
+
+
+def test_text_and_date_give_the_same_everywhere() -> None:
+    orders = tables()["visits"]
+    for function, others in (
+        (rfm.summarize, {}),
+        (rfm.purchase_days, {}),
+        (crmkit.lifecycle.rhythm, {}),
+        (cohorts.table, {}),
+        (cohorts.calendar_retention, {}),
+        (cohorts.retention, {}),
+        (clv.opportunities, {}),
+        (clv.tracking, {"purchases": purchases()}),
+    ):
+        made: Any = function  # of different arguments
+        one, other = (made(orders, as_of=day, **others) for day in (AS_OF, AS_OF.isoformat()))
+        by = [name for name in _KEYS if name in one.columns]
+        assert rows(one, by=by) == rows(other, by=by)
+    text, day = (
+        rfm.holdout(orders, split=split, as_of=as_of)
+        for split, as_of in ((SPLIT.isoformat(), AS_OF.isoformat()), (SPLIT, AS_OF))
+    )
+    assert rows(text, by="customer_id") == rows(day, by="customer_id")
+
+
+# Empty tables of a plan
+
+
+_EMPTY: Final = [
+    n for n in CASES if n.partition(".")[0] in ("rfm", "lifecycle", "churn", "cohorts")
+]
+
+
+@pytest.mark.parametrize("name", [*_EMPTY, "intake.match", "intake.completeness"])
+@pytest.mark.parametrize("engine", [pytest.param("dask", marks=marks_of("dask", is_sample=True))])
+def test_an_empty_plan_gives_an_empty_table_or_words(engine: str, name: str) -> None:
+    case = CASES[name]
+    empty = [ENGINES[engine].make(arrow(tables()[each].head(0))) for each in case.tables]
+    with suppress(CrmkitError):
+        found = case.call(*empty)
+        if hasattr(found, "compute"):
+            rows(found)
