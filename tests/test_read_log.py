@@ -241,6 +241,38 @@ def test_the_ledger_is_what_clean_makes_of_the_table(tmp_path: Path) -> None:
     assert read_log(path, backend="polars").kept.equals(kept)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"accept_loss": 5},
+        {"accept_loss": "x"},
+        {"amount_per": "basket"},
+        {"returns": "x"},
+        {"decimal": ";"},
+        {"as_of": "soon"},
+        {"today": 3},
+        {"date_format": "dd/mm/yyyy"},
+        {"backend": "spark"},
+        {"customer": "nobody"},
+        {"customer": 3},
+        {"encoding": "nonsense"},
+        {"separator": 7},
+        {"sheet": "one"},
+        {"table": "one"},
+    ],
+    ids=lambda wrong: "-".join(map(str, *wrong.items())),
+)
+def test_wrong_arguments_are_answered_in_words(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(crmkit.CrmkitError):
+        read_log(shop(tmp_path), **wrong)
+
+
+@pytest.mark.parametrize("path", [3, None, [], ["a", 3], "", "nowhere.csv", b"log.csv"])
+def test_what_is_not_a_path_is_answered_in_words(path: Any) -> None:
+    with pytest.raises(crmkit.CrmkitError):
+        read_log(path)
+
+
 @given(
     cells=st.lists(
         st.tuples(

@@ -171,6 +171,10 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
         "campaigns.break_even_rate": (None, {"cost_per_contact": 1.0, "profit_per_sale": 40.0}),
         "economics.cost_benefit": ("costs", {"declared": None}),
         "datasets.load_cdnow": (None, {"sample": True, **NO_FITS}),
+        "intake.hash_ids": ("customers", {"key": "a long secret"}),
+        "intake.prospects": ("customers", {"customer": "customer_id", "keep": ()}),
+        "intake.clean_prospects": ("customers", {"customer": "customer_id", "keep": ()}),
+        "intake.check_prospects": ("customers", {"customer": "customer_id"}),
         "intake.match": (
             "records",
             {"keys": ["email"], "fuzzy": None, "country_code": None, "most": 10},
@@ -186,6 +190,10 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
 
 OTHERS: Final = {
     **dict.fromkeys(("intake.transactions", "intake.check", "intake.clean", "intake.costs"), ""),
+    **dict.fromkeys(("intake.check_costs", "intake.clean_costs"), ""),
+    "intake.read_file": "takes a file, see tests/test_files_kinds.py",
+    "intake.read_log": "takes a file, see tests/test_read_log.py",
+    "pipeline.run_summary": "calls the others",
     "clv.from_lifetimes": "takes a fitter of another library",
     "cohorts.n_day": "takes days only, see tests/test_cohorts.py",
     "cohorts.rolling": "the same",

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Final, NamedTuple
 
 from crmkit._intake.column_words import CONTACTS, LAST, NAMES
+from crmkit._words.arguments import require_column_name
 from crmkit.errors import MissingColumnsError
 
 ROLES: Final = (
@@ -65,8 +66,9 @@ def find_columns(names: Sequence[str], *, given: Mapping[str, str | None]) -> di
     """
     found: dict[str, Choice] = {}
     for role, column in given.items():
-        if not column:
+        if column is None or column == "":
             continue
+        require_column_name(column, argument=role)
         if column not in names:
             raise MissingColumnsError(_no_column(column, role=role, names=names))
         found[role] = Choice(column, 1.0)

@@ -46,8 +46,6 @@ class Roles:
         if self.price is not None and self.quantity is None:
             msg = "`price` needs `quantity`.\nThe amount is quantity times price."
             raise InvalidArgumentError(msg)
-        for column in self.keep:
-            require_column_name(column, argument="keep")
         canonical = [column for column in self.keep if column in LEDGER.column_names]
         if canonical:
             msg = (
@@ -90,6 +88,8 @@ class Roles:
 def keep_names(keep: Sequence[str]) -> tuple[str, ...]:
     """Take the names of the columns to keep, each once."""
     require_list(keep, argument="keep", example='["region"]')
+    for name in keep:
+        require_column_name(name, argument="keep")
     return tuple(dict.fromkeys(keep))
 
 
