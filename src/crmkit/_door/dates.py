@@ -63,7 +63,7 @@ def from_numbers(number: nw.Expr, form: NumberDates) -> nw.Expr:
     """Turn serial numbers of a spreadsheet, or times since 1970 in UTC, into times."""
     excel = (number - _EXCEL_EPOCH) * 86_400
     seconds = excel if form == "excel" else number / _A_SECOND[form]
-    since = nw.lit(timedelta(seconds=1)) * seconds.round().cast(nw.Int64)
+    since = nw.lit(timedelta(seconds=1)) * seconds.round()
     return nw.lit(datetime(1970, 1, 1)) + since  # noqa: DTZ001 - no zone
 
 
