@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit import transactions
+from crmkit import intake, transactions
 from crmkit.errors import InvalidArgumentError, InvalidRowsError
 from tests.conftest import MAKERS, MakeFrame, columns
 
@@ -215,3 +215,38 @@ def test_a_kept_name_that_the_ledger_has_is_refused(make_frame: MakeFrame) -> No
     raw = make_frame({"who": ["ann"], "when": [JAN], "amount": [1.0]})
     with pytest.raises(InvalidArgumentError, match="`keep` has `amount`"):
         transactions(raw, customer="who", date="when", keep=["amount"])
+
+
+# Long columns
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        ("c1", "2022-01-05", "12.50"),
+        (" c1 ", "2022-01-05 10:30", " 12.50"),
+        ("c1.0", "05.01.2022", "1e3"),
+        ("", "", ""),
+        ("nan", "soon", "inf"),
+        ("c1", "2022-01-05", "1,706.18"),
+        ("c1", "2022-01-05", "NaN"),
+    ],
+)
+@pytest.mark.parametrize("engine", ["polars", pytest.param("pandas", marks=pytest.mark.full)])
+def test_a_long_column_is_read_like_a_short_one(engine: str, last: tuple[str, str, str]) -> None:
+    n = 100_500
+    table = {
+        "who": [f"c{i % 50}" for i in range(n)] + [last[0]],
+        "when": [f"2022-{1 + i % 12:02d}-{1 + i % 28:02d}" for i in range(n)] + [last[1]],
+        "paid": [f"{i % 900}.{i % 100:02d}" for i in range(n)] + [last[2]],
+    }
+    named = {"customer": "who", "date": "when", "amount": "paid"}
+    long = intake.clean(MAKERS[engine](table), **named)  # type: ignore[arg-type]
+    short = intake.clean(MAKERS["polars-lazy"](table), **named)  # type: ignore[arg-type]
+    for kept, right in zip(long, short, strict=True):
+        found, due = columns(kept), columns(right)
+        assert found.keys() == due.keys()
+        for name in due:
+            assert list(map(str, found[name])) == list(map(str, due[name])) or (
+                [str(x)[:10] for x in found[name]] == [str(x)[:10] for x in due[name]]
+            )

@@ -21,8 +21,10 @@ ENGINES = ("pandas", "polars", "polars-lazy", "duckdb", "pyarrow")
 MONTHS = {
     "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
     "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
-    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre "
+    "diciembre",
 }
+QUESTIONS = ("date_format=", "decimal=", "Name another column", "known form")
 JUNK_IDS = (None, "", "  ", "nan", "N/A", "null")
 JUNK_DATES = (None, "", "soon", "2024-02-30", "31.31.2023")
 JUNK_AMOUNTS = (None, "", "much", "12-3", "--", "1.2.3")
@@ -50,9 +52,18 @@ def written(seed: int) -> tuple[dict[str, list[Any]], list[tuple[str, dt.date, f
     chance = random.Random(seed)
     n = chance.randint(1, 60)
     date_form = chance.choice(
-        ["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%b-%Y"]
-        + ["%m/%d/%y", "%d.%m.%y", "%Y年%m月%d日", "%b %d, %Y", "%Y-%m-%d %H:%M", "%a, %d %b %Y"]
-        + [*MONTHS, "serial", "seconds"]
+        [
+            *("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%b-%Y"),
+            *(
+                "%m/%d/%y",
+                "%d.%m.%y",
+                "%Y年%m月%d日",
+                "%b %d, %Y",
+                "%Y-%m-%d %H:%M",
+                "%a, %d %b %Y",
+            ),
+            *(*MONTHS, "serial", "seconds"),
+        ]
     )
     amount_form = (
         *chance.choice([(".", ""), (".", ","), (",", "."), (",", " "), (".", "'"), (",", "")]),
@@ -98,8 +109,8 @@ def test_a_table_gives_its_ledger_or_one_question(block: int) -> None:
         try:
             kept, set_aside = intake.clean(native, customer="who", date="when", amount="paid")
         except InvalidArgumentError as error:
-            options = ("date_format=", "decimal=", "Name another column", "known form")
-            assert any(option in str(error) for option in options), (seed, str(error))
+            if not any(option in str(error) for option in QUESTIONS):
+                raise
             continue
         found = columns(kept)
         days = map(day_of, found["date"])

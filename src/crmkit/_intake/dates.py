@@ -26,6 +26,7 @@ from crmkit._intake.sheet import (
 
 OLDEST: Final = date(1900, 1, 1)
 
+_MANY: Final = 100_000
 _SAMPLE: Final = 2_000
 _SERIAL_NUMBER: Final = "^[0-9]{5,19}(?:[.][0-9]+)?$"
 _GIVE_FORMAT: Final = 'If one format fits all, give date_format="%d/%m/%y".'
@@ -52,6 +53,8 @@ def read_dates(sheet: Sheet, name: str) -> Sheet:
     number_form = _number_form(sheet, name)
     if number_form is not None:
         return _with_bounds(_from_numbers(sheet, name, number_form), name)
+    if (clean := _clean_dates(sheet, name)) is not None:
+        return _with_bounds(clean, name)
     texts = _with_texts(sheet, name)
     if texts is None:
         expected = "a date"
@@ -234,7 +237,27 @@ def _decided(sheet: Sheet, name: str) -> Sheet:
     if form.layouts:
         sheet = sheet.with_form("date", form.words)
     unread = nw.col(into).is_null() & ~text.is_null()
-    return sheet.with_rules(*_rules(name, text.is_null(), unparsable=unread))
+    rules = _rules(name, text.is_null(), unparsable=unread)
+    return sheet.with_rules(*sheet.without_needless("date", rules))
+
+
+def _clean_dates(sheet: Sheet, name: str) -> Sheet | None:
+    """Parse a long column at once, if one layout of a sample reads each text as it is."""
+    frame = sheet.frame
+    if sheet.dtype(name) != nw.String or sheet.options.date_format is not None:
+        return None
+    if not isinstance(frame, nw.DataFrame) or len(frame) <= _MANY:
+        return None
+    form = date_forms.decide(frame.gather_every(len(frame) // _SAMPLE).select(name), text=name)
+    if len(form.layouts) != 1 or form.in_words:
+        return None
+    into = role_column("date")
+    parsed = date_forms.with_form(frame, text=name, into=into, form=form)
+    if parsed.lazy().select(nw.col(into).is_null().any()).collect().item():
+        return None
+    read = replace(sheet, frame=parsed, date_text=name).with_form("date", form.words)
+    never = nw.col(into).is_null()
+    return read.with_rules(*read.without_needless("date", _rules(name, never, unparsable=never)))
 
 
 def _form(frame: AnyFrame) -> DateForm:

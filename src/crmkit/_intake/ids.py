@@ -118,6 +118,11 @@ def _text_ids(sheet: Sheet, source: str) -> _Ids:
     text = as_text(sheet, source)
     if sheet.options.strict:
         return _Ids(text, missing=text.is_null())
+    if _is_clean(sheet, text):
+        missing = text.is_null() | (text == "")
+        return _Ids(
+            nw.when(~missing).then(text), missing, stands_for_none=text.is_in(_STAND_FOR_NONE)
+        )
     stripped = text.str.strip_chars(WHITE_SPACE)
     missing = text.is_null() | (stripped == "")
     repaired = one_spelling(stripped) if _has_odd_digits(sheet, text) else stripped
@@ -128,6 +133,14 @@ def _text_ids(sheet: Sheet, source: str) -> _Ids:
         spaced=(text != stripped) & ~missing,
         stands_for_none=stripped.is_in(_STAND_FOR_NONE),
     )
+
+
+def _is_clean(sheet: Sheet, text: nw.Expr) -> bool:
+    """Whether no id of a table that is not lazy has white space or digits to repair."""
+    if not isinstance(sheet.frame, nw.DataFrame):
+        return False
+    odd = text.str.contains(f"[{WHITE_SPACE}{_WIDE}]|[.]0+$").fill_null(value=False).any()
+    return not sheet.frame.lazy().select(odd=odd).collect().item()
 
 
 def _has_odd_digits(sheet: Sheet, text: nw.Expr) -> bool:

@@ -96,8 +96,20 @@ class Sheet:
         return replace(self, forms=forms, currency=self.currency or currency)
 
     def with_role(self, role: str, value: nw.Expr, rules: Sequence[RowRule] = ()) -> Sheet:
-        """Append the values read for a role, and the rules for its rows."""
-        return self.with_column(role_column(role), value).with_rules(*rules)
+        """Append the values read for a role, and the rules for its rows.
+
+        Where all values could be read, no row is missing one or has one that cannot be read.
+        """
+        sheet = self.with_column(role_column(role), value)
+        return sheet.with_rules(*sheet.without_needless(role, rules))
+
+    def without_needless(self, role: str, rules: Sequence[RowRule]) -> list[RowRule]:
+        """Let the rules that find nulls of a role find nothing where it has none."""
+        read = self.frame[role_column(role)] if isinstance(self.frame, nw.DataFrame) else None
+        if read is None or read.is_null().any():
+            return list(rules)
+        of_nulls = (f"missing {role_name(role)}", f"unparsable {role_name(role)}")
+        return [replace(rule, rows=None) if rule.name in of_nulls else rule for rule in rules]
 
     def with_unreadable(
         self, role: str, name: str, *, expected: str, like: datetime | float | str
