@@ -140,7 +140,7 @@ def decide(frame: AnyFrame, *, text: str) -> DateForm:
     """
     known = frame.lazy().select(text=nw.col(text)).filter(~nw.col("text").is_null())
     if isinstance(frame, nw.LazyFrame):
-        known = known.unique().head(_MOST_TEXTS)
+        known = known.unique("text").head(_MOST_TEXTS)
     data = known.collect(_eager(frame))
     if data.is_empty():
         return DateForm()

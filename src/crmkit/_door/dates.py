@@ -21,6 +21,7 @@ _THE_CLOCK: Final = [
 ]
 """Words that pandas takes for the moment of the run, whatever the format."""
 
+_FIRST_OF_LAST_CENTURY: Final = 2069
 _FIRST_YEAR: Final = 1000
 _SPARK_LETTERS: Final = {
     "%Y": "yyyy",
@@ -186,6 +187,10 @@ def _parse_spark(
     read = functions.to_timestamp_ntz if strict else functions.try_to_timestamp
     written = functions.col(engines.backticked(text))
     times = read(written, functions.lit(layout)).cast("timestamp_ntz")
+    if "yy" in layout and "yyyy" not in layout:  # 99 is 1999 to all others
+        late = functions.year(times) >= _FIRST_OF_LAST_CENTURY
+        earlier = times - functions.make_interval(functions.lit(100))
+        times = functions.when(late, earlier.cast("timestamp_ntz")).otherwise(times)
     if strict:  # outside its ANSI mode, Spark makes null of what it cannot read
         message = functions.concat(
             functions.lit(f"Not a date of the form {date_format}: "), written

@@ -53,7 +53,7 @@ def returns_only(sheet: Sheet, sums: Totals, roles: Roles) -> Iterable[Finding]:
         yield Finding(RETURNS_ONLY, "warning", 0, None, "")
         return
     rows = sheet.frame.lazy().filter(~nw.col(_CUSTOMER).is_null() & ~nw.col(value).is_null())
-    returners = rows.filter(is_return).select(_CUSTOMER).unique()
+    returners = rows.filter(is_return).select(_CUSTOMER).unique(_CUSTOMER)
     rows = rows.join(returners, on=_CUSTOMER, how="semi")
     if roles.order_id is not None and roles.money is not None:
         rows = rows.filter(~nw.col(_ORDER).is_null() & ~nw.col(role_column("date")).is_null())
