@@ -5,6 +5,8 @@ adds columns to a table of customers; a backtest shows which model to use. The m
 are in `crmkit.models`.
 
 Fit
+    choose: Choose the purchase model with the best log score on held-out days.
+    Choice: The purchase model that held-out days chose, and the scores of all that were tried.
     fit: Fit a purchase or spend model to the customers' histories.
     Fit: Fitted purchase or spend model: a value to keep and predict with.
     FitInUnits: A fit with time in another unit, as `Fit.in_units` gives it.
@@ -61,6 +63,8 @@ from crmkit._clv.evaluation.compare import compare
 from crmkit._clv.evaluation.pattern import pattern
 from crmkit._clv.evaluation.spend_dependence import spend_dependence
 from crmkit._clv.evaluation.tracking import tracking
+from crmkit._clv.fitting.choice import Choice
+from crmkit._clv.fitting.choose import choose
 from crmkit._clv.fitting.fit import fit
 from crmkit._clv.fitting.fitted import Fit, FitInUnits
 from crmkit._clv.fitting.priors import LogNormal, Normal
@@ -84,6 +88,7 @@ from crmkit._clv.prediction.quantities import (
 from crmkit._clv.simulate import simulate
 
 __all__ = [
+    "Choice",
     "Fit",
     "FitInUnits",
     "LogNormal",
@@ -95,6 +100,7 @@ __all__ = [
     "Validation",
     "backtest",
     "calibration",
+    "choose",
     "compare",
     "discounted_purchases",
     "discounted_residual_lifetime",

@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from datetime import date
+from typing import Any, Final, cast
 
+import narwhals as nw
 from narwhals.typing import IntoFrame
 
 from crmkit._clv.fitting import diagnostics
+from crmkit._clv.fitting.choice import DEFAULT_MODEL, Choice
+from crmkit._clv.fitting.choose import choose
 from crmkit._clv.fitting.covariates import CovariateNames, covariate_list
 from crmkit._clv.fitting.fit_with_covariates import fit_with_covariates
 from crmkit._clv.fitting.fitted import Fit, model_class
 from crmkit._clv.fitting.histories import purchase_histories, spend_histories
 from crmkit._clv.fitting.priors import LogNormal, require_priors
+from crmkit._door import frames, time
 from crmkit._words.arguments import is_number
-from crmkit.errors import CrmkitWarning
+from crmkit.errors import CrmkitWarning, InvalidArgumentError
 from crmkit.models import PURCHASE_MODELS
+from crmkit.tables import SUMMARY
+
+BEST: Final = "best"
+_NO_ORDERS: Final = "Days can only be held out of `orders`, which were not given."
+_NOBODY: Final = "Nobody has bought."
+_DATED: Final = SUMMARY.only("last_date", "days_since_last")
 
 
 def fit(
     customers: IntoFrame,
     *,
-    model: str,
+    model: str | Choice,
+    orders: IntoFrame | None = None,
     covariates: CovariateNames | None = None,
     penalty: float = 0.0,
     prior: Mapping[str, LogNormal] | None = None,
@@ -38,13 +51,13 @@ def fit(
     customers
         One row per customer, as made by `crmkit.rfm.summarize`.
     model
-        A purchase model (`frequency`, `recency`, `T`), or a spend model (`frequency`,
-        `monetary_value`), the last two:
+        "best", a `Choice` of `crmkit.clv.choose`, or the name of a purchase model (`frequency`,
+        `recency`, `T`) or of a spend model (`frequency`, `monetary_value`), the last two:
 
         ===================  ============================================================
         ``bg_cnbd_k``        as bg_nbd, for purchases at regular intervals; finds k
-        ``bg_nbd``           customers may drop out after any repeat purchase; the usual
-                             first choice
+        ``bg_nbd``           customers may drop out after any repeat purchase, and one-time
+                             buyers never
         ``ggompertz_nbd``    as pareto_nbd, but the dropout hazard grows with age
         ``mbg_cnbd_k``       as mbg_nbd, for purchases at regular intervals; finds k
         ``mbg_nbd``          as bg_nbd, but customers may drop out after the first
@@ -54,6 +67,10 @@ def fit(
         ``gamma_gamma``      spend varies by gamma distributions; the usual first choice
         ``lognormal_spend``  spend varies by factors, with fewer very large amounts
         ===================  ============================================================
+    orders
+        For "best": the purchases that `customers` were made of, or their purchase days. The
+        model is the one that `crmkit.clv.choose` finds for them; without `orders`, which is
+        the only way to hold days out, it is `pareto_nbd`. `Fit.choice` says why.
     covariates
         Columns of `customers` that were known when the customer came, such as the channel:
         numbers, true and false, or text of at most 50 levels. A list moves each process by each
@@ -76,11 +93,11 @@ def fit(
     Raises
     ------
     MissingColumnsError, InvalidRowsError
-        If `customers` breaks its contract.
+        If `customers` breaks its contract, or lacks `last_date` where the model is chosen.
     InvalidArgumentError
-        If `model` is unknown or takes no covariates; if `penalty` is below 0 or given without
-        covariates; if `prior` names an unknown parameter; if a covariate is constant, collinear
-        with others or has too many levels.
+        If `model` is unknown or takes no covariates; if `orders` is given for a named model; if
+        `penalty` is below 0 or given without covariates; if `prior` names an unknown parameter; if
+        a covariate is constant, collinear with others or has too many levels.
     FitError
         If no customer has a repeat purchase.
 
@@ -127,7 +144,9 @@ def fit(
     >>> round(purchases.estimates["alpha"] / 7, 3)
     4.414
     """
-    chosen = model_class(model)
+    choice = _choice(customers, model=model, orders=orders)
+    name = cast("str", model) if choice is None else choice.best
+    chosen = model_class(name)
     if prior is not None:
         require_priors(prior)
     if covariates is not None and not isinstance(covariates, Mapping):
@@ -136,19 +155,49 @@ def fit(
     if not is_plain:
         fitted = fit_with_covariates(
             customers,
-            name=model,
+            name=name,
             model=chosen,
             covariates=covariates,
             penalty=penalty,
             prior=prior,
         )
-    elif model in PURCHASE_MODELS:
-        fitted = _fit_purchases(customers, model, chosen)
+    elif name in PURCHASE_MODELS:
+        fitted = _fit_purchases(customers, name, chosen)
     else:
-        fitted = _fit_spend(customers, model, chosen)
+        fitted = _fit_spend(customers, name, chosen)
     for note in fitted.diagnostics:
-        warnings.warn(f"{model}: {note}", CrmkitWarning, stacklevel=2)
-    return fitted
+        warnings.warn(f"{name}: {note}", CrmkitWarning, stacklevel=2)
+    return replace(fitted, choice=choice)
+
+
+def _choice(
+    customers: IntoFrame, *, model: str | Choice, orders: IntoFrame | None
+) -> Choice | None:
+    """Find the model, unless it was named."""
+    if isinstance(model, Choice):
+        return model
+    if model != BEST:
+        if orders is not None:
+            msg = f"`orders` is for `model` {BEST!r}, got {model!r}.\nLeave one of the two out."
+            raise InvalidArgumentError(msg)
+        return None
+    if orders is None:
+        return Choice(DEFAULT_MODEL, left_out=(_NO_ORDERS,))
+    as_of = _as_of(customers)
+    if as_of is None:
+        return Choice(DEFAULT_MODEL, left_out=(_NOBODY,))
+    return choose(orders, as_of=as_of)
+
+
+def _as_of(customers: IntoFrame) -> date | None:
+    """Find the day that a summary describes: the latest purchase was the fewest days ago."""
+    frame = frames.read(customers, _DATED)
+    latest = {
+        "last": time.day_number(frame, "last_date").max(),
+        "ago": nw.col("days_since_last").min(),
+    }
+    (row,) = frames.rows(frame.select(**latest))
+    return None if row["last"] is None else time.day_of(int(row["last"] + row["ago"]))
 
 
 def _fit_purchases(customers: IntoFrame, name: str, model: Any) -> Fit:  # noqa: ANN401 - a class of models
