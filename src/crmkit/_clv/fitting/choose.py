@@ -112,8 +112,9 @@ def choose(
         split = last - timedelta(days=n_days // _PARTS)
     day = time.as_day(split, argument="split")
     seen = _held_out(orders, split=day, as_of=last)
-    if (why := _too_few(seen, split=day)) is not None:
-        return Choice(names[0], left_out=(why,))
+    few = _too_few(seen, split=day)
+    if few is not None:
+        return Choice(names[0], left_out=(few,))
     return _compared(names, seen, split=day, as_of=last)
 
 

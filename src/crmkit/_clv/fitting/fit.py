@@ -5,36 +5,32 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
-from typing import Any, Final, cast
+from typing import Any, cast
 
-import narwhals as nw
 from narwhals.typing import IntoFrame
 
 from crmkit._clv.fitting import diagnostics
-from crmkit._clv.fitting.choice import DEFAULT_MODEL, Choice
-from crmkit._clv.fitting.choose import choose
+from crmkit._clv.fitting.best import chosen_by
+from crmkit._clv.fitting.choice import Choice
 from crmkit._clv.fitting.covariates import CovariateNames, covariate_list
 from crmkit._clv.fitting.fit_with_covariates import fit_with_covariates
 from crmkit._clv.fitting.fitted import Fit, model_class
-from crmkit._clv.fitting.histories import purchase_histories, spend_histories
+from crmkit._clv.fitting.histories import (
+    purchase_histories,
+    spend_histories,
+)
 from crmkit._clv.fitting.priors import LogNormal, require_priors
-from crmkit._door import frames, time
+from crmkit._clv.fitting.regularity import regularity, require_k
 from crmkit._words.arguments import is_number
-from crmkit.errors import CrmkitWarning, InvalidArgumentError
+from crmkit.errors import CrmkitWarning
 from crmkit.models import PURCHASE_MODELS
-from crmkit.tables import SUMMARY
-
-BEST: Final = "best"
-_NO_ORDERS: Final = "Days can only be held out of `orders`, which were not given."
-_NOBODY: Final = "Nobody has bought."
-_DATED: Final = SUMMARY.only("last_date", "days_since_last")
 
 
 def fit(
     customers: IntoFrame,
     *,
     model: str | Choice,
+    k: int | None = None,
     orders: IntoFrame | None = None,
     covariates: CovariateNames | None = None,
     penalty: float = 0.0,
@@ -67,6 +63,11 @@ def fit(
         ``gamma_gamma``      spend varies by gamma distributions; the usual first choice
         ``lognormal_spend``  spend varies by factors, with fewer very large amounts
         ===================  ============================================================
+    k
+        For the CNBD-k: the arrivals per purchase, 1 for purchases at random, more for regular
+        ones. By default 1, 2, 3, ... are tried until the likelihood falls. With `sum_log_gaps`
+        (`rfm.summarize(..., log_gaps=True)`) that is the likelihood of the paper, which sees the
+        days between purchases; without, these are averaged over, and k is found less surely.
     orders
         For "best": the purchases that `customers` were made of, or their purchase days. The
         model is the one that `crmkit.clv.choose` finds for them; without `orders`, which is
@@ -95,9 +96,9 @@ def fit(
     MissingColumnsError, InvalidRowsError
         If `customers` breaks its contract, or lacks `last_date` where the model is chosen.
     InvalidArgumentError
-        If `model` is unknown or takes no covariates; if `orders` is given for a named model; if
-        `penalty` is below 0 or given without covariates; if `prior` names an unknown parameter; if
-        a covariate is constant, collinear with others or has too many levels.
+        If `model` is unknown or takes no covariates; if `k` or `orders` is given for another
+        model; if `penalty` is below 0 or given without covariates; if `prior` names an unknown
+        parameter; if a covariate is constant, collinear with others or has too many levels.
     FitError
         If no customer has a repeat purchase.
 
@@ -144,9 +145,10 @@ def fit(
     >>> round(purchases.estimates["alpha"] / 7, 3)
     4.414
     """
-    choice = _choice(customers, model=model, orders=orders)
+    choice = chosen_by(customers, model=model, orders=orders)
     name = cast("str", model) if choice is None else choice.best
     chosen = model_class(name)
+    require_k(k, name=name)
     if prior is not None:
         require_priors(prior)
     if covariates is not None and not isinstance(covariates, Mapping):
@@ -160,9 +162,10 @@ def fit(
             covariates=covariates,
             penalty=penalty,
             prior=prior,
+            k=k,
         )
     elif name in PURCHASE_MODELS:
-        fitted = _fit_purchases(customers, name, chosen)
+        fitted = _fit_purchases(customers, name, chosen, k=k)
     else:
         fitted = _fit_spend(customers, name, chosen)
     for note in fitted.diagnostics:
@@ -170,39 +173,10 @@ def fit(
     return replace(fitted, choice=choice)
 
 
-def _choice(
-    customers: IntoFrame, *, model: str | Choice, orders: IntoFrame | None
-) -> Choice | None:
-    """Find the model, unless it was named."""
-    if isinstance(model, Choice):
-        return model
-    if model != BEST:
-        if orders is not None:
-            msg = f"`orders` is for `model` {BEST!r}, got {model!r}.\nLeave one of the two out."
-            raise InvalidArgumentError(msg)
-        return None
-    if orders is None:
-        return Choice(DEFAULT_MODEL, left_out=(_NO_ORDERS,))
-    as_of = _as_of(customers)
-    if as_of is None:
-        return Choice(DEFAULT_MODEL, left_out=(_NOBODY,))
-    return choose(orders, as_of=as_of)
-
-
-def _as_of(customers: IntoFrame) -> date | None:
-    """Find the day that a summary describes: the latest purchase was the fewest days ago."""
-    frame = frames.read(customers, _DATED)
-    latest = {
-        "last": time.day_number(frame, "last_date").max(),
-        "ago": nw.col("days_since_last").min(),
-    }
-    (row,) = frames.rows(frame.select(**latest))
-    return None if row["last"] is None else time.day_of(int(row["last"] + row["ago"]))
-
-
-def _fit_purchases(customers: IntoFrame, name: str, model: Any) -> Fit:  # noqa: ANN401 - a class of models
+def _fit_purchases(customers: IntoFrame, name: str, model: Any, *, k: int | None) -> Fit:  # noqa: ANN401 - a class of models
     columns, weights, _ = purchase_histories(customers)
-    found = model.fit(*columns, weights=weights)
+    options = regularity(customers, columns[0], name=name, k=k)
+    found = model.fit(*columns, weights=weights, **options)
     likelihood = diagnostics.with_purchase_diagnostics(found, columns, weights)
     return Fit(name, likelihood, n_repeat_purchases=round(float(weights @ columns[0])))
 
