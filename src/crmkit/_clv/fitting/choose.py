@@ -104,7 +104,7 @@ def choose(
     for each in names:
         require_choice(each, PURCHASE_MODELS, argument="models")
     if split is None:
-        first = _first_day(orders, as_of=last)
+        first = first_day(orders, as_of=last)
         n_days = 0 if first is None else (last - first).days
         if n_days < _SHORTEST_DAYS:
             why = f"The history of {n_days} days is shorter than {_SHORTEST_DAYS}."
@@ -180,7 +180,7 @@ def _too_few(seen: _HeldOut, *, split: date) -> str | None:
     return None
 
 
-def _first_day(orders: IntoFrame, *, as_of: date) -> date | None:
+def first_day(orders: IntoFrame, *, as_of: date) -> date | None:
     """Day of the first row; None in an empty table."""
     ledger = frames.read(orders, LEDGER)
     days = ledger.filter(time.until(ledger, as_of)).select(

@@ -145,6 +145,31 @@ def fit(
     >>> round(purchases.estimates["alpha"] / 7, 3)
     4.414
     """
+    fitted = fitted_to(
+        customers,
+        model=model,
+        k=k,
+        orders=orders,
+        covariates=covariates,
+        penalty=penalty,
+        prior=prior,
+    )
+    for note in fitted.diagnostics:
+        warnings.warn(f"{fitted.name}: {note}", CrmkitWarning, stacklevel=2)
+    return fitted
+
+
+def fitted_to(
+    customers: IntoFrame,
+    *,
+    model: str | Choice,
+    k: int | None = None,
+    orders: IntoFrame | None = None,
+    covariates: CovariateNames | None = None,
+    penalty: float = 0.0,
+    prior: Mapping[str, LogNormal] | None = None,
+) -> Fit:
+    """Fit as `fit` does, without warnings: `Fit.diagnostics` has them."""
     choice = chosen_by(customers, model=model, orders=orders)
     name = cast("str", model) if choice is None else choice.best
     chosen = model_class(name)
@@ -168,8 +193,6 @@ def fit(
         fitted = _fit_purchases(customers, name, chosen, k=k)
     else:
         fitted = _fit_spend(customers, name, chosen)
-    for note in fitted.diagnostics:
-        warnings.warn(f"{name}: {note}", CrmkitWarning, stacklevel=2)
     return replace(fitted, choice=choice)
 
 
