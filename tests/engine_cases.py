@@ -317,6 +317,9 @@ CASES: Final[Mapping[str, Case]] = {
     "rfm.summarize": Case(lambda orders: rfm.summarize(orders, as_of=AS_OF), ("orders",)),
     "rfm.summarize of lines": Case(lambda lines: rfm.summarize(lines, as_of=AS_OF), ("lines",)),
     "rfm.summarize of visits": Case(lambda orders: rfm.summarize(orders, as_of=AS_OF), ("visits",)),
+    "rfm.summarize with gaps": Case(
+        lambda orders: rfm.summarize(orders, as_of=AS_OF, log_gaps=True), ("orders",)
+    ),
     "rfm.holdout": Case(lambda orders: rfm.holdout(orders, split=SPLIT, as_of=AS_OF), ("orders",)),
     "rfm.newcomers": Case(
         lambda orders: rfm.newcomers(orders, split=SPLIT, as_of=AS_OF), ("orders",), ()
@@ -337,6 +340,12 @@ CASES: Final[Mapping[str, Case]] = {
     "clv.fit": Case(lambda customers: clv.fit(customers, model="bg_nbd"), ("customers",), (), _FIT),
     "clv.fit of spend": Case(
         lambda customers: clv.fit(customers, model="gamma_gamma"), ("customers",), (), _FIT
+    ),
+    "clv.choose": Case(
+        lambda orders: clv.choose(orders, as_of=AS_OF, models=["bg_nbd", "mbg_nbd"]),
+        ("orders",),
+        (),
+        _FIT,
     ),
     "clv.fit with covariates": Case(
         lambda customers: clv.fit(customers, model="bg_nbd", covariates=["channel"]),

@@ -17,7 +17,6 @@ from polars.testing import assert_frame_equal
 from scipy import stats
 
 from crmkit import clv, rfm
-from crmkit._clv.evaluation import log_score
 from crmkit.datasets import load_cdnow
 from crmkit.errors import (
     CrmkitWarning,
@@ -26,6 +25,7 @@ from crmkit.errors import (
     InvalidRowsError,
     MissingColumnsError,
 )
+from crmkit.models.predictive import log_score
 from tests.conftest import MakeFrame, rows
 from tests.published import printed
 from tests.seasons import waves

@@ -39,6 +39,7 @@ from tests.engines import (
 _RUN: Final[Mapping[str, int]] = {
     "clv.backtest": 1,
     "clv.calibration": 1,
+    "clv.choose": 2,
     "clv.compare": 1,
     "clv.discounted_purchases": 1,
     "clv.expected_purchases": 1,

@@ -65,6 +65,25 @@ def test_the_simpler_model_is_named_with_what_it_lacks() -> None:
     )
 
 
+def test_a_forecast_far_from_the_recent_past_is_said() -> None:
+    # A shop that closed after its first year, and a model without dropout.
+    T = np.full(1000, 730.0)
+    customer, age = NBD(r=1.2, alpha=60.0).simulate(T / 2, rng=np.random.default_rng(1))
+    customer, day = np.unique([customer, np.ceil(age)], axis=1).astype(np.int64)
+    x, t_x, _ = summarized(customer, day.astype(np.float64), T)
+    closed = pd.DataFrame(
+        {"customer_id": range(1000), "frequency": x, "recency": t_x, "T": T.astype(int)}
+    )
+    with pytest.warns(CrmkitWarning, match="far from the recent past"):
+        found = clv.fit(closed, model="nbd")
+    chances = clv.purchase_distribution(closed, purchases=found, horizon_days=182, most=1)
+    expected = (1 - chances["p_0"]).sum()
+    assert found.diagnostics[-1] == (
+        f"The forecast is far from the recent past: {expected:.0f} customers expected to buy in "
+        "the next 182 days, where 0 did in the last 182. Test it on held-out days before use."
+    )
+
+
 @pytest.mark.parametrize("name", ["nbd", "bg_nbd", "pareto_nbd"])
 def test_a_handful_of_repeat_buyers_is_too_few(name: str) -> None:
     customers = table(BGNBD(r=0.243, alpha=30.9, a=0.793, b=2.426), 40, seed=2, days=30.0)

@@ -5,6 +5,8 @@ adds columns to a table of customers; a backtest shows which model to use. The m
 are in `crmkit.models`.
 
 Fit
+    choose: Choose the purchase model with the best log score on held-out days.
+    Choice: The purchase model that held-out days chose, and the scores of all that were tried.
     fit: Fit a purchase or spend model to the customers' histories.
     Fit: Fitted purchase or spend model: a value to keep and predict with.
     FitInUnits: A fit with time in another unit, as `Fit.in_units` gives it.
@@ -17,6 +19,8 @@ Fit
 Predict
     predict: Predict purchases, spend and lifetime value per customer.
     predict_total: Predict the total of purchases and value, with an interval.
+    Misses: How far forecasts of totals missed on held-out days: a value to give to `predict_total`.
+    MissTest: A forecast of a total from an earlier day, and what came.
     probability_alive: Probability that each customer is still active `days` days from now.
     expected_purchases: Expected purchases of each customer within the horizon.
     purchase_distribution: Probability of 0, 1, 2 ... purchases of each customer within the horizon.
@@ -27,6 +31,7 @@ Test
     calibration: Compare forecast and actual purchases by past frequency.
     validate: Backtest and calibration of one model from a single split and fit.
     Validation: Backtest and calibration of one model.
+    fit_misses: Measure how far forecasts of totals missed on held-out days, for `predict_total`.
     compare: Compare models by log-likelihood, AIC, BIC and likelihood-ratio test.
     tracking: Compare actual and expected repeat purchases by period.
     pattern: Estimate season and trend from recent weeks, to scale a forecast.
@@ -58,9 +63,12 @@ from crmkit._clv.contracts.retention import (
 )
 from crmkit._clv.evaluation.backtest import Validation, backtest, calibration, validate
 from crmkit._clv.evaluation.compare import compare
+from crmkit._clv.evaluation.misses import fit_misses
 from crmkit._clv.evaluation.pattern import pattern
 from crmkit._clv.evaluation.spend_dependence import spend_dependence
 from crmkit._clv.evaluation.tracking import tracking
+from crmkit._clv.fitting.choice import Choice
+from crmkit._clv.fitting.choose import choose
 from crmkit._clv.fitting.fit import fit
 from crmkit._clv.fitting.fitted import Fit, FitInUnits
 from crmkit._clv.fitting.priors import LogNormal, Normal
@@ -72,6 +80,7 @@ from crmkit._clv.opportunities.bg_bb import (
 )
 from crmkit._clv.opportunities.summary import opportunities
 from crmkit._clv.posterior.posterior import Posterior, posterior
+from crmkit._clv.prediction.misses_value import Misses, MissTest
 from crmkit._clv.prediction.pattern_value import Pattern
 from crmkit._clv.prediction.predict import predict
 from crmkit._clv.prediction.predict_total import predict_total
@@ -84,9 +93,12 @@ from crmkit._clv.prediction.quantities import (
 from crmkit._clv.simulate import simulate
 
 __all__ = [
+    "Choice",
     "Fit",
     "FitInUnits",
     "LogNormal",
+    "MissTest",
+    "Misses",
     "Normal",
     "OpportunityFit",
     "Pattern",
@@ -95,11 +107,13 @@ __all__ = [
     "Validation",
     "backtest",
     "calibration",
+    "choose",
     "compare",
     "discounted_purchases",
     "discounted_residual_lifetime",
     "expected_purchases",
     "fit",
+    "fit_misses",
     "fit_opportunities",
     "fit_retention",
     "forecast_opportunities",

@@ -62,6 +62,15 @@ SUMMARY: Final = Table(
             nullable=True,
             required=False,
         ),
+        Column(
+            "sum_log_gaps",
+            "number",
+            "sum of the natural logs of the days between purchase days; 0 where there is none",
+            0,
+            nullable=True,
+            required=False,
+            made_by="crmkit.rfm.summarize(..., log_gaps=True)",
+        ),
     ),
     rules=(
         _ALL_SEEN,

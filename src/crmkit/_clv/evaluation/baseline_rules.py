@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 
 from crmkit._clv.evaluation.holdout import HoldoutColumns, timed
-from crmkit._clv.evaluation.log_score import poisson
 from crmkit._clv.evaluation.metrics import Forecast
 from crmkit._door.frames import Floats
+from crmkit.models.predictive.log_score import poisson
 
 SAME_RATE: Final = "same rate"
 SAME_RATE_IF_RECENT: Final = "same rate if recent"

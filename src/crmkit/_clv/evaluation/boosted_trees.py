@@ -10,12 +10,12 @@ import numpy as np
 from narwhals.typing import IntoDataFrame, IntoFrame
 
 from crmkit._clv.evaluation.holdout import HoldoutColumns, HoldoutTest, timed
-from crmkit._clv.evaluation.log_score import poisson
 from crmkit._clv.evaluation.metrics import Forecast
 from crmkit._door import frames
 from crmkit._door.frames import Floats
 from crmkit._summary.holdout import holdout
 from crmkit.errors import FitError, InvalidArgumentError
+from crmkit.models.predictive.log_score import poisson
 from crmkit.tables import HOLDOUT
 
 BOOSTED_TREES: Final = "boosted trees"

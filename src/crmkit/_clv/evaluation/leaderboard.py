@@ -9,7 +9,6 @@ import narwhals as nw
 import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
 
-from crmkit._clv.evaluation import log_score
 from crmkit._clv.evaluation.baseline_rules import baseline_rules
 from crmkit._clv.evaluation.boosted_trees import BOOSTED_TREES, boosted_trees
 from crmkit._clv.evaluation.holdout import HoldoutColumns, HoldoutTest, columns_of, timed
@@ -18,6 +17,7 @@ from crmkit._clv.evaluation.pattern import pattern
 from crmkit._clv.prediction.pattern_value import Pattern
 from crmkit._clv.prediction.predict import predict
 from crmkit._door import frames
+from crmkit.models.predictive import log_score
 
 _NOT_FIGURES: Final = ("split", "method", "n_customers")
 

@@ -9,6 +9,7 @@ from narwhals.typing import IntoDataFrame
 
 from crmkit._clv.fitting.fitted import Fit
 from crmkit._clv.fitting.histories import purchase_histories, spend_histories
+from crmkit._clv.fitting.regularity import log_gaps
 from crmkit._clv.prediction.scoring import with_scores
 from crmkit._door import frames
 from crmkit._door.frames import Floats
@@ -35,7 +36,9 @@ def log_likelihood(customers: IntoDataFrame, fit: Fit) -> tuple[float, int]:
         raise FitError(msg)
     if fit.covariates:
         return _by_row(customers, fit), n_customers
-    return float(histories.weights @ fit.model.log_likelihood(*histories.columns)), n_customers
+    options = log_gaps(customers, histories.columns[0], name=fit.name)
+    each = fit.model.log_likelihood(*histories.columns, **options)
+    return float(histories.weights @ each), n_customers
 
 
 def _by_row(customers: IntoDataFrame, fit: Fit) -> float:

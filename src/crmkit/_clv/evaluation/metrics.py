@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 
 from crmkit._clv.evaluation.holdout import HoldoutColumns
-from crmkit._clv.evaluation.log_score import OutcomeProbability, coverage, log_score
 from crmkit._clv.evaluation.spend_dependence import mid_ranks
 from crmkit._door.frames import Floats
+from crmkit.models.predictive.log_score import OutcomeProbability, coverage, log_score
 
 _LEAST_FOR_A_TENTH: Final = 10
 _OFTEN: Final = 7

@@ -61,9 +61,10 @@ def pattern(
     Notes
     -----
     Weeks are counted back from `as_of`; expected purchases are those of `tracking`. A ratio of
-    actual to expected counts as visible where it is more than two standard errors from 1, and is
-    then shrunk towards 1 by the share (error / distance) squared. The error includes the scatter
-    of other weeks and their autocorrelation.
+    actual to expected enters the factor shrunk towards 1: of its distance d from 1 with a standard
+    error e, the share d ** 2 / (d ** 2 + e ** 2) is left, a half at one error and four fifths at
+    two. `kind` names those more than two errors from 1. The error includes the scatter of other
+    weeks and their autocorrelation.
 
     The trend is the ratio of the last weeks: as many as the horizon has, a quarter of the history
     at most, and four at least; its error comes from the weeks before them. It needs half a year
@@ -96,7 +97,7 @@ def pattern(
     kinds = [
         name
         for name, ratio in (("season", season), ("trend", trend))
-        if ratio is not None and ratio.shrunk != 1
+        if ratio is not None and ratio.is_visible
     ]
     shrunk = [ratio.shrunk for ratio in (season, trend) if ratio is not None]
     return Pattern(
@@ -123,11 +124,16 @@ class _Ratio(NamedTuple):
 
     @property
     def shrunk(self) -> float:
-        """The ratio shrunk towards 1; exactly 1 where it is not visible."""
+        """The ratio shrunk towards 1 by its standard error."""
         apart = self.value - 1
-        if abs(apart) <= _VISIBLE * self.error:
+        if apart == 0:
             return 1.0
-        return 1 + apart * (1 - (self.error / apart) ** 2)
+        return 1 + apart**3 / (apart**2 + self.error**2)
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether it is more than two standard errors from 1."""
+        return abs(self.value - 1) > _VISIBLE * self.error
 
 
 def _weeks(orders: IntoFrame, *, purchases: Fit, as_of: date | str) -> _Weeks:

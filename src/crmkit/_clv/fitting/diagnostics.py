@@ -19,6 +19,12 @@ _WIDE: Final = 1.0
 _NO_GAIN: Final = 2.0
 """A model with dropout should gain at least this much log-likelihood over the NBD."""
 
+_PARTS: Final = 4
+_FAR: Final = 2.5
+"""Real logs, growing and shrinking, had ratios of 0.8 to 1.4 with each of the models."""
+
+_LEAST_BUYERS: Final = 30
+
 _PURCHASE_PARAMETERS: Final = ("r", "alpha")
 _SIMPLER: Final = "the NBD"
 
@@ -38,6 +44,8 @@ def with_purchase_diagnostics(
                 f"The data show hardly any dropout: the model gains {max(gain, 0.0):.2f} in "
                 f"log-likelihood over {_SIMPLER}, without dropout, which would do."
             )
+    if (far := _far_from_recent(found, columns, weights)) is not None:
+        notes.append(far)
     return replace(found, diagnostics=(*found.diagnostics, *notes))
 
 
@@ -69,6 +77,37 @@ def _dropout_is_vague(found: MaximumLikelihood[Any]) -> bool:
     errors = zip(found.names, found.standard_errors_log, strict=True)
     dropout = (error for name, error in errors if name not in _PURCHASE_PARAMETERS)
     return any(error is None or error > _WIDE for error in dropout)
+
+
+def _far_from_recent(
+    found: MaximumLikelihood[Any], columns: Sequence[Floats], weights: Floats
+) -> str | None:
+    """Say that the forecast is far from the recent past, if it is.
+
+    Customers who bought in the last quarter of the history are compared with those expected to
+    buy in a stretch as long ahead. A log that shrinks or grows moves the two apart by a little;
+    a fit that went astray by a lot.
+    """
+    x, t_x, T = columns
+    days = int(T.max(initial=0.0)) // _PARTS
+    if days < 1 or found.coefficients:  # with covariates each customer has a model of its own
+        return None
+    seen = days <= T
+    bought = float(weights @ (seen & (x > 0) & (T - t_x < days)))
+    if not seen.any():
+        return None
+    chances = found.model.purchase_distribution(
+        x[seen], t_x[seen], T[seen], horizon_days=float(days), most=0
+    )
+    expected = float(weights[seen] @ (1 - chances[:, 0]))
+    low, high = sorted((bought, expected))
+    if high < _LEAST_BUYERS or low * _FAR >= high:
+        return None
+    return (
+        f"The forecast is far from the recent past: {round(expected):,} customers expected to buy "
+        f"in the next {days:,} days, where {round(bought):,} did in the last {days:,}. "
+        "Test it on held-out days before use."
+    )
 
 
 def _few(n: int, of: int | None, did: str) -> str:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 from narwhals.typing import IntoFrame
 
 from crmkit._clv.fitting import diagnostics
+from crmkit._clv.fitting.best import chosen_by
+from crmkit._clv.fitting.choice import Choice
 from crmkit._clv.fitting.covariates import CovariateNames, covariate_list
 from crmkit._clv.fitting.fit_with_covariates import fit_with_covariates
 from crmkit._clv.fitting.fitted import Fit, model_class
-from crmkit._clv.fitting.histories import purchase_histories, spend_histories
+from crmkit._clv.fitting.histories import (
+    purchase_histories,
+    spend_histories,
+)
 from crmkit._clv.fitting.priors import LogNormal, require_priors
+from crmkit._clv.fitting.regularity import regularity, require_k
 from crmkit._words.arguments import is_number
 from crmkit.errors import CrmkitWarning
 from crmkit.models import PURCHASE_MODELS
@@ -22,7 +29,9 @@ from crmkit.models import PURCHASE_MODELS
 def fit(
     customers: IntoFrame,
     *,
-    model: str,
+    model: str | Choice,
+    k: int | None = None,
+    orders: IntoFrame | None = None,
     covariates: CovariateNames | None = None,
     penalty: float = 0.0,
     prior: Mapping[str, LogNormal] | None = None,
@@ -38,13 +47,13 @@ def fit(
     customers
         One row per customer, as made by `crmkit.rfm.summarize`.
     model
-        A purchase model (`frequency`, `recency`, `T`), or a spend model (`frequency`,
-        `monetary_value`), the last two:
+        "best", a `Choice` of `crmkit.clv.choose`, or the name of a purchase model (`frequency`,
+        `recency`, `T`) or of a spend model (`frequency`, `monetary_value`), the last two:
 
         ===================  ============================================================
         ``bg_cnbd_k``        as bg_nbd, for purchases at regular intervals; finds k
-        ``bg_nbd``           customers may drop out after any repeat purchase; the usual
-                             first choice
+        ``bg_nbd``           customers may drop out after any repeat purchase, and one-time
+                             buyers never
         ``ggompertz_nbd``    as pareto_nbd, but the dropout hazard grows with age
         ``mbg_cnbd_k``       as mbg_nbd, for purchases at regular intervals; finds k
         ``mbg_nbd``          as bg_nbd, but customers may drop out after the first
@@ -54,6 +63,15 @@ def fit(
         ``gamma_gamma``      spend varies by gamma distributions; the usual first choice
         ``lognormal_spend``  spend varies by factors, with fewer very large amounts
         ===================  ============================================================
+    k
+        For the CNBD-k: the arrivals per purchase, 1 for purchases at random, more for regular
+        ones. By default 1, 2, 3, ... are tried until the likelihood falls. With `sum_log_gaps`
+        (`rfm.summarize(..., log_gaps=True)`) that is the likelihood of the paper, which sees the
+        days between purchases; without, these are averaged over, and k is found less surely.
+    orders
+        For "best": the purchases that `customers` were made of, or their purchase days. The
+        model is the one that `crmkit.clv.choose` finds for them; without `orders`, which is
+        the only way to hold days out, it is `pareto_nbd`. `Fit.choice` says why.
     covariates
         Columns of `customers` that were known when the customer came, such as the channel:
         numbers, true and false, or text of at most 50 levels. A list moves each process by each
@@ -76,11 +94,11 @@ def fit(
     Raises
     ------
     MissingColumnsError, InvalidRowsError
-        If `customers` breaks its contract.
+        If `customers` breaks its contract, or lacks `last_date` where the model is chosen.
     InvalidArgumentError
-        If `model` is unknown or takes no covariates; if `penalty` is below 0 or given without
-        covariates; if `prior` names an unknown parameter; if a covariate is constant, collinear
-        with others or has too many levels.
+        If `model` is unknown or takes no covariates; if `k` or `orders` is given for another
+        model; if `penalty` is below 0 or given without covariates; if `prior` names an unknown
+        parameter; if a covariate is constant, collinear with others or has too many levels.
     FitError
         If no customer has a repeat purchase.
 
@@ -127,7 +145,35 @@ def fit(
     >>> round(purchases.estimates["alpha"] / 7, 3)
     4.414
     """
-    chosen = model_class(model)
+    fitted = fitted_to(
+        customers,
+        model=model,
+        k=k,
+        orders=orders,
+        covariates=covariates,
+        penalty=penalty,
+        prior=prior,
+    )
+    for note in fitted.diagnostics:
+        warnings.warn(f"{fitted.name}: {note}", CrmkitWarning, stacklevel=2)
+    return fitted
+
+
+def fitted_to(
+    customers: IntoFrame,
+    *,
+    model: str | Choice,
+    k: int | None = None,
+    orders: IntoFrame | None = None,
+    covariates: CovariateNames | None = None,
+    penalty: float = 0.0,
+    prior: Mapping[str, LogNormal] | None = None,
+) -> Fit:
+    """Fit as `fit` does, without warnings: `Fit.diagnostics` has them."""
+    choice = chosen_by(customers, model=model, orders=orders)
+    name = cast("str", model) if choice is None else choice.best
+    chosen = model_class(name)
+    require_k(k, name=name)
     if prior is not None:
         require_priors(prior)
     if covariates is not None and not isinstance(covariates, Mapping):
@@ -136,24 +182,24 @@ def fit(
     if not is_plain:
         fitted = fit_with_covariates(
             customers,
-            name=model,
+            name=name,
             model=chosen,
             covariates=covariates,
             penalty=penalty,
             prior=prior,
+            k=k,
         )
-    elif model in PURCHASE_MODELS:
-        fitted = _fit_purchases(customers, model, chosen)
+    elif name in PURCHASE_MODELS:
+        fitted = _fit_purchases(customers, name, chosen, k=k)
     else:
-        fitted = _fit_spend(customers, model, chosen)
-    for note in fitted.diagnostics:
-        warnings.warn(f"{model}: {note}", CrmkitWarning, stacklevel=2)
-    return fitted
+        fitted = _fit_spend(customers, name, chosen)
+    return replace(fitted, choice=choice)
 
 
-def _fit_purchases(customers: IntoFrame, name: str, model: Any) -> Fit:  # noqa: ANN401 - a class of models
+def _fit_purchases(customers: IntoFrame, name: str, model: Any, *, k: int | None) -> Fit:  # noqa: ANN401 - a class of models
     columns, weights, _ = purchase_histories(customers)
-    found = model.fit(*columns, weights=weights)
+    options = regularity(customers, columns[0], name=name, k=k)
+    found = model.fit(*columns, weights=weights, **options)
     likelihood = diagnostics.with_purchase_diagnostics(found, columns, weights)
     return Fit(name, likelihood, n_repeat_purchases=round(float(weights @ columns[0])))
 

@@ -27,6 +27,7 @@ from crmkit._clv.fitting.covariates import (
 from crmkit._clv.fitting.fitted import Fit
 from crmkit._clv.fitting.histories import Histories, purchase_histories, spend_histories
 from crmkit._clv.fitting.priors import LogNormal, parameter_priors
+from crmkit._clv.fitting.regularity import regularity
 from crmkit._door import frames
 from crmkit._door.frames import Floats, quoted
 from crmkit._words.arguments import require_number
@@ -52,6 +53,7 @@ def fit_with_covariates(
     covariates: CovariateNames | None,
     penalty: float,
     prior: Mapping[str, LogNormal] | None,
+    k: int | None,
 ) -> Fit:
     """Fit the model with covariates, a penalty on their coefficients, and priors."""
     wanted = by_process(name, covariates)
@@ -73,7 +75,8 @@ def fit_with_covariates(
         prior=priors,
     )
     columns, weights = histories.columns, histories.weights
-    likelihood = model.fit(*columns, weights=weights, search=side.maximize)
+    options = regularity(customers, columns[0], name=name, k=k)
+    likelihood = model.fit(*columns, weights=weights, search=side.maximize, **options)
     if name in PURCHASE_MODELS:
         likelihood = diagnostics.with_purchase_diagnostics(likelihood, columns, weights)
     else:

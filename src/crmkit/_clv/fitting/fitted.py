@@ -9,9 +9,11 @@ from typing import Any, Final
 from scipy.special import ndtri
 
 from crmkit._clv.fitting import kept_fit
+from crmkit._clv.fitting.choice import FIELDS, Choice, as_fields, of_fields
 from crmkit._clv.fitting.covariates import Covariate
 from crmkit._clv.fitting.given import GivenParameters
 from crmkit._clv.fitting.priors import LogNormal
+from crmkit._words import kept
 from crmkit._words.arguments import require_choice
 from crmkit._words.rates import PERIOD_DAYS, require_level, require_period
 from crmkit.errors import InvalidArgumentError
@@ -56,6 +58,8 @@ class Fit:
         The priors of parameters, by name, as given to `fit`.
     n_repeat_purchases
         Repeat purchase days of the customers fitted on; None where unknown.
+    choice
+        How `crmkit.clv.choose` came to this model; None where the model was named.
     """
 
     name: str
@@ -65,6 +69,7 @@ class Fit:
     penalty: float = 0.0
     prior: tuple[tuple[str, LogNormal], ...] = ()
     n_repeat_purchases: int | None = None
+    choice: Choice | None = None
 
     def __repr__(self) -> str:
         """Show the model, its estimates in four digits, how well it fits, and what held it."""
@@ -264,7 +269,8 @@ class Fit:
 
     def to_json(self) -> str:
         """Write the fit as JSON text, to keep it for next month."""
-        return kept_fit.written(self)
+        choice = None if self.choice is None else as_fields(self.choice)
+        return kept_fit.written(self, choice=choice)
 
     @classmethod
     def from_json(cls, text: str) -> Fit:
@@ -276,7 +282,10 @@ class Fit:
             If the text holds another kind of value, or a field is missing or of a wrong type.
         """
         models = {**PURCHASE_MODELS, **SPEND_MODELS}
-        return cls(**kept_fit.read(text, kind=cls.__name__, models=models, more={}))
+        more = {"choice": kept.optional(kept.record(FIELDS))}
+        fields = kept_fit.read(text, kind=cls.__name__, models=models, more=more)
+        choice = fields.pop("choice")
+        return cls(**fields, choice=None if choice is None else of_fields(choice))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -19,6 +19,7 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
     "prior": {},
     "n_repeat_purchases": None,
     "given": None,
+    "choice": None,
 }
 """Fields that texts of earlier versions lack."""
 

@@ -31,9 +31,10 @@ class Pattern:
     Attributes
     ----------
     factor
-        Factor to multiply the forecast by; 1 where neither is visible.
+        Factor to multiply the forecast by: season times trend, each shrunk towards 1 by its error.
     kind
-        "none", "season", "trend" or "season and trend": the parts of the factor.
+        "none", "season", "trend" or "season and trend": which of them are visible, more than two
+        standard errors from 1.
     horizon_days
         The horizon that it holds for.
     season, season_error

@@ -16,6 +16,7 @@ from scipy.special import ndtri
 from crmkit._clv.fitting.fitted import Fit
 from crmkit._clv.prediction.costs import cost_of
 from crmkit._clv.prediction.intervals import SPEND_DAYS, ParameterPoints, parameter_points
+from crmkit._clv.prediction.misses_value import Miss, Misses, require_misses
 from crmkit._clv.prediction.pattern_value import Pattern, factor_of
 from crmkit._clv.prediction.predict import DISCOUNTED, score
 from crmkit._clv.prediction.scoring import CustomerCovariates, read_covariates, with_codes
@@ -55,13 +56,15 @@ def predict_total(
     annual_discount_rate: float = 0.0,
     cost: float | str | None = None,
     calibrate: Pattern | float | None = None,
+    misses: Misses | None = None,
     level: float = 0.9,
 ) -> IntoFrameT:
     """Predict the total of purchases and value, with an interval.
 
     The chances of many customers average out, so the interval of a total is much narrower than the
     sum of theirs; the uncertainty of the parameters is the same for all and does not. A future
-    unlike the past (a season, a trend, a campaign) is in no interval of a model.
+    unlike the past (a season, a trend, a campaign) is in no interval of a model: with `misses` of
+    earlier forecasts the interval holds about as often as it says.
 
     Parameters
     ----------
@@ -70,6 +73,10 @@ def predict_total(
         as a segment.
     purchases, spend, horizon_days, margin, annual_discount_rate, cost, calibrate
         As for `crmkit.clv.predict`.
+    misses
+        How far earlier forecasts missed, as `crmkit.clv.fit_misses` finds it for the same horizon:
+        purchases and value are multiplied by the usual miss, and their bounds hold its scatter.
+        Those of a part of the customers may be wider still.
     level
         Coverage of the intervals, between 0 and 1.
 
@@ -85,12 +92,14 @@ def predict_total(
     ======================  =====  ==========================================================
 
     Each but the first has a ``_lower`` and an ``_upper`` column. The values are the sums of the
-    columns of `predict`. ``clv`` is null where that of any customer is.
+    columns of `predict`, times the factor of `misses`. ``clv`` is null where that of any customer
+    is.
 
     Raises
     ------
     MissingColumnsError, InvalidRowsError, InvalidArgumentError
-        As `crmkit.clv.predict` does.
+        As `crmkit.clv.predict` does; if `misses` were found for another horizon, or with season
+        and trend where `calibrate` is without, or the reverse.
 
     Warns
     -----
@@ -132,6 +141,8 @@ def predict_total(
     """
     require_level(level)
     factor = factor_of(calibrate, horizon_days=horizon_days)
+    is_calibrated = isinstance(calibrate, Pattern)
+    require_misses(misses, horizon_days=float(horizon_days), is_calibrated=is_calibrated)
     scored = score(
         customers,
         purchases=purchases,
@@ -158,7 +169,8 @@ def predict_total(
     for name, total in found.items():
         scale = {"expected_alive": 1.0, "clv": margin * factor}.get(name, factor)
         cut = distinct.cost if name == "clv" else 0.0
-        bounds = total.bounds(level)
+        miss = _miss_of(name, misses)
+        bounds = total.bounds(level, miss)
         for column, value in zip((name, f"{name}_lower", f"{name}_upper"), bounds, strict=True):
             row[column] = [scale * value - cut]
     table = frames.table_like(row, like=scored)
@@ -177,15 +189,27 @@ class _Total:
     chance_variance: float
     """Sum of the customers' variances at the estimates."""
 
-    def bounds(self, level: float) -> tuple[float, float, float]:
+    def bounds(self, level: float, miss: Miss) -> tuple[float, float, float]:
         """Give the expected total and the bounds of a lognormal one."""
-        if not self.expected > 0 or math.isinf(self.chance_variance):
-            bound = 0.0 if self.expected == 0 else math.nan
-            return self.expected, bound, bound
+        expected = self.expected * miss.factor
+        if not expected > 0 or math.isinf(self.chance_variance):
+            bound = 0.0 if expected == 0 else math.nan
+            return expected, bound, bound
         by_chance = math.log1p(self.chance_variance / self.expected**2)
-        reach = float(ndtri((1 + level) / 2)) * math.sqrt(self.log_variance + by_chance)
-        middle = math.log(self.expected) - by_chance / 2
-        return self.expected, math.exp(middle - reach), math.exp(middle + reach)
+        own = float(ndtri((1 + level) / 2)) * math.sqrt(self.log_variance + by_chance)
+        reach = math.hypot(own, miss.reach(level))
+        middle = math.log(expected) - by_chance / 2
+        return expected, math.exp(middle - reach), math.exp(middle + reach)
+
+
+_NO_MISS: Final = Miss(1.0, 0.0, math.inf)
+
+
+def _miss_of(name: str, misses: Misses | None) -> Miss:
+    """Give what the tests say of a column; nobody sees how many are still active."""
+    if misses is None or name == "expected_alive":
+        return _NO_MISS
+    return misses.amount if name == "clv" else misses.purchases
 
 
 class _Distinct(NamedTuple):

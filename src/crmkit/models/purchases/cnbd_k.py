@@ -102,8 +102,10 @@ class RegularPurchases(DropoutAfterPurchase):
         note = _AT_THE_END.format(k=_LARGEST_K)
         return replace(best, diagnostics=(*best.diagnostics, note))
 
-    def log_likelihood(self, x: Floats, t_x: Floats, T: Floats, /) -> Floats:
-        """Log-likelihood of each customer's history, marginal over interpurchase times.
+    def log_likelihood(
+        self, x: Floats, t_x: Floats, T: Floats, /, *, log_gaps: Floats | None = None
+    ) -> Floats:
+        """Log-likelihood of each customer's history, without `log_gaps` marginal over them.
 
         Raises
         ------
@@ -111,7 +113,7 @@ class RegularPurchases(DropoutAfterPurchase):
             If some customer has repeat purchases but no time between them.
         """
         arrivals = DropoutAfterPurchase.log_likelihood(self, x, t_x, T)
-        return arrivals + _log_density(x, t_x, self.k)
+        return arrivals + _log_density(x, t_x, self.k, log_gaps)
 
     @classmethod
     def _fit_k(

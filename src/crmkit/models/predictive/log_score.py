@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln, pdtr
 
-from crmkit._door.frames import Floats
+from crmkit.models.numerics.arrays import Floats
 from crmkit.models.numerics.distinct import distinct_pairs
 from crmkit.models.protocol import PurchaseModel
 
