@@ -19,6 +19,7 @@ Predict
     predict_total: Predict the total of purchases and value, with an interval.
     probability_alive: Probability that each customer is still active `days` days from now.
     expected_purchases: Expected purchases of each customer within the horizon.
+    no_purchase: Probability that each customer makes no purchase within the horizon.
     purchase_distribution: Probability of 0, 1, 2 ... purchases of each customer within the horizon.
     discounted_purchases: Expected future purchases per customer, discounted to today (DERT).
 
@@ -72,6 +73,7 @@ from crmkit._clv.opportunities.bg_bb import (
 )
 from crmkit._clv.opportunities.summary import opportunities
 from crmkit._clv.posterior.posterior import Posterior, posterior
+from crmkit._clv.prediction.no_purchase import no_purchase
 from crmkit._clv.prediction.pattern_value import Pattern
 from crmkit._clv.prediction.predict import predict
 from crmkit._clv.prediction.predict_total import predict_total
@@ -105,6 +107,7 @@ __all__ = [
     "forecast_opportunities",
     "forecast_retention",
     "from_lifetimes",
+    "no_purchase",
     "opportunities",
     "pattern",
     "posterior",

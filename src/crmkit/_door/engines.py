@@ -368,3 +368,31 @@ def _table_on_spark(
         made = made.hint("broadcast")
     table: Frame = nw.from_native(made)
     return table
+
+
+def with_hash(
+    frame: Frame, key: str, *, into: str, of: Callable[[Any], npt.NDArray[np.int64]]
+) -> Frame:
+    """Append the first 32 bits of the MD5 of a key's text; `of` computes them in memory."""
+    engine = frame.implementation
+    if engine.is_duckdb():
+        quoted = '"' + key.replace('"', '""') + '"'
+        number = f"CAST('0x' || left(md5(CAST({quoted} AS VARCHAR)), 8) AS BIGINT)"
+        hashed: Frame = nw.from_native(frame.to_native().project(f"*, {number} AS {into}"))
+        return hashed
+    if engine.is_spark_like():
+        numbered: Frame = nw.from_native(
+            frame.to_native().selectExpr(
+                "*",
+                f"CAST(conv(substring(md5(CAST(`{key}` AS STRING)), 1, 8), 16, 10) AS BIGINT) "
+                f"AS {into}",
+            )
+        )
+        return numbered
+    text = nw.col(key).cast(nw.String)
+    number_of = text.map_batches(lambda ids: _hashed(ids, of), return_dtype=nw.Int64)
+    return with_columns(frame, number_of.alias(into))
+
+
+def _hashed(ids: Any, of: Callable[[Any], npt.NDArray[np.int64]]) -> Any:  # noqa: ANN401 - a series
+    return nw.new_series("number", of(ids.to_list()), nw.Int64, backend=ids.implementation)

@@ -14,7 +14,6 @@ from crmkit.tables.customers import (
     OPPORTUNITIES,
     RECOMMENDED,
     RHYTHM,
-    RISK_SIGNALS,
     SCORED,
     SEGMENTED,
     STAGED,
@@ -33,6 +32,7 @@ from crmkit.tables.groups import (
     TIER_POLICY,
 )
 from crmkit.tables.records import CONTRACTS, COSTS, FINDINGS, LEDGER, PROSPECTS
+from crmkit.tables.risk import AT_STAKE, HELD_OUT_RISK, PAST_AMOUNT, RISK_SIGNALS
 from crmkit.tables.summaries import (
     ACTION_SUMMARY,
     BACKTEST,
@@ -41,6 +41,7 @@ from crmkit.tables.summaries import (
     CONCENTRATION,
     COST_GROUPS,
     POOLED_RATES,
+    RELIABILITY,
     RETENTION_RATES,
     SCORES,
     SEGMENT_SUMMARY,
@@ -52,6 +53,7 @@ __all__ = [
     "ACTION_INPUTS",
     "ACTION_PLAN",
     "ACTION_SUMMARY",
+    "AT_STAKE",
     "BACKTEST",
     "CALIBRATION",
     "CALL_LIST",
@@ -62,13 +64,16 @@ __all__ = [
     "COST_GROUPS",
     "CUSTOMER_TOTALS",
     "FINDINGS",
+    "HELD_OUT_RISK",
     "HOLDOUT",
     "LEDGER",
     "MEASURES",
     "OPPORTUNITIES",
+    "PAST_AMOUNT",
     "POOLED_RATES",
     "PROSPECTS",
     "RECOMMENDED",
+    "RELIABILITY",
     "RETENTION",
     "RETENTION_RATES",
     "RHYTHM",

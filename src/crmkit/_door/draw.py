@@ -1,0 +1,47 @@
+"""A draw of customers by a fixed hash of their id, the same on every engine."""
+
+from __future__ import annotations
+
+from hashlib import md5
+from typing import Any, Final
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+
+from crmkit._door import engines, frames
+
+MOST_CUSTOMERS: Final = 200_000
+"""As many customers come to one machine at the most."""
+
+_NUMBER: Final = "crmkit_hash"
+_NUMBERS: Final = 2**32
+_HEX: Final = 8
+
+
+def collect_draw(
+    frame: frames.Frame, *columns: str, most: int = MOST_CUSTOMERS
+) -> dict[str, npt.NDArray[Any]]:
+    """Collect columns of all customers, or of about `most` of them, sorted by their hash.
+
+    `numbers`, the hash of each from 0 to 2**32, comes with them.
+    """
+    n = int(frame.select(nw.len().alias("n")).collect().item())
+    if n > most:
+        hashed = engines.with_hash(frame, "customer_id", into=_NUMBER, of=hash_of)
+        frame = hashed.filter(nw.col(_NUMBER) < int(most / n * _NUMBERS))
+    found = frames.collect(frame, "customer_id", *columns)
+    numbers = hash_of(found.pop("customer_id").tolist())
+    order = np.argsort(numbers, kind="stable")
+    return {name: values[order] for name, values in {**found, "numbers": numbers}.items()}
+
+
+def hash_of(ids: Any) -> npt.NDArray[np.int64]:  # noqa: ANN401 - ids of any type
+    """Hash ids by the first 32 bits of the MD5 of their text, as databases do."""
+    return np.array(
+        [
+            int(md5(str(each).encode(), usedforsecurity=False).hexdigest()[:_HEX], 16)
+            for each in ids
+        ],
+        dtype=np.int64,
+    )
