@@ -4,12 +4,12 @@ Risk
     risk: Churn risk of each customer: the probability of no purchase within the horizon.
     fit_calibration: Learn from held-out days how far stated risks are from what then happened.
     RiskCalibration: Map from the risk that a model states to the share that then bought nothing.
-    reliability: Compare stated churn risk with the share who then bought nothing, by groups of like risk.
+    reliability: Compare stated churn risk with the share who bought nothing, by groups of risk.
     p_active: P(active): rule of thumb by Schmittlein and Morrison, without a model.
 
 Value at risk
-    past_amount: Money of each customer in the last `horizon_days`: what a customer gone would take away.
-    value_at_risk: Value at risk: money of the last horizon times the probability of no purchase in the next.
+    past_amount: Money that each customer brought in the last `horizon_days`.
+    value_at_risk: Value at risk: money of the last horizon times the churn risk.
 """
 
 from crmkit._churn.at_stake import past_amount, value_at_risk

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import narwhals as nw
 from narwhals.typing import IntoFrameT
@@ -12,8 +13,17 @@ from crmkit._words.arguments import require_column_name, require_list, require_w
 from crmkit.errors import MissingColumnsError
 from crmkit.tables import RECOMMENDED
 
+STOP: Final = ("stop paid contact",)
+"""Actions of `crmkit.actions.plan` that mean no contact."""
 
-def call_list(customers: IntoFrameT, *, most: int = 100, keep: Sequence[str] = ()) -> IntoFrameT:
+
+def call_list(
+    customers: IntoFrameT,
+    *,
+    most: int = 100,
+    keep: Sequence[str] = (),
+    no_contact: Sequence[str] = STOP,
+) -> IntoFrameT:
     """List the customers to contact first: those with most value at risk.
 
     Value at risk ranks customers; it does not say that a call helps. Hold back a control group
@@ -28,20 +38,23 @@ def call_list(customers: IntoFrameT, *, most: int = 100, keep: Sequence[str] = (
         Length of the list.
     keep
         Columns of your own to show right after `customer_id`, such as name and phone.
+    no_contact
+        Actions that mean no contact: customers with one of them are not listed.
 
     Returns
     -------
     The first `most` customers whose value at risk is known, highest first and of equals the
     lower `customer_id`, with these columns where the table has them: ``customer_id, action,
-    action_reason, value_at_risk, clv, churn_risk, risk_reason, stage, tier, segment, last_date,
-    orders, total_amount``.
+    action_reason, value_at_risk, past_amount, clv, churn_risk, risk_reason, stage, stage_reason,
+    tier, segment, last_date, orders, total_amount``.
 
     Raises
     ------
     MissingColumnsError, InvalidRowsError
         If `customers` breaks its contract, or lacks a column of `keep`.
     InvalidArgumentError
-        If `most` is not a whole number of 1 or more, or `keep` is not a list of names.
+        If `most` is not a whole number of 1 or more, `keep` is not a list of names, or
+        `no_contact` not one of actions.
 
     Examples
     --------
@@ -61,7 +74,8 @@ def call_list(customers: IntoFrameT, *, most: int = 100, keep: Sequence[str] = (
     require_whole(most, argument="most", least=1, advice="Write 100.")
     frame = frames.read(customers, RECOMMENDED)
     _require_kept(frame, keep)
-    known = frame.filter(~frames.known("value_at_risk").is_null())
+    stop = require_list(no_contact, argument="no_contact", example='("stop paid contact",)')
+    known = contacted(frame.filter(~frames.known("value_at_risk").is_null()), no_contact=stop)
     first, *others = RECOMMENDED.column_names
     present = [name for name in others if frames.has(known, name) and name not in keep]
     ranked = known.select(first, *keep, *present).sort(
@@ -70,14 +84,22 @@ def call_list(customers: IntoFrameT, *, most: int = 100, keep: Sequence[str] = (
     return frames.give_in_order(ranked.head(most), like=customers)
 
 
+def contacted(frame: frames.Frame, *, no_contact: Sequence[str]) -> frames.Frame:
+    """Leave out customers whose action means no contact."""
+    if not no_contact:
+        return frame
+    is_stopped = nw.col("action").cast(nw.String).is_in([str(each) for each in no_contact])
+    return frame.filter(nw.col("action").is_null() | ~is_stopped)
+
+
 def summary(customers: IntoFrameT) -> IntoFrameT:
     """Summarize recommended actions: customers, value and value at risk of each.
 
     Parameters
     ----------
     customers
-        One row per customer with `customer_id`, `action`, `clv` and `value_at_risk`, as in the
-        customers of `crmkit.pipeline.run`.
+        One row per customer with `customer_id`, `action` and `value_at_risk`, and where known
+        `clv`, as in the customers of `crmkit.pipeline.run`.
 
     Returns
     -------
@@ -87,7 +109,8 @@ def summary(customers: IntoFrameT) -> IntoFrameT:
     ``action``         text   what to do
     ``n_customers``    int    customers with this action
     ``n_unknown``      int    those of them whose value at risk is unknown
-    ``clv``            float  sum of their expected value; null where nobody's is known
+    ``clv``            float  sum of their expected value; null where nobody's is known;
+                              left out where the table does not have it
     ``value_at_risk``  float  sum of their value at risk; null likewise
     =================  =====  ========================================================
 
@@ -112,11 +135,12 @@ def summary(customers: IntoFrameT) -> IntoFrameT:
            call now            2          0 150.0          100.0
     send a reminder            1          0  30.0            5.0
     """
-    values = ("clv", "value_at_risk")
-    contract = RECOMMENDED.only("customer_id", "action", *values)
-    known = frames.read(customers, contract).select(
-        "action", *(frames.known(name).alias(name) for name in values)
-    )
+    contract = RECOMMENDED.only("customer_id", "action", "value_at_risk")
+    frame = frames.read(customers, contract)
+    values = ("clv", "value_at_risk") if frames.has(frame, "clv") else ("value_at_risk",)
+    if "clv" in values:
+        frame = frames.read(customers, RECOMMENDED.only(*contract.column_names, "clv"))
+    known = frame.select("action", *(frames.known(name).alias(name) for name in values))
     sums = known.group_by("action").agg(
         nw.len().alias("n_customers"),
         *(nw.col(name).sum() for name in values),

@@ -18,7 +18,9 @@ _WITH_MONEY: Final = LEDGER.only("customer_id", "date", "amount")
 
 
 def past_amount(orders: IntoFrameT, *, as_of: date | str, horizon_days: float) -> IntoFrameT:
-    """Money of each customer in the last `horizon_days`: what a customer gone would take away.
+    """Money that each customer brought in the last `horizon_days`.
+
+    It is what would be missed if the customer bought nothing in as long a time to come.
 
     Parameters
     ----------
@@ -70,7 +72,7 @@ def past_amount(orders: IntoFrameT, *, as_of: date | str, horizon_days: float) -
 
 
 def value_at_risk(customers: IntoFrameT, *, past: IntoFrameT) -> IntoFrameT:
-    """Value at risk: money of the last horizon times the probability of no purchase in the next.
+    """Value at risk: money of the last horizon times the churn risk.
 
     It ranks whom to contact by what would be missed. It does not say that a call helps: hold
     back a control group to find out.

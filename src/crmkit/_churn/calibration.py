@@ -107,10 +107,16 @@ def applied(calibration: RiskCalibration, risk: nw.Expr) -> nw.Expr:
         return risk
     if calibration.method == "isotonic":
         return _on_line(risk, calibration.stated, calibration.observed)
-    inside = nw.when(risk < _EDGE).then(nw.lit(_EDGE)).when(risk > 1 - _EDGE)
-    inside = inside.then(nw.lit(1 - _EDGE)).otherwise(risk)
-    log_odds = inside.log() - (1 - inside).log()
-    return 1 / (1 + (-(calibration.intercept + calibration.slope * log_odds)).exp())
+    inside = (
+        nw.when(risk < _EDGE)
+        .then(nw.lit(_EDGE))
+        .when(risk > 1 - _EDGE)
+        .then(nw.lit(1 - _EDGE))
+        .otherwise(risk)
+    )
+    odds = inside.log() - (1 - inside).log()
+    line = calibration.intercept + odds * calibration.slope
+    return (1 + (line * -1).exp()) ** -1
 
 
 def calibrated(calibration: RiskCalibration, risk: Floats) -> Floats:

@@ -104,12 +104,11 @@ def fit_calibration(customers: IntoFrame) -> RiskCalibration:
     }
     method: CalibrationMethod = "identity"
     for other in _FITTED:
-        gain = scores[other] - scores[method]
-        noise = _STANDARD_ERRORS * gain.std() / np.sqrt(len(gain))
-        if gain.mean() > max(noise, _LEAST_GAIN):
+        gains = scores[other] - scores[method]
+        noise = _STANDARD_ERRORS * gains.std() / np.sqrt(len(gains))
+        if gains.mean() > max(noise, _LEAST_GAIN):
             method = other
     chosen = fitted(held_out, method)
-    gain = float((scores[method] - scores["identity"]).mean())
     return RiskCalibration(
         method=method,
         horizon_days=held_out.horizon_days,
@@ -119,7 +118,7 @@ def fit_calibration(customers: IntoFrame) -> RiskCalibration:
         stated=chosen.stated,
         observed=chosen.observed,
         log_score=float(scores["identity"].mean()),
-        log_score_gain=gain,
+        log_score_gain=float((scores[method] - scores["identity"]).mean()),
     )
 
 

@@ -25,7 +25,7 @@ def reliability(
     bins: int = 10,
     level: float = 0.9,
 ) -> IntoFrameT:
-    """Compare stated churn risk with the share who then bought nothing, by groups of like risk.
+    """Compare stated churn risk with the share who bought nothing, by groups of risk.
 
     Where `said` lies between `low` and `high` in most rows, the risk can be taken at its word.
 

@@ -390,7 +390,7 @@ def with_hash(
         )
         return numbered
     text = nw.col(key).cast(nw.String)
-    number_of = text.map_batches(lambda ids: _hashed(ids, of), return_dtype=nw.Int64)
+    number_of = text.map_batches(lambda ids: _hashed(ids, of), return_dtype=nw.Int64())
     return with_columns(frame, number_of.alias(into))
 
 

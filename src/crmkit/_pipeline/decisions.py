@@ -9,9 +9,13 @@ import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit import actions, churn, lifecycle
+from crmkit._actions.call_list import STOP, contacted
 from crmkit._door import frames
 from crmkit._pipeline import known
+from crmkit._pipeline.forecast import Models
 from crmkit._pipeline.known import Known
+from crmkit._pipeline.result import Settings
+from crmkit.churn import RiskCalibration
 from crmkit.lifecycle import StageRules
 from crmkit.tables import RECOMMENDED
 
@@ -48,17 +52,26 @@ def staged(customers: IntoFrameT, found: Known) -> Staged[IntoFrameT]:
     return Staged(lifecycle.assign(customers, rules=rules), rules)
 
 
-def at_risk(customers: IntoFrameT) -> IntoFrameT:
-    """Append churn risk and value at risk, as far as the signals are known."""
-    frame = frames.reopen(customers)
-    if not (frames.has(frame, "p_alive") and frames.has(frame, "overdue_ratio")):
+def at_risk(
+    customers: IntoFrameT,
+    *,
+    days: IntoFrameT,
+    models: Models,
+    calibration: RiskCalibration | None,
+    settings: Settings,
+) -> IntoFrameT:
+    """Append churn risk and value at risk, as far as a model and money are known."""
+    if models.purchases is None or settings.horizon_days is None:
         return customers
-    rated = churn.risk(customers)
-    if not frames.has(frame, "clv"):
+    horizon_days = settings.horizon_days
+    rated = churn.risk(
+        customers, purchases=models.purchases, horizon_days=horizon_days, calibration=calibration
+    )
+    frame = frames.reopen(rated)
+    if not frames.has(frame, "total_amount"):
         return rated
-    value_at_risk = nw.col("clv") * nw.col("churn_risk")
-    with_value = frames.with_columns(frames.reopen(rated), value_at_risk=value_at_risk)
-    return frames.give(with_value, like=customers)
+    past = churn.past_amount(days, as_of=settings.as_of, horizon_days=horizon_days)
+    return frames.keep(churn.value_at_risk(rated, past=past))
 
 
 def advised(customers: IntoFrameT, *, plan: IntoFrame | None) -> IntoFrameT:
@@ -87,18 +100,20 @@ def action_summary(customers: IntoFrameT) -> IntoFrameT | None:
     return frames.give_in_order(ranked, like=customers)
 
 
-def call_list(customers: IntoFrameT, *, keep: Sequence[str]) -> IntoFrameT:
+def call_list(
+    customers: IntoFrameT, *, keep: Sequence[str], no_contact: Sequence[str] = STOP
+) -> IntoFrameT:
     """List whom to call first: by value at risk, or by the best that is known in its place."""
     frame = frames.reopen(customers)
     has = set(frame.collect_schema().names())
     if "value_at_risk" in has:
-        return actions.call_list(customers, most=_MOST_CALLS, keep=keep)
+        return actions.call_list(customers, most=_MOST_CALLS, keep=keep, no_contact=no_contact)
     bought = frame.filter(~frames.known("days_since_last").is_null())
     by = next((name for name in _WORTH if name in has), "days_since_last")
     shown = ["days_since_last", *_WORTH, *RECOMMENDED.column_names]
     columns = [name for name in dict.fromkeys(shown) if name in has and name != "customer_id"]
     ranked = (
-        _away(bought, has)
+        _away(contacted(bought, no_contact=no_contact if "action" in has else ()), has)
         .select("customer_id", *keep, *columns)
         .sort(by, "customer_id", descending=[True, False], nulls_last=True)
     )

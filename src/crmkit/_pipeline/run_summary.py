@@ -107,6 +107,7 @@ def run_summary(
             concentration=tiered.concentration,
             backtest=None,
             calibration=None,
+            reliability=None,
             settings=settings,
         ),
         call_list=decisions.call_list(described, keep=settings.keep),

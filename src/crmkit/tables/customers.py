@@ -253,7 +253,6 @@ RECOMMENDED: Final = Table(
             nullable=True,
             made_by="crmkit.churn.value_at_risk",
         ),
-        Column("clv", "number", "expected value", nullable=True, required=False, made_by=PREDICT),
         Column(
             "past_amount",
             "number",
@@ -262,6 +261,7 @@ RECOMMENDED: Final = Table(
             required=False,
             made_by="crmkit.churn.past_amount",
         ),
+        Column("clv", "number", "expected value", nullable=True, required=False, made_by=PREDICT),
         Column(
             "churn_risk",
             "number",
