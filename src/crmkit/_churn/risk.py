@@ -150,7 +150,7 @@ def _reason(horizon_days: float, *, has_rhythm: bool) -> nw.Expr:
             wording.tenths(nw.col("overdue_ratio")),
             nw.lit(" expected gaps"),
         )
-        silent = nw.when(frames.known("overdue_ratio").is_null()).then(last).otherwise(gaps)
+        silent = nw.when(frames.known("overdue_ratio") > 1).then(gaps).otherwise(last)
     known = nw.concat_str(share, nw.lit(ahead), silent)
     unknown = nw.lit("unknown: has not bought yet")
     return nw.when(churn_risk.is_null()).then(unknown).otherwise(known)
