@@ -13,6 +13,7 @@ nothing, at what they brought in that horizon.
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -24,7 +25,7 @@ import polars as pl
 from scipy.stats import rankdata
 
 from crmkit import churn, clv, read_log, rfm
-from crmkit.errors import CrmkitError, FitError
+from crmkit.errors import CrmkitError, CrmkitWarning, FitError
 
 Floats = npt.NDArray[np.float64]
 
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["bg_nbd", "pareto_nbd"])
     parser.add_argument("--only", nargs="+", default=[], help="names of logs, without suffix")
     options = parser.parse_args()
+    warnings.simplefilter("ignore", CrmkitWarning)
     for path in sorted(options.folder.iterdir()):
         if path.is_dir() or (options.only and _name(path) not in options.only):
             continue
@@ -128,8 +130,8 @@ def _rankings(
                 seen, purchases=fit, horizon_days=case.horizon_days, calibration=each
             )
             risk = rated["churn_risk"].to_numpy()
-            if suffix and each is None:
-                continue
+            if suffix and (each is None or each.method == "identity"):
+                continue  # the same risk again
             how = "" if each is None else f" ({each.method})"
             yield f"churn_risk, {model}{suffix}{how}", risk, money * risk
         alive = clv.predict(seen, purchases=fit, horizon_days=case.horizon_days)

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
 
+from crmkit._actions.call_list import LATE
 from crmkit._door import frames
-from crmkit._pipeline.decisions import LATE
 from crmkit._pipeline.known import one_row
 from crmkit._pipeline.result import Settings
 from crmkit._pipeline.risk_test import split_of

@@ -10,7 +10,6 @@ from narwhals.typing import IntoFrameT
 
 from crmkit import churn, rfm
 from crmkit._door import frames, time
-from crmkit._pipeline import known
 from crmkit._pipeline.forecast import Models, fit_or_why
 from crmkit._pipeline.result import Settings
 from crmkit._words import formats
@@ -74,4 +73,5 @@ def _calibration(
     try:
         return churn.fit_calibration(rated), ()
     except FitError as error:
-        return None, (f"Calibration of churn risk: {known.on_one_line(error)}",)
+        why, _, _ = str(error).removeprefix("churn calibration: ").partition("\n")
+        return None, (f"Calibration of churn risk: {why}",)

@@ -10,7 +10,7 @@ from datetime import date
 
 from narwhals.typing import IntoFrame, IntoFrameT
 
-from crmkit import cohorts, lifecycle, rfm
+from crmkit import actions, cohorts, lifecycle, rfm
 from crmkit._actions.call_list import STOP
 from crmkit._door import frames, time
 from crmkit._pipeline import carried, decisions, forecast, known, risk_test, value
@@ -198,7 +198,9 @@ def run(
             reliability=risk.reliability,
             settings=settings,
         ),
-        call_list=decisions.call_list(customers, keep=settings.keep, no_contact=no_contact),
+        call_list=actions.call_list(
+            customers, most=decisions.MOST_CALLS, keep=settings.keep, no_contact=no_contact
+        ),
         actions=decisions.action_summary(customers),
         segments=value.segment_summary(customers, scored.breakpoints),
         stages=None if staged.rules is None else lifecycle.stage_summary(customers),

@@ -244,13 +244,14 @@ RECOMMENDED: Final = Table(
     made_by="crmkit.actions.recommend",
     columns=(
         Column("customer_id", "key", "who"),
-        Column("action", "text", "what to do", nullable=True),
+        Column("action", "text", "what to do", nullable=True, required=False),
         Column("action_reason", "text", "why", nullable=True, required=False),
         Column(
             "value_at_risk",
             "number",
             "money of the last horizon that silence puts in doubt; null where it is unknown",
             nullable=True,
+            required=False,
             made_by="crmkit.churn.value_at_risk",
         ),
         Column(
