@@ -27,13 +27,14 @@ customers = clv.predict(customers, purchases=purchases, spend=spend, horizon_day
 rule = tiers.rule(customers, method="customer_share", cuts=(0.05, 0.20))
 customers = tiers.assign(customers, rule=rule)
 
-# The life-cycle stage by their own rhythm, and the risk that they are gone.
+# The life-cycle stage by their own rhythm, and the risk that they buy nothing in that year.
 customers = lifecycle.assign(customers, rules=lifecycle.rules(customers))
-customers = churn.risk(customers)
+customers = churn.risk(customers, purchases=purchases, horizon_days=365)
 
 # What to do, and whom to call first: those with most value at risk.
 customers = actions.recommend(customers)
-customers["value_at_risk"] = customers["clv"] * customers["churn_risk"]
+past = churn.past_amount(orders, as_of=today, horizon_days=365)
+customers = churn.value_at_risk(customers, past=past)
 calls = actions.call_list(customers[customers["action"] == "call now"], most=5)
 
 print(tiers.summary(customers, rule=rule).round(2).to_string(index=False), "\n")

@@ -66,6 +66,8 @@ def tables() -> Mapping[str, pl.DataFrame]:
     staged = lifecycle.assign(rhythm, rules=STAGE_RULES)
     pace = staged.select("customer_id", "overdue_ratio", "stage")
     signals = pace.join(tiered, on="customer_id", how="left")
+    rated = churn.risk(signals, purchases=purchases(), horizon_days=365)
+    past = churn.past_amount(orders, as_of=AS_OF, horizon_days=365)
     return {
         "raw": raw,
         "odd raw": _odd_raw(),
@@ -86,9 +88,12 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "staged": staged.with_columns(stage=pl.col("stage").replace("returned", "on leave")),
         "tiered": tiered,
         "signals": signals,
-        "recommended": actions.recommend(churn.risk(signals)).with_columns(
-            value_at_risk=pl.col("clv") / 2
+        "rated": rated,
+        "past": past,
+        "held out": churn.risk(
+            rfm.holdout(orders, split=SPLIT, as_of=AS_OF), purchases=purchases(), horizon_days=273
         ),
+        "recommended": actions.recommend(churn.value_at_risk(rated, past=past)),
         "rates": cohorts.retention(orders, as_of=AS_OF),
         "survivors": pl.DataFrame(_SURVIVORS),
         "contracts": _contracts(orders),
@@ -501,7 +506,23 @@ CASES: Final[Mapping[str, Case]] = {
         lambda rhythm: lifecycle.assign(rhythm, rules=STAGE_RULES), ("rhythm",)
     ),
     "lifecycle.stage_summary": Case(lifecycle.stage_summary, ("staged",), ("stage",)),
-    "churn.risk": Case(churn.risk, ("signals",)),
+    "churn.risk": Case(
+        lambda signals: churn.risk(signals, purchases=purchases(), horizon_days=365), ("signals",)
+    ),
+    "churn.fit_calibration": Case(churn.fit_calibration, ("held out",)),
+    "churn.reliability": Case(
+        lambda held_out: churn.reliability(held_out, method="platt"), ("held out",), ("bin",)
+    ),
+    "churn.past_amount": Case(
+        lambda orders: churn.past_amount(orders, as_of=AS_OF, horizon_days=365), ("orders",)
+    ),
+    "churn.value_at_risk": Case(
+        lambda rated, past: churn.value_at_risk(rated, past=past), ("rated", "past")
+    ),
+    "clv.no_purchase": Case(
+        lambda customers: clv.no_purchase(customers, purchases=purchases(), horizon_days=365),
+        ("customers",),
+    ),
     "churn.p_active": Case(churn.p_active, ("customers",)),
     "tiers.rule": Case(
         lambda customers: tiers.rule(customers, method="value_share", cuts=(0.5, 0.8)),

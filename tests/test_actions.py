@@ -214,3 +214,28 @@ def test_columns_to_keep_stand_right_after_the_customer(make_frame: MakeFrame) -
         "customers with actions: no column `town`, and `keep` names it.\n"
         "Add it to the table, or leave it out of `keep`."
     )
+
+
+def test_nobody_is_listed_whose_action_is_to_stop_contact(make_frame: MakeFrame) -> None:
+    customers = make_frame(
+        {
+            "customer_id": ["ann", "ben", "cid", "dee"],
+            "action": ["call now", "stop paid contact", None, "let go"],
+            "value_at_risk": [20.0, 90.0, 30.0, 80.0],
+        }
+    )
+    by_default = rows(actions.call_list(customers))
+    assert [row["customer_id"] for row in by_default] == ["dee", "cid", "ann"]
+    own = rows(actions.call_list(customers, no_contact=["let go"]))
+    assert [row["customer_id"] for row in own] == ["ben", "cid", "ann"]
+    everybody = rows(actions.call_list(customers, no_contact=()))
+    assert [row["customer_id"] for row in everybody] == ["ben", "dee", "cid", "ann"]
+
+
+def test_without_a_forecast_of_value_only_value_at_risk_is_summed(make_frame: MakeFrame) -> None:
+    customers = make_frame(
+        {"customer_id": ["ann"], "action": ["call now"], "value_at_risk": [20.0]}
+    )
+    assert rows(actions.summary(customers)) == [
+        {"action": "call now", "n_customers": 1, "n_unknown": 0, "value_at_risk": 20.0}
+    ]

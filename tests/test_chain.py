@@ -20,7 +20,7 @@ PROSPECTS = ["newsletter-7", "00004"]
 OF_A_PROSPECT = {
     "stage": "prospect",
     "stage_reason": "has not bought yet",
-    "risk_reason": "unknown: not enough purchase history",
+    "risk_reason": "unknown: has not bought yet",
     "action": "invite to a first order",
     "action_reason": "known by name, has never bought",
 }
@@ -43,7 +43,7 @@ def chain(customers: Any) -> Any:
     rule = tiers.rule(customers, method="customer_share", cuts=(0.05, 0.20))
     customers = tiers.abc(tiers.assign(customers, rule=rule))
     customers = lifecycle.assign(customers, rules=lifecycle.rules(customers))
-    return actions.recommend(churn.risk(customers))
+    return actions.recommend(churn.risk(customers, purchases=purchases, horizon_days=365))
 
 
 @pytest.mark.slow
@@ -78,10 +78,11 @@ def test_the_rhythm_is_the_summary_with_more_columns(make_frame: MakeFrame) -> N
         lambda table, fit: clv.expected_purchases(table, purchases=fit, horizon_days=90),
         lambda table, fit: clv.probability_alive(table, purchases=fit, days=30),
         lambda table, fit: clv.discounted_purchases(table, purchases=fit, annual_discount_rate=0.1),
+        lambda table, fit: clv.no_purchase(table, purchases=fit, horizon_days=90),
         lambda table, fit: clv.purchase_distribution(table, purchases=fit, horizon_days=90, most=3),
         lambda table, fit: clv.predict(table, purchases=fit, horizon_days=90, level=0.9),
     ],
-    ids=["expected", "alive", "discounted", "distribution", "bounds"],
+    ids=["expected", "alive", "discounted", "no purchase", "distribution", "bounds"],
 )
 def test_every_forecast_leaves_a_prospect_unknown(make_frame: MakeFrame, forecast: Any) -> None:
     orders = make_frame(ledger().to_dict(as_series=False))

@@ -1,4 +1,4 @@
-"""Churn risk: published values, real customers, and properties."""
+"""Churn risk: closed forms, real customers, and properties."""
 
 from __future__ import annotations
 
@@ -13,33 +13,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit import churn, lifecycle, rfm
+from crmkit import churn, clv, lifecycle, rfm
 from crmkit.datasets import load_cdnow
-from crmkit.errors import InvalidArgumentError, InvalidRowsError, MissingColumnsError
+from crmkit.errors import InvalidArgumentError, MissingColumnsError
 from tests.conftest import MAKERS, MakeFrame, rows
 from tests.ledgers import Row, frame, ledgers, stage_rules
 from tests.published import printed
 
-SIGNALS: dict[str, list[Any]] = {
-    "customer_id": ["late", "fading", "fine", "on time", "prospect", "unmodelled"],
-    "p_alive": [1.0, 0.18, 0.93, 1.0, None, None],
-    "overdue_ratio": [4.0, 2.5, 0.4, 0.9, None, 2.0],
+# Of three customers under NBD with r = 1 and alpha = 10 days, see the first test.
+HISTORIES: dict[str, list[Any]] = {
+    "customer_id": ["often", "once", "long ago", "prospect"],
+    "days_since_last": [0, 10, 30, None],
+    "frequency": [1, 0, 1, None],
+    "recency": [10, 0, 10, None],
+    "T": [10, 10, 40, None],
 }
+RHYTHM = {**HISTORIES, "overdue_ratio": [0.0, 0.9, 3.0, None]}
+ALWAYS = clv.Fit.of("nbd", r=1.0, alpha=10.0)
 LEVELS = ["low", "medium", "high"]
-
-probabilities = st.floats(0, 1)
-ratios = st.floats(0, 1e6)
-
-
-def signals(p_alive: list[float | None], overdue_ratio: list[float | None]) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "customer_id": list(range(len(p_alive))),
-            "p_alive": p_alive,
-            "overdue_ratio": overdue_ratio,
-        },
-        schema_overrides={"p_alive": pl.Float64, "overdue_ratio": pl.Float64},
-    )
+NEW = ["churn_risk", "risk_level", "risk_reason"]
 
 
 # Published
@@ -56,97 +48,97 @@ def test_the_rule_of_thumb_gives_the_printed_value() -> None:
     assert punctual == 1
 
 
-def test_the_higher_the_risk_the_fewer_cdnow_customers_came_back() -> None:
-    # Rated on 30 September 1997 and followed for 39 weeks. P(alive) is the BG/NBD model's, by
-    # Fader, Hardie & Lee (2005), with the parameters that they print, in weeks.
-    orders, split = load_cdnow(backend="polars"), date(1997, 9, 30)
-    table = lifecycle.rhythm(orders, as_of=split)
-    staged = lifecycle.assign(table, rules=lifecycle.rules(table))
-    x, t_x, T = pl.col("frequency"), pl.col("recency") / 7, pl.col("T") / 7
-    waited = ((4.414 + T) / (4.414 + t_x)) ** (x + 0.243)
-    odds_left = 0.793 / (2.426 + x - 1) * waited
-    p_alive = pl.when(x > 0).then(1 / (1 + odds_left)).otherwise(1.0)
-    rated = churn.risk(staged.with_columns(p_alive=p_alive))
-    later = rfm.holdout(orders, split=split, as_of=date(1998, 6, 30))
-    stayed_away = (
-        rated.join(later.select("customer_id", "frequency_holdout"), on="customer_id")
-        .group_by("risk_level")
-        .agg((pl.col("frequency_holdout") == 0).mean().alias("share"))
+def test_the_risk_is_the_closed_form_of_the_negative_binomial(make_frame: MakeFrame) -> None:
+    # Ehrenberg's NBD: P(0 in t days | x in T) = ((alpha + T) / (alpha + T + t)) ** (r + x). In
+    # 20 days: (20 / 40) ** 2, 20 / 40 and (50 / 70) ** 2.
+    rated = churn.risk(make_frame(HISTORIES), purchases=ALWAYS, horizon_days=20)
+    found = {row["customer_id"]: row["churn_risk"] for row in rows(rated)}
+    assert found == {
+        "often": pytest.approx(0.25),
+        "once": pytest.approx(0.5),
+        "long ago": pytest.approx(25 / 49),
+        "prospect": None,
+    }
+
+
+@pytest.mark.parametrize(("split", "days"), [(date(1997, 9, 30), 91), (date(1997, 12, 31), 181)])
+def test_the_risk_ranks_cdnow_better_than_recency_and_frequency(split: date, days: int) -> None:
+    # All 23,570 customers; the area under the curve is counted pair by pair.
+    orders = load_cdnow(backend="polars")
+    seen = rfm.summarize(orders, as_of=split)
+    later = rfm.holdout(orders, split=split, as_of=split + timedelta(days=days))
+    model = clv.fit(seen, model="pareto_nbd")
+    rated = churn.risk(later, purchases=model, horizon_days=days).sort("customer_id")
+    gone = (rated["frequency_holdout"] == 0).to_numpy()
+    risk, recency, frequency = (
+        area(rated[name].to_numpy() * sign, gone)
+        for name, sign in (("churn_risk", 1), ("days_since_last", 1), ("frequency", -1))
     )
-    low, medium, high = (dict(stayed_away.iter_rows())[level] for level in LEVELS)
-    assert low < 0.5 < medium < high
+    assert risk > max(recency, frequency)
+    assert abs(rated["churn_risk"].mean() - gone.mean()) < 0.05
 
 
-# Twin
-
-
-def slow_risk(p_alive: float | None, ratio: float | None) -> float | None:
-    if p_alive is None or ratio is None:
-        return None
-    unexplained = (ratio - 1) / ratio if ratio > 1 else 0.0
-    return max(1 - p_alive, unexplained)
-
-
-@given(
-    people=st.lists(
-        st.tuples(probabilities | st.none(), ratios | st.none()), min_size=1, max_size=8
-    ),
-    engine=st.sampled_from(list(MAKERS)),
-)
-def test_the_risk_is_the_worse_of_the_two_signals(
-    people: list[tuple[float | None, float | None]], engine: str
-) -> None:
-    p_alive, ratio = ([each[i] for each in people] for i in (0, 1))
-    columns: dict[str, Any] = signals(p_alive, ratio).to_dict()
-    found = rows(churn.risk(MAKERS[engine](columns)), by="customer_id")
-    for row, each in zip(found, people, strict=True):
-        expected = slow_risk(*each)
-        assert row["churn_risk"] == (
-            None if expected is None else pytest.approx(expected, abs=1e-12)
-        )
+def area(score: Any, gone: Any) -> float:
+    inactive, active = np.sort(score[gone]), np.sort(score[~gone])
+    below = np.searchsorted(active, inactive, "left") + np.searchsorted(active, inactive, "right")
+    return float(below.mean() / 2 / len(active))
 
 
 # Properties
 
 
-@given(signal=st.tuples(probabilities, ratios), worse=st.tuples(probabilities, ratios))
-def test_a_worse_signal_never_lowers_risk_or_level(
-    signal: tuple[float, float], worse: tuple[float, float]
-) -> None:
-    p_alive = [signal[0], min(signal[0], worse[0])]
-    overdue_ratio = [signal[1], max(signal[1], worse[1])]
-    rated = churn.risk(signals([*p_alive], [*overdue_ratio]))
-    before, after = rated.iter_rows(named=True)
-    assert 0 <= before["churn_risk"] <= after["churn_risk"] <= 1
-    assert LEVELS.index(before["risk_level"]) <= LEVELS.index(after["risk_level"])
-
-
-@given(ledger=ledgers, rules=stage_rules, silence=st.integers(1, 400))
-def test_more_silence_never_lowers_the_risk(ledger: list[Row], rules: Any, silence: int) -> None:
-    today = date(2024, 4, 30)
-    bought = [*ledger, ("ann", today, 1.0)]
-    sooner, later = (
-        churn.risk(
-            lifecycle.assign(lifecycle.rhythm(frame(bought), as_of=day), rules=rules).with_columns(
-                p_alive=1.0
-            )
-        )["churn_risk"]
-        for day in (today, today + timedelta(days=silence))
+@given(x=st.integers(0, 50), recency=st.integers(50, 400), wait=st.integers(0, 400))
+def test_a_longer_horizon_never_raises_the_risk(x: int, recency: int, wait: int) -> None:
+    recency = recency if x else 0
+    customers = pl.DataFrame(
+        {
+            "customer_id": [1],
+            "days_since_last": [wait],
+            "frequency": [x],
+            "recency": [recency],
+            "T": [recency + wait],
+        }
     )
-    assert (later >= sooner).all()
+    model = clv.Fit.of("pareto_nbd", unit="week", r=0.55, alpha=10.6, s=0.61, beta=11.7)
+    risks = [
+        churn.risk(customers, purchases=model, horizon_days=days)["churn_risk"].item()
+        for days in (7, 91, 365)
+    ]
+    assert 1 >= risks[0] >= risks[1] >= risks[2] >= 0
+    distribution = clv.purchase_distribution(customers, purchases=model, horizon_days=91)
+    assert risks[1] == pytest.approx(distribution["p_0"].item(), rel=1e-9)
 
 
-@given(p_alive=probabilities, ratio=ratios)
-def test_a_customer_is_rated_as_in_any_company(p_alive: float, ratio: float) -> None:
-    alone = churn.risk(signals([p_alive], [ratio]))
-    among = churn.risk(signals([None, 0.5, p_alive], [3.0, 9.0, ratio]))
-    assert alone.drop("customer_id").equals(among.tail(1).drop("customer_id"))
+@given(ledger=ledgers, rules=stage_rules, engine=st.sampled_from(list(MAKERS)))
+def test_risk_and_stage_never_contradict_each_other(
+    ledger: list[Row], rules: Any, engine: str
+) -> None:
+    rhythm = lifecycle.rhythm(frame(ledger, engine), as_of=date(2024, 4, 30))
+    staged = lifecycle.assign(rhythm, rules=rules)
+    for row in rows(churn.risk(staged, purchases=ALWAYS, horizon_days=30)):
+        assert_consistent(row)
 
 
-@pytest.mark.parametrize(("ratio", "level"), [(1.99, "low"), (2, "medium"), (4.99, "medium")])
-def test_levels_begin_where_the_stages_do(ratio: float, level: str) -> None:
-    assert churn.risk(signals([1.0], [ratio]))["risk_level"].item() == level
-    assert churn.risk(signals([1.0], [5]))["risk_level"].item() == "high"
+@pytest.mark.parametrize("model", ["bg_nbd", "pareto_nbd"])
+def test_risk_and_stage_never_contradict_each_other_on_cdnow(model: str) -> None:
+    rhythm = lifecycle.rhythm(load_cdnow(sample=True, backend="polars"), as_of=date(1998, 6, 30))
+    staged = lifecycle.assign(rhythm, rules=lifecycle.rules(rhythm))
+    fit = clv.fit(rhythm, model=model)
+    for row in churn.risk(staged, purchases=fit, horizon_days=91).iter_rows(named=True):
+        assert_consistent(row)
+
+
+def assert_consistent(row: dict[str, Any]) -> None:
+    """Require words that say one thing of a customer."""
+    reason, risk = row["risk_reason"], row["churn_risk"]
+    assert "on time" not in reason
+    assert "overdue" not in reason
+    share = reason.partition("%")[0].rpartition(" ")[2]
+    assert abs(float(share) - 100 * risk) <= 1
+    assert row["risk_level"] == LEVELS[(risk >= 0.5) + (risk >= 0.8)]
+    if row["stage"] in ("at risk", "lapsing", "lost"):
+        ratio = row["stage_reason"].partition(", ")[2].partition(" times")[0]
+        assert reason.endswith((f"silent for {ratio} expected gaps", "days ago", "day ago"))
 
 
 @given(
@@ -166,41 +158,40 @@ def test_p_active_falls_with_silence(x: int, t_x: int, waits: tuple[int, int]) -
 
 
 def test_every_engine_rates_and_explains_alike(make_frame: MakeFrame) -> None:
-    customers = make_frame(SIGNALS)
-    rated = churn.risk(customers)
+    customers = make_frame(RHYTHM)
+    rated = churn.risk(customers, purchases=ALWAYS, horizon_days=20)
     assert type(rated) is type(customers)
-    new = ["churn_risk", "risk_level", "risk_reason"]
-    assert nw.from_native(rated).collect_schema().names() == [*SIGNALS, *new]
+    assert nw.from_native(rated).collect_schema().names() == [*RHYTHM, *NEW]
     found = {row["customer_id"]: (row["risk_level"], row["risk_reason"]) for row in rows(rated)}
     assert found == {
-        "late": ("medium", "overdue: silent for 4.0 expected gaps"),
-        "fading": ("high", "model: 18% likely still active"),
-        "fine": ("low", "model: 93% likely still active"),
-        "on time": ("low", "on time: within the expected gap"),
-        "prospect": (None, "unknown: not enough purchase history"),
-        "unmodelled": (None, "unknown: not enough purchase history"),
+        "often": ("low", "25% likely to buy nothing in 20 days; last bought 0 days ago"),
+        "once": ("medium", "50% likely to buy nothing in 20 days; last bought 10 days ago"),
+        "long ago": (
+            "medium",
+            "51% likely to buy nothing in 20 days; silent for 3.0 expected gaps",
+        ),
+        "prospect": (None, "unknown: has not bought yet"),
     }
 
 
+def test_a_risk_near_certainty_is_not_called_certain() -> None:
+    model = clv.Fit.of("nbd", r=0.001, alpha=10.0)
+    once = pl.DataFrame(HISTORIES).filter(pl.col("customer_id") == "once")
+    rated = churn.risk(once, purchases=model, horizon_days=20)
+    assert rated["risk_reason"].item().startswith("over 99% likely to buy nothing in 20 days")
+
+
 def test_risk_leaves_rows_index_and_other_columns_alone() -> None:
-    customers = pd.DataFrame(SIGNALS).assign(city="x").iloc[::-1]
+    customers = pd.DataFrame(RHYTHM).assign(city="x").iloc[::-1]
     before = customers.copy(deep=True)
-    rated = churn.risk(customers)
+    rated = churn.risk(customers, purchases=ALWAYS, horizon_days=20)
     pd.testing.assert_frame_equal(rated[list(customers.columns)], before)
     pd.testing.assert_frame_equal(customers, before)
 
 
-def test_nan_counts_as_null() -> None:
-    customers = pl.LazyFrame(SIGNALS)
-    filled = customers.with_columns(pl.selectors.float().fill_null(np.nan))
-    new = ["churn_risk", "risk_level", "risk_reason"]
-    rated, same = (churn.risk(each).select(new).collect() for each in (customers, filled))
-    assert rated.equals(same)
-
-
 def test_nobody_is_rated_in_an_empty_table(make_frame: MakeFrame) -> None:
-    nothing: dict[str, Any] = pl.DataFrame(SIGNALS).clear().to_dict()
-    assert rows(churn.risk(make_frame(nothing))) == []
+    nothing: dict[str, Any] = pl.DataFrame(HISTORIES).clear().to_dict()
+    assert rows(churn.risk(make_frame(nothing), purchases=ALWAYS, horizon_days=20)) == []
 
 
 def test_whoever_bought_once_is_active_by_the_rule_of_thumb(make_frame: MakeFrame) -> None:
@@ -215,26 +206,13 @@ def test_whoever_bought_once_is_active_by_the_rule_of_thumb(make_frame: MakeFram
 # Refusals
 
 
-def test_customers_without_a_stage_are_refused(make_frame: MakeFrame) -> None:
-    unstaged = make_frame({"customer_id": ["a"], "p_alive": [0.5]})
+def test_customers_without_a_history_are_refused(make_frame: MakeFrame) -> None:
+    unknown = make_frame({"customer_id": ["a"], "T": [5]})
     with pytest.raises(MissingColumnsError) as caught:
-        churn.risk(unstaged)
+        churn.risk(unknown, purchases=ALWAYS, horizon_days=20)
     assert str(caught.value) == (
-        "risk signals: no column `overdue_ratio` among `customer_id`, `p_alive`.\n"
-        "Add `overdue_ratio` with crmkit.lifecycle.assign()."
-    )
-
-
-@pytest.mark.parametrize(("value", "complaint"), [(1.2, "above 1"), (-0.1, "below 0")])
-def test_a_probability_outside_0_and_1_is_refused(
-    make_eager: MakeFrame, value: float, complaint: str
-) -> None:
-    customers = make_eager({**SIGNALS, "p_alive": [0.5, 0.5, value, 0.5, None, None]})
-    with pytest.raises(InvalidRowsError) as caught:
-        churn.risk(customers)
-    assert str(caught.value) == (
-        f"risk signals: `p_alive` is {complaint} in 1 of 6 rows (customer_id 'fine').\n"
-        "Add `p_alive` with crmkit.clv.predict()."
+        "customer summary: no column `days_since_last`, `frequency`, `recency` among "
+        "`customer_id`, `T`.\nBuild this table with crmkit.rfm.summarize()."
     )
 
 
@@ -244,9 +222,43 @@ def test_a_probability_outside_0_and_1_is_refused(
 )
 def test_limits_out_of_order_are_refused(limits: tuple[Any, Any]) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
-        churn.risk(pl.DataFrame(SIGNALS), medium_from=limits[0], high_from=limits[1])
+        churn.risk(
+            pl.DataFrame(HISTORIES),
+            purchases=ALWAYS,
+            horizon_days=20,
+            medium_from=limits[0],
+            high_from=limits[1],
+        )
     assert str(caught.value) == (
         "`medium_from` and `high_from` must be in rising order, above 0 and at most 1, got "
         f"{limits[0]!r} and {limits[1]!r}.\n"
         "They are the risks at which a level begins: write 0.5 and 0.8."
+    )
+
+
+@pytest.mark.parametrize("horizon_days", [9.9, 40.1])
+def test_a_calibration_of_a_far_shorter_or_longer_period_is_refused(horizon_days: float) -> None:
+    calibration = churn.RiskCalibration("platt", 20.0, 1000, intercept=0.1, slope=0.9)
+    with pytest.raises(InvalidArgumentError) as caught:
+        churn.risk(
+            pl.DataFrame(HISTORIES),
+            purchases=ALWAYS,
+            horizon_days=horizon_days,
+            calibration=calibration,
+        )
+    assert str(caught.value) == (
+        "`calibration` was learned from 20 held-out days, which says little of a horizon of "
+        f"{horizon_days:g}.\nLearn it from a held-out period about as long, or leave it out."
+    )
+
+
+def test_a_calibration_of_another_kind_is_refused() -> None:
+    calibration: Any = 0.9
+    with pytest.raises(InvalidArgumentError) as caught:
+        churn.risk(
+            pl.DataFrame(HISTORIES), purchases=ALWAYS, horizon_days=20, calibration=calibration
+        )
+    assert str(caught.value) == (
+        "`calibration` must be a RiskCalibration, got 0.9.\n"
+        "Make one with crmkit.churn.fit_calibration()."
     )

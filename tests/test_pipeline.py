@@ -128,9 +128,46 @@ def test_those_with_most_at_risk_are_called_first(result: pipeline.Result[pl.Dat
     at_risk = there(result.call_list)["value_at_risk"]
     assert at_risk.is_sorted(descending=True)
     assert there(result.call_list).height == 100
-    assert at_risk.min() >= result.customers["value_at_risk"].sort(descending=True)[99]
-    product = result.customers["clv"] * result.customers["churn_risk"]
-    assert_frame_equal(product.to_frame("value_at_risk"), result.customers.select("value_at_risk"))
+    others = result.customers.join(there(result.call_list), on="customer_id", how="anti")
+    others = others.filter(pl.col("action") != "stop paid contact")
+    assert at_risk.min() >= others["value_at_risk"].max()
+    assert "stop paid contact" not in there(result.call_list)["action"]
+
+
+def test_value_at_risk_is_the_money_of_the_last_horizon_times_the_risk(
+    result: pipeline.Result[pl.DataFrame],
+) -> None:
+    since = AS_OF - timedelta(days=int(result.settings.horizon_days or 0))
+    brought = (
+        sample()
+        .filter(pl.col("date").cast(pl.Date) > since)
+        .group_by("customer_id")
+        .agg(money=pl.col("amount").sum())
+    )
+    joined = result.customers.join(brought, on="customer_id", how="left")
+    expected = pl.col("expected_purchases") * pl.col("expected_spend")
+    money = pl.when(pl.col("money") > 0).then(pl.col("money")).otherwise(expected)
+    product = joined.select(value_at_risk=money * pl.col("churn_risk"))
+    assert_frame_equal(product, joined.select("value_at_risk"))
+
+
+def test_churn_risk_is_tested_on_the_last_days(result: pipeline.Result[pl.DataFrame]) -> None:
+    # The horizon is longer than half of the ledger, so the split is that of the forecast.
+    split = result.settings.split
+    assert split is not None
+    table = there(result.reliability)
+    later = rfm.holdout(sample(), split=split, as_of=AS_OF)
+    assert table["n_customers"].sum() == later.height
+    share = (later["frequency_holdout"] == 0).mean()
+    happened = (table["happened"] * table["n_customers"]).sum() / later.height
+    assert happened == pytest.approx(share)
+    assert (table["low"] <= table["happened"]).all()
+    assert (table["happened"] <= table["high"]).all()
+    kept = result.kept.risk
+    assert kept is not None
+    assert kept.horizon_days == (AS_OF - split).days
+    off = ((table["said"] - table["happened"]).abs() * table["n_customers"]).sum() / later.height
+    assert figure(result, "risk error") == pytest.approx(off)
 
 
 def test_every_figure_names_a_table_that_is_there(result: pipeline.Result[pl.DataFrame]) -> None:
@@ -194,7 +231,7 @@ def test_steps_are_told_as_they_begin() -> None:
     told: list[str] = []
     pipeline.run(sample(), as_of=AS_OF, on_step=told.append)
     assert told[0] == "reading the ledger"
-    assert len(told) == len(set(told)) == 8
+    assert len(told) == len(set(told)) == 9
 
 
 def test_the_result_is_frozen(result: pipeline.Result[pl.DataFrame]) -> None:

@@ -44,6 +44,16 @@ NO_STAGES = (
 )
 
 
+def uncalibrated(orders: pl.DataFrame, split: date | None) -> str:
+    """Say why the risk of few customers is not calibrated, by their count."""
+    early = set(orders.filter(pl.col("date").cast(pl.Date) <= split)["customer_id"])
+    late = set(orders.filter(pl.col("date").cast(pl.Date) > split)["customer_id"])
+    return (
+        f"Calibration of churn risk: {len(early & late)} of {len(early)} customers bought in the "
+        "holdout period; at least 100 must have bought, and as many not."
+    )
+
+
 def buyers(n: int, *, days: int = 3, amount: float | None = None) -> pl.DataFrame:
     """Let n customers buy on some days of a year, each at a rhythm of their own."""
     bought = [(i, j) for i in range(n) for j in range(days)]
@@ -73,7 +83,7 @@ def test_without_amounts_all_but_money_is_told(make_frame: MakeFrame) -> None:
     orders = sample().filter(pl.col("date") <= date(1998, 6, 30)).drop("amount", "quantity")
     few = orders.filter(pl.col("customer_id") < "03000")
     result = pipeline.run(make_frame(few.to_dict(as_series=False)), as_of=AS_OF)
-    assert made(result) == {"segments", "models", "calibration"} | STAGES | COHORTS
+    assert made(result) == {"segments", "models", "calibration", "reliability"} | STAGES | COHORTS
     for name, table in result.frames().items():
         columns = set(nw.from_native(table).collect_schema().names())
         assert MONEY.isdisjoint(columns), name
@@ -83,13 +93,14 @@ def test_without_amounts_all_but_money_is_told(make_frame: MakeFrame) -> None:
     assert not any("brought" in reason for reason in customers["action_reason"])
     assert figures(result).keys() == {
         *("customers", "orders", "repeat rate", "expected purchases", "customers running late"),
-        "forecast error",
+        *("forecast error", "risk error"),
     }
     assert result.left_out == (
         (
             "Revenue, expected value, tiers and concentration: the amounts are unknown; where "
             "there are segments, they are by recency and frequency."
         ),
+        uncalibrated(few, result.settings.split),
         "Comparison of the forecast with baselines: it needs the amounts of repeat purchases.",
     )
 
@@ -143,8 +154,8 @@ def test_twenty_customers_make_a_model(n: int) -> None:
             f"{NO_MODEL}a model needs at least 20 customers, and this table has {n}.",
         )
     else:
-        assert made(result) == always | {"models", "backtest", "calibration"}
-        assert result.left_out == ()
+        assert made(result) == always | {"models", "backtest", "calibration", "reliability"}
+        assert result.left_out == (uncalibrated(buyers(n), result.settings.split),)
 
 
 @pytest.mark.parametrize("n", [1, 2, 4])
@@ -163,7 +174,10 @@ def test_fewer_than_five_customers_are_listed_and_not_compared(n: int) -> None:
 
 def test_nobody_stands_out_where_all_brought_the_same() -> None:
     result = pipeline.run(buyers(40, amount=10.0), as_of=DAY)
-    assert result.left_out == ("Tiers and ABC classes: every customer brought the same amount.",)
+    assert result.left_out == (
+        "Tiers and ABC classes: every customer brought the same amount.",
+        uncalibrated(buyers(40), result.settings.split),
+    )
     assert made(result) >= {"concentration", "actions", "backtest"}
     assert "tier" not in result.customers.columns
     assert figure(result, "share of the best fifth") == pytest.approx(0.2)
@@ -171,17 +185,18 @@ def test_nobody_stands_out_where_all_brought_the_same() -> None:
 
 def test_amounts_of_zero_are_money_without_shares_and_without_a_forecast() -> None:
     result = pipeline.run(buyers(40, amount=0.0), as_of=DAY)
-    assert made(result) == {"segments", "models", "calibration"} | COHORTS | STAGES
+    assert made(result) == {"segments", "models", "calibration", "reliability"} | COHORTS | STAGES
     assert figure(result, "revenue") == 0
     assert result.left_out == (
         (
-            "Expected value and value at risk: customer summary: no repeat purchase with positive "
+            "Expected value: customer summary: no repeat purchase with positive "
             "spend in any row. First purchases do not identify the spend per purchase day."
         ),
         (
             "Tiers, ABC classes and concentration: the money of all customers adds up to 0.00, and "
             "shares need a total above 0."
         ),
+        uncalibrated(buyers(40), result.settings.split),
         "Comparison of the forecast with baselines: it needs the amounts of repeat purchases.",
     )
 

@@ -38,7 +38,7 @@ TABLES: dict[str, dict[str, list[Any]]] = {
     },
     "call_list": {
         "customer_id": ["ann", "ben", "cid"],
-        "clv": [900.0, 2236.7, None],
+        "past_amount": [900.0, 2236.7, None],
         "value_at_risk": [450.0, 1292.7, None],
     },
     "concentration": {"customer_share": [0.2, 0.5, 1.0], "value_share": [0.7, 0.9, 1.0]},

@@ -1,10 +1,30 @@
-"""Churn: how likely it is that each customer is gone.
+"""Churn: how likely each customer is to buy nothing, whether that holds, and what is at stake.
 
-Signals
-    risk: Churn risk of each customer, by the worse of two signals.
+Risk
+    risk: Churn risk of each customer: the probability of no purchase within the horizon.
+    fit_calibration: Learn from held-out days how far stated risks are from what then happened.
+    RiskCalibration: Map from the risk that a model states to the share that then bought nothing.
+    reliability: Compare stated churn risk with the share who bought nothing, by groups of risk.
     p_active: P(active): rule of thumb by Schmittlein and Morrison, without a model.
+
+Value at risk
+    past_amount: Money that each customer brought in the last `horizon_days`.
+    value_at_risk: Value at risk: money of the last horizon times the churn risk.
 """
 
-from crmkit._churn.signals import p_active, risk
+from crmkit._churn.at_stake import past_amount, value_at_risk
+from crmkit._churn.calibration import RiskCalibration
+from crmkit._churn.fit_calibration import fit_calibration
+from crmkit._churn.p_active import p_active
+from crmkit._churn.reliability import reliability
+from crmkit._churn.risk import risk
 
-__all__ = ["p_active", "risk"]
+__all__ = [
+    "RiskCalibration",
+    "fit_calibration",
+    "p_active",
+    "past_amount",
+    "reliability",
+    "risk",
+    "value_at_risk",
+]

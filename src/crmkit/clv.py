@@ -23,6 +23,7 @@ Predict
     MissTest: A forecast of a total from an earlier day, and what came.
     probability_alive: Probability that each customer is still active `days` days from now.
     expected_purchases: Expected purchases of each customer within the horizon.
+    no_purchase: Probability that each customer makes no purchase within the horizon.
     purchase_distribution: Probability of 0, 1, 2 ... purchases of each customer within the horizon.
     discounted_purchases: Expected future purchases per customer, discounted to today (DERT).
 
@@ -81,6 +82,7 @@ from crmkit._clv.opportunities.bg_bb import (
 from crmkit._clv.opportunities.summary import opportunities
 from crmkit._clv.posterior.posterior import Posterior, posterior
 from crmkit._clv.prediction.misses_value import Misses, MissTest
+from crmkit._clv.prediction.no_purchase import no_purchase
 from crmkit._clv.prediction.pattern_value import Pattern
 from crmkit._clv.prediction.predict import predict
 from crmkit._clv.prediction.predict_total import predict_total
@@ -119,6 +121,7 @@ __all__ = [
     "forecast_opportunities",
     "forecast_retention",
     "from_lifetimes",
+    "no_purchase",
     "opportunities",
     "pattern",
     "posterior",

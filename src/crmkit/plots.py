@@ -12,7 +12,7 @@ Customers
     rfm_grid: Heatmap of the number of customers by recency and frequency score.
 Actions
     actions: Bar chart of the value at risk by recommended action.
-    call_list: Bar chart of the expected value and value at risk of customers to call.
+    call_list: Bar chart of past money and value at risk of customers to call.
 Cohorts
     retention_heatmap: Retention heatmap: retention rate of each cohort by period or window.
     retention_curve: Retention curve: retention rate of all cohorts together, with intervals.

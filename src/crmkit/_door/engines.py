@@ -291,15 +291,13 @@ def by_customer(frame: Frame, step: Step) -> Frame:
         return step(frame)
     rows = frame.to_native()
     moved = rows if rows.npartitions == 1 else rows.shuffle("customer_id")
-    return _in_partitions(moved, step)
+    return in_partitions(moved, step)
 
 
 def with_columns(frame: Frame, *unnamed: nw.Expr, **named: nw.Expr) -> Frame:
     """Append columns computed row by row."""
     step = partial(_appended, unnamed=unnamed, named=named)
-    return (
-        _in_partitions(frame.to_native(), step) if frame.implementation.is_dask() else step(frame)
-    )
+    return in_partitions(frame.to_native(), step) if frame.implementation.is_dask() else step(frame)
 
 
 def _appended(frame: Frame, *, unnamed: Sequence[nw.Expr], named: Mapping[str, nw.Expr]) -> Frame:
@@ -316,10 +314,10 @@ def in_one_piece(frame: Frame, step: Step, *, example: Mapping[str, Sequence[Any
     piece = frame.to_native().repartition(npartitions=1)
     of_kind = getattr(piece, "_meta_nonempty").iloc[[0] * len(next(iter(example.values())))]  # noqa: B009
     rows = of_kind.assign(**example).astype(of_kind.dtypes)
-    return _in_partitions(piece, step, example=rows)
+    return in_partitions(piece, step, example=rows)
 
 
-def _in_partitions(native: Any, step: Step, *, example: Any = None) -> Frame:  # noqa: ANN401 - Dask has no types
+def in_partitions(native: Any, step: Step, *, example: Any = None) -> Frame:  # noqa: ANN401 - Dask has no types
     if example is None:
         example = getattr(native, "_meta_nonempty")  # noqa: B009 - what Dask itself learns from
     like = _in_pandas(example, step=step).iloc[:0]

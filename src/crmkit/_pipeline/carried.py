@@ -23,7 +23,8 @@ MADE: Final = (
     *("p_alive", "expected_purchases", "expected_spend", "clv"),
     *("tier", "abc_class", "cumulative_share"),
     *("expected_gap_days", "overdue_ratio", "stage", "stage_reason"),
-    *("churn_risk", "risk_level", "risk_reason", "value_at_risk", "action", "action_reason"),
+    *("churn_risk", "risk_level", "risk_reason", "past_amount", "value_at_risk"),
+    *("action", "action_reason"),
 )
 """The columns of customers that the job makes itself."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, Generic, NamedTuple
 
 import narwhals as nw
@@ -11,19 +10,13 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from crmkit import actions, churn, lifecycle
 from crmkit._door import frames
 from crmkit._pipeline import known
+from crmkit._pipeline.forecast import Models
 from crmkit._pipeline.known import Known
+from crmkit._pipeline.result import Settings
+from crmkit.churn import RiskCalibration
 from crmkit.lifecycle import StageRules
-from crmkit.tables import RECOMMENDED
 
-LATE: Final = ("at risk", "lapsing")
-"""The stages of those who are late by their own rhythm, and not yet lost."""
-
-AWAY: Final = ("Cannot Lose Them", "At Risk", "cant_lose", "at_risk")
-"""The segments of those who bought much and have been away for long."""
-
-_MOST_CALLS: Final = 100
-_WORTH: Final = ("expected_purchases", "total_amount", "orders")
-"""What ranks customers whose value at risk is unknown: the first of these that is known."""
+MOST_CALLS: Final = 100
 
 # Where value is unknown, the plan by stages alone: it must not say what a customer brought.
 _PLAN_WITHOUT_TIERS: Final = {
@@ -48,17 +41,26 @@ def staged(customers: IntoFrameT, found: Known) -> Staged[IntoFrameT]:
     return Staged(lifecycle.assign(customers, rules=rules), rules)
 
 
-def at_risk(customers: IntoFrameT) -> IntoFrameT:
-    """Append churn risk and value at risk, as far as the signals are known."""
-    frame = frames.reopen(customers)
-    if not (frames.has(frame, "p_alive") and frames.has(frame, "overdue_ratio")):
+def at_risk(
+    customers: IntoFrameT,
+    *,
+    days: IntoFrameT,
+    models: Models,
+    calibration: RiskCalibration | None,
+    settings: Settings,
+) -> IntoFrameT:
+    """Append churn risk and value at risk, as far as a model and money are known."""
+    if models.purchases is None or settings.horizon_days is None:
         return customers
-    rated = churn.risk(customers)
-    if not frames.has(frame, "clv"):
+    horizon_days = settings.horizon_days
+    rated = churn.risk(
+        customers, purchases=models.purchases, horizon_days=horizon_days, calibration=calibration
+    )
+    frame = frames.reopen(rated)
+    if not frames.has(frame, "total_amount"):
         return rated
-    value_at_risk = nw.col("clv") * nw.col("churn_risk")
-    with_value = frames.with_columns(frames.reopen(rated), value_at_risk=value_at_risk)
-    return frames.give(with_value, like=customers)
+    past = churn.past_amount(days, as_of=settings.as_of, horizon_days=horizon_days)
+    return frames.keep(churn.value_at_risk(rated, past=past))
 
 
 def advised(customers: IntoFrameT, *, plan: IntoFrame | None) -> IntoFrameT:
@@ -75,43 +77,9 @@ def advised(customers: IntoFrameT, *, plan: IntoFrame | None) -> IntoFrameT:
 
 
 def action_summary(customers: IntoFrameT) -> IntoFrameT | None:
-    """Sum up the actions; without a forecast, only count the customers of each."""
-    frame = frames.reopen(customers)
-    if not frames.has(frame, "action"):
-        return None
-    if frames.has(frame, "value_at_risk"):
-        return actions.summary(customers)
-    counted = frame.group_by("action").agg(nw.len().alias("n_customers"))
-    whole = counted.with_columns(nw.col("n_customers").cast(nw.Int64))
-    ranked = whole.sort("n_customers", "action", descending=[True, False])
-    return frames.give_in_order(ranked, like=customers)
-
-
-def call_list(customers: IntoFrameT, *, keep: Sequence[str]) -> IntoFrameT:
-    """List whom to call first: by value at risk, or by the best that is known in its place."""
-    frame = frames.reopen(customers)
-    has = set(frame.collect_schema().names())
-    if "value_at_risk" in has:
-        return actions.call_list(customers, most=_MOST_CALLS, keep=keep)
-    bought = frame.filter(~frames.known("days_since_last").is_null())
-    by = next((name for name in _WORTH if name in has), "days_since_last")
-    shown = ["days_since_last", *_WORTH, *RECOMMENDED.column_names]
-    columns = [name for name in dict.fromkeys(shown) if name in has and name != "customer_id"]
-    ranked = (
-        _away(bought, has)
-        .select("customer_id", *keep, *columns)
-        .sort(by, "customer_id", descending=[True, False], nulls_last=True)
-    )
-    return frames.give_in_order(ranked.head(_MOST_CALLS), like=customers)
-
-
-def _away(bought: frames.Frame, has: set[str]) -> frames.Frame:
-    """Keep those who are late, by the best sign that is known."""
-    if "stage" in has:
-        return bought.filter(nw.col("stage").is_in(LATE))
-    if "segment" in has:
-        return bought.filter(nw.col("segment").is_in(AWAY))
-    return bought
+    """Sum up the actions, where there are any."""
+    has_actions = frames.has(frames.reopen(customers), "action")
+    return actions.summary(customers) if has_actions else None
 
 
 def _plan_without_tiers() -> IntoFrame:

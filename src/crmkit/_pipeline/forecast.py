@@ -41,15 +41,24 @@ def fitted(customers: IntoFrame, found: Known) -> Models:
     """Fit the models that the customers allow."""
     if why := known.no_model(found):
         return Models(left_out=(why,))
-    purchases, why = _fit(customers, MODEL)
+    purchases, why = fit_or_why(customers, MODEL)
     if purchases is None:
         return Models(left_out=(f"{known.forecast_of(found)}: {why}",))
     if not found.has_money:
         return Models(purchases)
-    spend, why = _fit(customers, _SPEND)
+    spend, why = fit_or_why(customers, _SPEND)
     if spend is None:
-        return Models(purchases, left_out=(f"Expected value and value at risk: {why}",))
+        return Models(purchases, left_out=(f"Expected value: {why}",))
     return Models(purchases, spend)
+
+
+def fit_or_why(customers: IntoFrame, model: str) -> tuple[clv.Fit | None, str]:
+    """Fit a model that can be trusted, or say why not."""
+    try:
+        fit = clv.fit(customers, model=model)
+    except FitError as error:
+        return None, known.on_one_line(error)
+    return (None, STOPPED) if STOPPED in fit.diagnostics else (fit, "")
 
 
 def predicted(customers: IntoFrameT, models: Models, settings: Settings) -> IntoFrameT:
@@ -82,12 +91,3 @@ def tested(days: IntoFrameT, models: Models, settings: Settings) -> HeldOut[Into
         why = f"The forecast could not be tested on held-out days. {known.on_one_line(error)}"
         return HeldOut(left_out=(why,))
     return HeldOut(found.backtest, found.calibration)
-
-
-def _fit(customers: IntoFrame, model: str) -> tuple[clv.Fit | None, str]:
-    """Fit a model that can be trusted, or say why not."""
-    try:
-        fit = clv.fit(customers, model=model)
-    except FitError as error:
-        return None, known.on_one_line(error)
-    return (None, STOPPED) if STOPPED in fit.diagnostics else (fit, "")

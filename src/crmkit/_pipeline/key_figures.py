@@ -8,10 +8,11 @@ from typing import Any, Final, NamedTuple
 import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
 
+from crmkit._actions.call_list import LATE
 from crmkit._door import frames
-from crmkit._pipeline.decisions import LATE
 from crmkit._pipeline.known import one_row
 from crmkit._pipeline.result import Settings
+from crmkit._pipeline.risk_test import split_of
 from crmkit._words import formats
 from crmkit.clv import Fit
 from crmkit.models import PURCHASE_MODELS
@@ -36,6 +37,7 @@ def key_figures(
     concentration: IntoFrame | None,
     backtest: IntoFrame | None,
     calibration: IntoFrame | None,
+    reliability: IntoFrame | None,
     settings: Settings,
 ) -> IntoFrameT:
     """List the key figures that are known, each with its unit, its meaning and its table.
@@ -50,6 +52,7 @@ def key_figures(
         *_of_late_customers(sums),
         *_of_prospects(sums),
         *_of_the_test(backtest, calibration, settings),
+        *_of_the_risk(reliability, settings),
     ]
     return _as_table(figures, like=customers)
 
@@ -134,7 +137,10 @@ def _of_the_future(sums: Mapping[str, float | None], settings: Settings) -> Iter
             says = f"discounted margin {days}"
             yield _sum("expected value", sums, of="clv", unit="money", says=says)
     if "value_at_risk" in sums:
-        says = "part of the expected value that silence puts in doubt"
+        says = (
+            f"money of the last {settings.horizon_days:g} days, each customer's times the risk of "
+            "no purchase in as many to come"
+        )
         yield _sum("value at risk", sums, of="value_at_risk", unit="money", says=says)
 
 
@@ -169,6 +175,21 @@ def _of_the_test(
         ratio = _ratio(found["predicted"], found["actual"])
         error = None if ratio is None else ratio - 1
         yield _Figure("forecast error", error, "share", "calibration", meaning)
+
+
+def _of_the_risk(reliability: IntoFrame | None, settings: Settings) -> Iterator[_Figure]:
+    """How far stated risk was from what happened, in the mean over groups of like risk."""
+    split = split_of(settings)
+    if reliability is None or split is None:
+        return
+    n = nw.col("n_customers").cast(nw.Float64)
+    off = n * (nw.col("said") - nw.col("happened")).abs()
+    found = one_row(frames.reopen(reliability).select(off=off.sum(), n=n.sum()))
+    meaning = (
+        f"mean distance of the churn risk said on {split} from the share who bought nothing by "
+        f"{settings.as_of}"
+    )
+    yield _Figure("risk error", _ratio(found["off"], found["n"]), "share", "reliability", meaning)
 
 
 def _sum(

@@ -8,6 +8,7 @@ from typing import Generic
 
 from narwhals.typing import IntoFrameT
 
+from crmkit.churn import RiskCalibration
 from crmkit.clv import Fit
 from crmkit.lifecycle import StageRules
 from crmkit.rfm import Breakpoints
@@ -23,6 +24,7 @@ class Kept:
     spend: Fit | None = None
     stages: StageRules | None = None
     tiers: TierRule | None = None
+    risk: RiskCalibration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,9 @@ class Result(Generic[IntoFrameT]):
         One row per figure: `figure`, `value`, `unit`, `table` it can be traced to, `meaning`, and
         `n_unknown`, the customers whose value is unknown and not in the figure.
     call_list
-        The customers to call first: those whose expected value is most at risk. Where that is
-        unknown, those who are late, or the best of all, by the best measure that is known.
+        The customers to call first: those with most value at risk, without those whose action
+        is to stop contact. Where it is unknown, those who are late, or the best of all, by the
+        best measure that is known.
     actions
         One row per recommended action: customers, value, value at risk.
     segments, stages, tiers, concentration
@@ -68,6 +71,8 @@ class Result(Generic[IntoFrameT]):
     backtest, calibration
         See `crmkit.clv.backtest`, whose `seconds` are left out so that two runs give the same,
         and `crmkit.clv.calibration`.
+    reliability
+        Churn risk on held-out days, said and happened: see `crmkit.churn.reliability`.
     kept
         The fitted values behind the tables.
     settings
@@ -92,6 +97,7 @@ class Result(Generic[IntoFrameT]):
     models: IntoFrameT | None = None
     backtest: IntoFrameT | None = None
     calibration: IntoFrameT | None = None
+    reliability: IntoFrameT | None = None
     kept: Kept
     settings: Settings
     notes: tuple[str, ...] = ()

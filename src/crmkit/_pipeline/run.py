@@ -10,9 +10,10 @@ from datetime import date
 
 from narwhals.typing import IntoFrame, IntoFrameT
 
-from crmkit import cohorts, lifecycle, rfm
+from crmkit import actions, cohorts, lifecycle, rfm
+from crmkit._actions.call_list import STOP
 from crmkit._door import frames, time
-from crmkit._pipeline import carried, decisions, forecast, known, value
+from crmkit._pipeline import carried, decisions, forecast, known, risk_test, value
 from crmkit._pipeline.key_figures import key_figures, parameters
 from crmkit._pipeline.result import Kept, Result, Settings
 from crmkit._words.rates import require_discount_rate, require_horizon, require_margin
@@ -32,6 +33,7 @@ def run(
     prospects: IntoFrameT | None = None,
     tier_shares: tuple[float, float] = (0.05, 0.20),
     plan: IntoFrame | None = None,
+    no_contact: Sequence[str] = STOP,
     keep: Sequence[str] = (),
     on_step: Step | None = None,
 ) -> Result[IntoFrameT]:
@@ -67,6 +69,8 @@ def run(
         and the next 15 %.
     plan
         Your table of actions in place of `crmkit.actions.plan`.
+    no_contact
+        The actions of the plan that mean no contact: the call list holds nobody with one.
     keep
         Columns of `orders` that describe the customer, such as name, phone and region. Each
         customer's last known value stands right after `customer_id` in `customers` and in
@@ -80,13 +84,8 @@ def run(
     A frozen `Result` of named tables, native like `orders`. `customers` has one row per
     customer and prospect, sorted by `customer_id`, with the columns of
     `crmkit.lifecycle.rhythm`, `rfm.score`, `rfm.segment`, `clv.predict`, `tiers.assign`,
-    `tiers.abc`, `lifecycle.assign`, `churn.risk` and `actions.recommend`, as far as they can be
-    made, and
-
-    =================  =====  ===============================================================
-    ``value_at_risk``  float  ``clv * churn_risk``: the part of the expected value that silence
-                              puts in doubt; a scale to rank by
-    =================  =====  ===============================================================
+    `tiers.abc`, `lifecycle.assign`, `churn.risk`, `churn.value_at_risk` and
+    `actions.recommend`, as far as they can be made. Risk and value at risk are of the horizon.
 
     Raises
     ------
@@ -100,6 +99,9 @@ def run(
     -----
     Warnings of the steps are not raised but kept in `Result.notes`. A model whose search
     stopped before it reached a maximum is not used.
+
+    Churn risk is tested on the last days of the ledger, as many as the horizon has but at most
+    those after `split`, by a model fitted before; what it learns there calibrates the risk.
 
     Without amounts, segments are those of the map "rf_25", actions go by stage alone, and the call
     list holds those who are late, by expected purchases. Where nothing can be forecast it holds
@@ -158,10 +160,18 @@ def run(
         models = forecast.fitted(customers, found)
         step("predicting lifetime value")
         predicted = forecast.predicted(scored.customers, models, settings)
+        step("testing churn risk on held-out days")
+        risk = risk_test.tested(days, models, settings)
         step("deciding what to do")
         tiered = value.tiered(predicted, found, shares=tier_shares)
         staged = decisions.staged(tiered.customers, found)
-        rated = decisions.at_risk(staged.customers)
+        rated = decisions.at_risk(
+            staged.customers,
+            days=days,
+            models=models,
+            calibration=risk.calibration,
+            settings=settings,
+        )
         customers = decisions.advised(rated, plan=plan)
         step("following cohorts")
         retention = frames.keep(cohorts.calendar_retention(days, as_of=settings.as_of))
@@ -175,6 +185,7 @@ def run(
         *models.left_out,
         *tiered.left_out,
         *staged.left_out,
+        *risk.left_out,
         *held_out.left_out,
     )
     return Result(
@@ -184,9 +195,12 @@ def run(
             concentration=tiered.concentration,
             backtest=held_out.backtest,
             calibration=held_out.calibration,
+            reliability=risk.reliability,
             settings=settings,
         ),
-        call_list=decisions.call_list(customers, keep=settings.keep),
+        call_list=actions.call_list(
+            customers, most=decisions.MOST_CALLS, keep=settings.keep, no_contact=no_contact
+        ),
         actions=decisions.action_summary(customers),
         segments=value.segment_summary(customers, scored.breakpoints),
         stages=None if staged.rules is None else lifecycle.stage_summary(customers),
@@ -198,7 +212,15 @@ def run(
         models=parameters(fits, like=orders) if fits else None,
         backtest=held_out.backtest,
         calibration=held_out.calibration,
-        kept=Kept(scored.breakpoints, models.purchases, models.spend, staged.rules, tiered.rule),
+        reliability=risk.reliability,
+        kept=Kept(
+            scored.breakpoints,
+            models.purchases,
+            models.spend,
+            staged.rules,
+            tiered.rule,
+            risk.calibration,
+        ),
         settings=settings,
         notes=tuple(dict.fromkeys(notes)),
         left_out=left_out,
@@ -208,7 +230,12 @@ def run(
 def people_only(customers: IntoFrameT, *, settings: Settings, why: str) -> Result[IntoFrameT]:
     """Give the list of people and how many they are, where nobody has bought."""
     figures = key_figures(
-        customers, concentration=None, backtest=None, calibration=None, settings=settings
+        customers,
+        concentration=None,
+        backtest=None,
+        calibration=None,
+        reliability=None,
+        settings=settings,
     )
     return Result(
         customers=customers,

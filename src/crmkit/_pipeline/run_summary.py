@@ -9,6 +9,7 @@ from typing import Any, Final
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
+from crmkit import actions
 from crmkit._door import frames, time
 from crmkit._pipeline import carried, decisions, known, value
 from crmkit._pipeline.key_figures import key_figures
@@ -107,9 +108,10 @@ def run_summary(
             concentration=tiered.concentration,
             backtest=None,
             calibration=None,
+            reliability=None,
             settings=settings,
         ),
-        call_list=decisions.call_list(described, keep=settings.keep),
+        call_list=actions.call_list(described, most=decisions.MOST_CALLS, keep=settings.keep),
         segments=value.segment_summary(described, scored.breakpoints),
         tiers=value.tier_summary(described, tiered.rule),
         concentration=tiered.concentration,

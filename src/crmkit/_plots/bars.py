@@ -83,7 +83,7 @@ def actions(action_summary: IntoFrame, *, ax: Axes | None = None, currency: str 
 def call_list(
     call_list: IntoFrame, *, most: int = 10, ax: Axes | None = None, currency: str = ""
 ) -> Axes:
-    """Bar chart of the expected value and value at risk of customers to call.
+    """Bar chart of past money and value at risk of customers to call.
 
     Parameters
     ----------
@@ -98,7 +98,8 @@ def call_list(
 
     Returns
     -------
-    The Axes: for each customer a bar of the expected value, and over it the part at risk.
+    The Axes: for each customer a bar of their money of the last horizon, and over it the value
+    at risk.
 
     Raises
     ------
@@ -113,7 +114,7 @@ def call_list(
     >>> table = pd.DataFrame(
     ...     {
     ...         "customer_id": ["ann", "ben"],
-    ...         "clv": [2236.7, 900.0],
+    ...         "past_amount": [2236.7, 900.0],
     ...         "value_at_risk": [1292.7, 450.0],
     ...     }
     ... )
@@ -131,19 +132,19 @@ def call_list(
     ax = canvas.start(ax, title=title, height=_height(rows))
     if not rows:
         return canvas.say_empty(ax)
-    expected = [row["clv"] or 0.0 for row in rows]
+    brought = [row.get("past_amount") or 0.0 for row in rows]
     at_risk = [row["value_at_risk"] or 0.0 for row in rows]
-    ax.barh(range(len(rows)), expected, height=_BAR, color=canvas.PALE)
+    ax.barh(range(len(rows)), brought, height=_BAR, color=canvas.PALE)
     ax.barh(range(len(rows)), at_risk, height=_BAR, color=canvas.VERMILLION)
-    digits = 0 if max(expected) >= 1000 else 2  # noqa: PLR2004 - cents matter below
+    lengths = [max(*each, 0.0) for each in zip(brought, at_risk, strict=True)]
+    digits = 0 if max(lengths) >= 1000 else 2  # noqa: PLR2004 - cents matter below
     for i, row in enumerate(rows):
-        part, all_of_it = (
-            formats.money(row[name], currency=currency, digits=digits)
-            for name in ("value_at_risk", "clv")
-        )
-        canvas.write(ax, (max(expected[i], 0), i), f"{part} of {all_of_it} at risk")
+        part = formats.money(row["value_at_risk"], currency=currency, digits=digits)
+        whole = formats.money(brought[i], currency=currency, digits=digits)
+        of_past = f" of {whole}" if brought[i] > 0 else ""  # else it is of expected money
+        canvas.write(ax, (lengths[i], i), f"{part}{of_past} at risk")
     canvas.name_rows(ax, [row["customer_id"] for row in rows], above=_ABOVE_BAR)
-    return _without_scale(ax, expected, room=1.6)
+    return _without_scale(ax, lengths, room=1.6)
 
 
 def segments(segment_summary: IntoFrame, *, ax: Axes | None = None) -> Axes:

@@ -21,6 +21,7 @@ _CONTENTS: Final[Mapping[str, str]] = {
     "findings": "checks of the raw rows, with the number of rows found",
     "key_figures": "the figures at the top of this page",
     "models": "the fitted parameters with their standard errors",
+    "reliability": "churn risk on held-out days: what was said and what happened",
     "retention": "retention rate of each cohort by month, with intervals",
     "retention_by_month": "the same for all cohorts together",
     "segments": "RFM segments",

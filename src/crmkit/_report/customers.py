@@ -40,16 +40,21 @@ def call_list(inputs: ReportInputs) -> Section | None:
         rows,
         *("customer_id", *inputs.settings.keep, "value_at_risk", "action", "stage"),
         *("segment",) * (not has_value),
-        *("churn_risk", "clv", "expected_purchases", "tier", _when(rows)),
+        *("churn_risk", "past_amount", "expected_purchases", "tier", _when(rows)),
         *("orders",) * (not has_value),
         "total_amount",
         table="call_list",
         caption=f"The first {len(rows)} by value at risk" if has_value else _first_of(rows, inputs),
-        details={"action": "action_reason", "stage": "risk_reason"},
+        details={"action": "action_reason", "stage": "stage_reason", "churn_risk": "risk_reason"},
         currency=inputs.currency,
         as_text=inputs.settings.keep,
     )
-    remarks = ("Value at risk: expected value times churn risk.",) if has_value else ()
+    days = f"{inputs.settings.horizon_days or 0:g} days"
+    remark = (
+        f"Value at risk: money of the last {days} times the probability of no purchase in the next "
+        f"{days}; where there was none, the money expected."
+    )
+    remarks = (remark,) if has_value else ()
     return Section(
         key="call-list",
         heading="Whom to call first" if is_late else "The best customers so far",
@@ -214,7 +219,7 @@ def _most_at_risk(rows: Sequence[Row], inputs: ReportInputs) -> str:
     share = f", {formats.percent(at_risk / total)} of the total" if total else ""
     return (
         f"The {formats.counted(len(rows), 'customer')} below have {inputs.money(at_risk)} of "
-        f"expected value at risk{share}."
+        f"value at risk{share}."
     )
 
 

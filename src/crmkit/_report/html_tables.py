@@ -14,6 +14,12 @@ Kind = Literal["text", "whole", "tenths", "decimal", "money", "percent"]
 
 COLUMNS: Final[Mapping[str, tuple[str, Kind]]] = {
     "action": ("Action", "text"),
+    "bin": ("Group", "whole"),
+    "happened": ("Happened", "percent"),
+    "high": ("To", "percent"),
+    "low": ("From", "percent"),
+    "past_amount": ("Money of the last horizon", "money"),
+    "said": ("Said", "percent"),
     "actual_amount": ("Actual amount", "money"),
     "actual_purchases": ("Actual purchases", "whole"),
     "amount_error": ("Error", "percent"),

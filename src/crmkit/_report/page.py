@@ -15,6 +15,7 @@ from crmkit._report.customers import actions, call_list, customers, segments, st
 from crmkit._report.inputs import ReportInputs
 from crmkit._report.overview import assumptions, cards
 from crmkit._report.retention_and_value import lifetime_value, retention
+from crmkit._report.risk import churn_risk
 from crmkit._report.sections import Section
 
 _SECTIONS: Final[tuple[Callable[[ReportInputs], Section | None], ...]] = (
@@ -26,6 +27,7 @@ _SECTIONS: Final[tuple[Callable[[ReportInputs], Section | None], ...]] = (
     segments,
     stages,
     tiers,
+    churn_risk,
     retention,
     lifetime_value,
     data_quality,

@@ -8,14 +8,14 @@ from typing import Final
 from crmkit.tables.contracts import NOT_MADE, Column, Rule, Table
 
 _IN_DAYS: Final = "Durations are in days: multiply weeks by 7."
-_PREDICT: Final = "crmkit.clv.predict"
+PREDICT: Final = "crmkit.clv.predict"
 _ALL_SEEN: Final = Rule("recency", "T", because="nobody buys after the end of observation")
 _NOT_RFM: Final = (
     "`recency` is days from the first purchase to the last, not days since the last; `frequency` "
     "leaves the first purchase out."
 )
 
-_HISTORY: Final = ("days_since_last", "frequency", "recency", "T")
+HISTORY: Final = ("days_since_last", "frequency", "recency", "T")
 
 SUMMARY: Final = Table(
     name="customer summary",
@@ -88,7 +88,7 @@ SUMMARY: Final = Table(
             advice=_NOT_RFM,
         ),
     ),
-    null_together=_HISTORY,
+    null_together=HISTORY,
     one_row_each="customer_id",
 )
 
@@ -150,7 +150,7 @@ RHYTHM: Final = Table(
         ),
     ),
     rules=(_ALL_SEEN,),
-    null_together=_HISTORY,
+    null_together=HISTORY,
     one_row_each="customer_id",
 )
 
@@ -254,19 +254,37 @@ RECOMMENDED: Final = Table(
     made_by="crmkit.actions.recommend",
     columns=(
         Column("customer_id", "key", "who"),
-        Column("action", "text", "what to do", nullable=True),
+        Column("action", "text", "what to do", nullable=True, required=False),
         Column("action_reason", "text", "why", nullable=True, required=False),
         Column(
             "value_at_risk",
             "number",
-            "expected value that silence puts in doubt; null where it is unknown",
+            "money of the last horizon that silence puts in doubt; null where it is unknown",
             nullable=True,
-            made_by="crmkit.pipeline.run",
+            required=False,
+            made_by="crmkit.churn.value_at_risk",
         ),
-        Column("clv", "number", "expected value", nullable=True, required=False, made_by=_PREDICT),
-        Column("churn_risk", "number", "risk of being gone", 0, 1, nullable=True, required=False),
-        Column("risk_reason", "text", "why", nullable=True, required=False),
+        Column(
+            "past_amount",
+            "number",
+            "money of the last horizon, less returns",
+            nullable=True,
+            required=False,
+            made_by="crmkit.churn.past_amount",
+        ),
+        Column("clv", "number", "expected value", nullable=True, required=False, made_by=PREDICT),
+        Column(
+            "churn_risk",
+            "number",
+            "probability of no purchase within the horizon",
+            0,
+            1,
+            nullable=True,
+            required=False,
+        ),
+        Column("risk_reason", "text", "the risk in words", nullable=True, required=False),
         Column("stage", "text", "life-cycle stage", nullable=True, required=False),
+        Column("stage_reason", "text", "why", nullable=True, required=False),
         Column("tier", "text", "tier by value", nullable=True, required=False),
         Column("segment", "text", "segment by behaviour", nullable=True, required=False),
         Column("last_date", "date", "day of the last purchase", nullable=True, required=False),
@@ -282,41 +300,14 @@ RECOMMENDED: Final = Table(
     one_row_each="customer_id",
 )
 
-RISK_SIGNALS: Final = Table(
-    name="risk signals",
-    row="one customer or prospect",
-    made_by="crmkit.clv.predict() and crmkit.lifecycle.assign",
-    columns=(
-        Column("customer_id", "key", "who"),
-        Column(
-            "p_alive",
-            "number",
-            "probability of still being a customer",
-            0,
-            1,
-            nullable=True,
-            made_by=_PREDICT,
-        ),
-        Column(
-            "overdue_ratio",
-            "number",
-            "days since the last purchase in expected gaps",
-            0,
-            nullable=True,
-            made_by=STAGED.made_by,
-        ),
-    ),
-    one_row_each="customer_id",
-)
-
-
 _MADE_BY: Final[Mapping[str, str]] = {
     **{column.name: "" for column in SUMMARY.columns},
-    **dict.fromkeys(("p_alive", "expected_purchases", "expected_spend", "clv"), _PREDICT),
+    **dict.fromkeys(("p_alive", "expected_purchases", "expected_spend", "clv"), PREDICT),
     **dict.fromkeys(("mean_gap_days", "amount_recent", "amount_before"), RHYTHM.made_by),
     **dict.fromkeys(("expected_gap_days", "overdue_ratio"), STAGED.made_by),
     "churn_risk": "crmkit.churn.risk",
-    "value_at_risk": "crmkit.pipeline.run",
+    **dict.fromkeys(("past_amount", "value_at_risk"), "crmkit.churn.value_at_risk"),
+    "p_no_purchase": "crmkit.clv.no_purchase",
 }
 """Which function adds a measure to a table of customers; that of the summary, where it is empty."""
 

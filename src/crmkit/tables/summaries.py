@@ -36,14 +36,14 @@ ACTION_SUMMARY: Final = _table(
     "crmkit.actions.summary",
     _column("action", "text", "what to do"),
     _N_CUSTOMERS,
-    _column("value_at_risk", "number", "expected value that silence puts in doubt", required=False),
+    _column("value_at_risk", "number", "money that silence puts in doubt", required=False),
 )
 CALL_LIST: Final = _table(
     "call list",
     "one customer",
     "crmkit.actions.call_list",
     Column("customer_id", "key", "who"),
-    _column("clv", "number", "expected value"),
+    _column("past_amount", "number", "money of the last horizon, less returns", required=False),
     _column("value_at_risk", "number", "the part of it that silence puts in doubt"),
 )
 SEGMENT_SUMMARY: Final = _table(
@@ -126,4 +126,15 @@ BACKTEST: Final = _table(
     Column("split", "date", "last day that the forecast knew"),
     Column("method", "text", "model or plain rule"),
     _column("purchases_error", "number", "predicted / actual - 1"),
+)
+RELIABILITY: Final = _table(
+    "reliability",
+    "customers of like risk at a split",
+    "crmkit.churn.reliability",
+    Column("bin", "count", "1, 2, ... by rising risk", minimum=1),
+    _N_CUSTOMERS,
+    Column("said", "number", "their mean stated risk", 0, 1),
+    Column("happened", "number", "share of them who then bought nothing", 0, 1),
+    Column("low", "number", "lower end of the interval of that share", 0, 1),
+    Column("high", "number", "upper end", 0, 1),
 )

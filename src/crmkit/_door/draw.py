@@ -1,0 +1,81 @@
+"""A draw of customers by a fixed hash of their id, the same on every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from hashlib import md5
+from typing import Any, Final
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+
+from crmkit._door import engines, frames
+
+MOST_CUSTOMERS: Final = 200_000
+"""As many customers come to one machine at the most."""
+
+_NUMBER: Final = "crmkit_hash"
+_NUMBERS: Final = 2**32
+_HEX: Final = 8
+
+
+def collect_draw(
+    frame: frames.Frame, *columns: str, most: int = MOST_CUSTOMERS
+) -> dict[str, npt.NDArray[Any]]:
+    """Collect columns of all customers, or of about `most` of them, sorted by their hash.
+
+    `numbers`, the hash of each from 0 to 2**32, comes with them.
+    """
+    n = int(frame.select(nw.len().alias("n")).collect().item())
+    if n > most:
+        wanted = frame.select("customer_id", *columns)
+        hashed = _with_hash(wanted, "customer_id", into=_NUMBER, of=hash_of)
+        frame = hashed.filter(nw.col(_NUMBER) < int(most / n * _NUMBERS))
+    found = frames.collect(frame, "customer_id", *columns)
+    numbers = hash_of(found.pop("customer_id").tolist())
+    order = np.argsort(numbers, kind="stable")
+    return {name: values[order] for name, values in {**found, "numbers": numbers}.items()}
+
+
+def hash_of(ids: Any) -> npt.NDArray[np.int64]:  # noqa: ANN401 - ids of any type
+    """Hash ids by the first 32 bits of the MD5 of their text, as databases do."""
+    return np.array(
+        [
+            int(md5(str(each).encode(), usedforsecurity=False).hexdigest()[:_HEX], 16)
+            for each in ids
+        ],
+        dtype=np.int64,
+    )
+
+
+def _with_hash(
+    frame: frames.Frame, key: str, *, into: str, of: Callable[[Any], npt.NDArray[np.int64]]
+) -> frames.Frame:
+    """Append the first 32 bits of the MD5 of a key's text; `of` computes them in memory."""
+    engine = frame.implementation
+    if engine.is_duckdb():
+        quoted = '"' + key.replace('"', '""') + '"'
+        number = f"CAST('0x' || left(md5(CAST({quoted} AS VARCHAR)), 8) AS BIGINT)"
+        hashed: frames.Frame = nw.from_native(frame.to_native().project(f"*, {number} AS {into}"))
+        return hashed
+    if engine.is_spark_like():
+        numbered: frames.Frame = nw.from_native(
+            frame.to_native().selectExpr(
+                "*",
+                f"CAST(conv(substring(md5(CAST(`{key}` AS STRING)), 1, 8), 16, 10) AS BIGINT) "
+                f"AS {into}",
+            )
+        )
+        return numbered
+    step = partial(_with_hash_in_memory, key=key, into=into, of=of)
+    return engines.in_partitions(frame.to_native(), step) if engine.is_dask() else step(frame)
+
+
+def _with_hash_in_memory(
+    frame: frames.Frame, *, key: str, into: str, of: Callable[[Any], npt.NDArray[np.int64]]
+) -> frames.Frame:
+    data = frame.collect()
+    numbers = nw.new_series(into, of(data[key].to_list()), nw.Int64, backend=data.implementation)
+    return data.with_columns(numbers).lazy()
