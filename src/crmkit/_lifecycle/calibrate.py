@@ -16,7 +16,7 @@ from crmkit._door import frames, time
 from crmkit._lifecycle.fit_rules import dates_to_learn_at, fit_rules
 from crmkit._lifecycle.rules import StageRules, require_lost_below
 from crmkit._lifecycle.rules import rules as rules_of_thumb
-from crmkit._lifecycle.stages import STAGES, assign
+from crmkit._lifecycle.stages import STAGES, with_stage
 from crmkit._summary.purchase_days import purchase_days
 from crmkit._summary.rhythm import followed, rhythm
 from crmkit._words.arguments import require_fitted, require_list, require_whole
@@ -32,6 +32,7 @@ def calibrate(
     *,
     dates: Sequence[date | str],
     horizon_days: int,
+    as_of: date | str | None = None,
     rules: StageRules | None = None,
     lost_below: float = 0.1,
     level: float = 0.9,
@@ -51,6 +52,8 @@ def calibrate(
         The past dates, as dates or ISO text; the ledger must go on for the horizon after each.
     horizon_days
         Length of the time in which customers may come back, in whole days.
+    as_of
+        Last day until which the ledger is complete; by default the day of its last row.
     rules
         Rules to test at all dates. By default the rules are learned at each date, from what was
         known then: those of `crmkit.lifecycle.fit_rules`, or of `crmkit.lifecycle.rules` where the
@@ -119,7 +122,8 @@ def calibrate(
         made_by = "crmkit.lifecycle.rules"
         require_fitted(rules, StageRules, argument="rules", made_by=made_by)
     frames.read(orders, LEDGER)
-    _require_seen(orders, days, horizon_days)
+    end = None if as_of is None else time.as_day(as_of, argument="as_of")
+    _require_seen(orders, days, horizon_days, end=end)
     seen = frames.keep(purchase_days(orders, as_of=days[-1] + timedelta(days=horizon_days)))
     by_date = [rules or _learned(seen, day, horizon_days, lost_below) for day in days]
     return returns_of(
@@ -142,7 +146,7 @@ def returns_of(
     """Count those who came back by stage, with the rules of each date."""
     ledger = frames.read(orders, LEDGER)
     counted = [
-        _counted(ledger, day=day, rules=each, horizon_days=horizon_days, like=orders).with_columns(
+        _counted(ledger, day=day, rules=each, horizon_days=horizon_days).with_columns(
             step=nw.lit(i).cast(nw.Int64)
         )
         for i, (day, each) in enumerate(rules.items())
@@ -176,11 +180,11 @@ def returns_of(
 
 
 def _counted(
-    ledger: frames.Frame, *, day: date, rules: StageRules, horizon_days: int, like: IntoFrame
+    ledger: frames.Frame, *, day: date, rules: StageRules, horizon_days: int
 ) -> frames.Frame:
     """Assign the stages of a day, and count those of each who bought afterwards."""
     customers = followed(ledger, as_of=day, until=day + timedelta(days=horizon_days))
-    staged = frames.reopen(assign(frames.give(customers, like=like), rules=rules))
+    staged = with_stage(customers, rules)
     came_back = (nw.col("frequency_holdout") > 0).cast(nw.Int64)
     money = [nw.col("amount_holdout").sum().alias("amount")]
     return (
@@ -238,12 +242,11 @@ def _past_dates(dates: Sequence[date | str]) -> tuple[date, ...]:
     return days
 
 
-def _require_seen(orders: IntoFrame, days: tuple[date, ...], horizon_days: int) -> None:
+def _require_seen(
+    orders: IntoFrame, days: tuple[date, ...], horizon_days: int, *, end: date | None
+) -> None:
     """Require that the ledger goes on for the horizon after each date."""
-    frame = frames.reopen(orders)
-    found = frame.select(time.day_number(frame, "date").max().alias("last")).collect()
-    number = found["last"].drop_nulls().to_list()
-    last = time.day_of(int(number[0])) if number else None
+    last = end or _last_day(orders)
     if last is None or (last - days[-1]).days < horizon_days:
         ends = "have no row" if last is None else f"end on {last}"
         msg = (
@@ -251,3 +254,10 @@ def _require_seen(orders: IntoFrame, days: tuple[date, ...], horizon_days: int) 
             f"{horizon_days} days.\nGive earlier `dates` or a shorter `horizon_days`."
         )
         raise InvalidArgumentError(msg)
+
+
+def _last_day(orders: IntoFrame) -> date | None:
+    frame = frames.reopen(orders)
+    found = frame.select(time.day_number(frame, "date").max().alias("last")).collect()
+    number = found["last"].drop_nulls().to_list()
+    return time.day_of(int(number[0])) if number else None

@@ -178,7 +178,7 @@ def with_limits(rules: StageRules, seen: Silences, *, lost_below: float) -> Stag
 
 def _step(limit: float, seen: Silences) -> int:
     """Turn a limit into its step of silence; one beyond all that was seen into the last."""
-    last = seen.n_customers.shape[1] - 1
+    last = int(seen.n_customers.shape[1]) - 1
     return min(math.ceil(limit * seen.per_unit - 1e-9), last) if math.isfinite(limit) else last
 
 

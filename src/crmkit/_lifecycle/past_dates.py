@@ -132,7 +132,8 @@ def _at_each_date(
     """Collapse a ledger to one row per customer, with a set of columns for each date."""
     days = purchase_days.days(ledger, as_of=as_of).filter(nw.col("n_orders") > 0)
     numbered = days.select("customer_id", number=time.day_number(days, "day"))
-    number, flags = nw.col("number"), {}
+    number = nw.col("number")
+    flags: dict[str, nw.Expr] = {}
     for i, day in enumerate(dates):
         flags[f"seen_{i}"] = nw.when(number <= day).then(number)
         after = (number > day) & (number <= day + horizon_days)
@@ -159,7 +160,7 @@ def _of_date(name: str, n_dates: int) -> nw.Expr:
 
 def _by_step(values: Sequence[nw.Expr]) -> nw.Expr:
     """Pick the value that belongs to the row's date."""
-    picked = values[0]
+    picked: nw.Expr = values[0]
     for i, value in enumerate(values[1:], start=1):
         picked = nw.when(nw.col("step") == i).then(value).otherwise(picked)
     return picked

@@ -118,12 +118,7 @@ def assign(rhythm: IntoFrameT, *, rules: StageRules) -> IntoFrameT:
     silent for 60 days, 6.3 times the expected gap of 10 days
     """
     require_fitted(rules, StageRules, argument="rules", made_by="crmkit.lifecycle.rules")
-    frame = _with_expected_gap(frames.read(rhythm, RHYTHM), rules)
-    has_money = all(frames.has(frame, name) for name in ("amount_recent", "amount_before"))
-    stage = nw.lit("active")
-    for name, holds in reversed(_conditions(rules, has_money=has_money).items()):
-        stage = nw.when(holds).then(nw.lit(name)).otherwise(stage)
-    staged = frames.with_columns(frame, stage=stage)
+    staged = with_stage(frames.read(rhythm, RHYTHM), rules)
     return frames.give(frames.with_columns(staged, stage_reason=_reason(rules)), like=rhythm)
 
 
@@ -193,6 +188,16 @@ def stage_summary(staged: IntoFrameT) -> IntoFrameT:
     ).with_columns(**{shares[name]: _share(name) for name in sums})
     columns = ["stage", "stage_order", *(each for name in sums for each in (name, shares[name]))]
     return frames.give(whole.select(*columns), like=staged, order_by=["stage_order", "stage"])
+
+
+def with_stage(frame: nw.LazyFrame[Any], rules: StageRules) -> nw.LazyFrame[Any]:
+    """Append the expected gap, the silence in gaps and the stage, without its reason."""
+    frame = _with_expected_gap(frame, rules)
+    has_money = all(frames.has(frame, name) for name in ("amount_recent", "amount_before"))
+    stage = nw.lit("active")
+    for name, holds in reversed(_conditions(rules, has_money=has_money).items()):
+        stage = nw.when(holds).then(nw.lit(name)).otherwise(stage)
+    return frames.with_columns(frame, stage=stage)
 
 
 def _share(column: str) -> nw.Expr:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final, Generic, NamedTuple
 
 import narwhals as nw
@@ -12,14 +13,15 @@ from crmkit import actions, churn, lifecycle
 from crmkit._door import frames
 from crmkit._pipeline import known
 from crmkit._pipeline.known import Known
+from crmkit._pipeline.stage_rules import stage_rules
 from crmkit.lifecycle import StageRules
 from crmkit.tables import RECOMMENDED
 
 LATE: Final = ("at risk", "lapsing")
 """The stages of those who are late by their own rhythm, and not yet lost."""
 
-AWAY: Final = ("Cannot Lose Them", "At Risk", "cant_lose", "at_risk")
-"""The segments of those who bought much and have been away for long."""
+AWAY: Final = ("Frequent, least recent",)
+"""The segment of those who bought often, and longer ago than most."""
 
 _MOST_CALLS: Final = 100
 _WORTH: Final = ("expected_purchases", "total_amount", "orders")
@@ -33,19 +35,22 @@ _PLAN_WITHOUT_TIERS: Final = {
 
 
 class Staged(NamedTuple, Generic[IntoFrameT]):
-    """Customers with their stage, the rules, and why there are none."""
+    """Customers with their stage, the rules, who came back of each stage, and what is missing."""
 
     customers: IntoFrameT
     rules: StageRules | None = None
     left_out: tuple[str, ...] = ()
+    returns: IntoFrameT | None = None
 
 
-def staged(customers: IntoFrameT, found: Known) -> Staged[IntoFrameT]:
+def staged(
+    customers: IntoFrameT, found: Known, *, days: IntoFrameT, as_of: date
+) -> Staged[IntoFrameT]:
     """Append life-cycle stages by the usual gap between purchases."""
     if why := known.no_stages(found):
         return Staged(customers, None, (why,))
-    rules = lifecycle.rules(customers)
-    return Staged(lifecycle.assign(customers, rules=rules), rules)
+    rules, returns, left_out = stage_rules(customers, found, days=days, as_of=as_of)
+    return Staged(lifecycle.assign(customers, rules=rules), rules, left_out, returns)
 
 
 def at_risk(customers: IntoFrameT) -> IntoFrameT:

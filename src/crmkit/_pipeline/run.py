@@ -101,7 +101,10 @@ def run(
     Warnings of the steps are not raised but kept in `Result.notes`. A model whose search
     stopped before it reached a maximum is not used.
 
-    Without amounts, segments are those of the map "rf_25", actions go by stage alone, and the call
+    Segments are those of the map "rf_ranks", which needs no amounts. Stages have limits that were
+    learned by `crmkit.lifecycle.fit_rules` for a horizon of a quarter, or of as many quarters as
+    the typical gap between purchases, where the log is at least twice as long; else those of
+    `crmkit.lifecycle.rules`. Without amounts, actions go by stage alone, and the call
     list holds those who are late, by expected purchases. Where nothing can be forecast it holds
     those who are late by stage or else by segment, by what they brought.
 
@@ -160,7 +163,7 @@ def run(
         predicted = forecast.predicted(scored.customers, models, settings)
         step("deciding what to do")
         tiered = value.tiered(predicted, found, shares=tier_shares)
-        staged = decisions.staged(tiered.customers, found)
+        staged = decisions.staged(tiered.customers, found, days=days, as_of=settings.as_of)
         rated = decisions.at_risk(staged.customers)
         customers = decisions.advised(rated, plan=plan)
         step("following cohorts")
@@ -190,6 +193,7 @@ def run(
         actions=decisions.action_summary(customers),
         segments=value.segment_summary(customers, scored.breakpoints),
         stages=None if staged.rules is None else lifecycle.stage_summary(customers),
+        stage_returns=staged.returns,
         tiers=value.tier_summary(customers, tiered.rule),
         concentration=tiered.concentration,
         cohorts=_cohort_table(retention),

@@ -16,7 +16,6 @@ from crmkit.tables import MEASURES
 from crmkit.tiers import TierRule
 
 _MONEY: Final = ("total_amount", "amount_share", "mean_amount", "average_order_value")
-_MAP_WITHOUT_MONEY: Final = "rf_25"
 
 
 class Scored(NamedTuple, Generic[IntoFrameT]):
@@ -37,14 +36,12 @@ class Tiered(NamedTuple, Generic[IntoFrameT]):
 
 
 def scored(customers: IntoFrameT, found: Known) -> Scored[IntoFrameT]:
-    """Append RFM scores and segments; without money, those of recency and frequency."""
+    """Append RFM scores and segments; without money, there is no score of it."""
     if why := known.no_scores(found):
         return Scored(customers, None, (why,))
     breakpoints = rfm.breakpoints(_of_known_money(customers, found))
     with_scores = rfm.score(customers, breakpoints=breakpoints)
-    if found.has_money:
-        return Scored(rfm.segment(with_scores), breakpoints)
-    return Scored(rfm.segment(with_scores, segments=_MAP_WITHOUT_MONEY), breakpoints)
+    return Scored(rfm.segment(with_scores), breakpoints)
 
 
 def tiered(
