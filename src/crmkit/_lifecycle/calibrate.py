@@ -22,7 +22,7 @@ from crmkit._summary.rhythm import followed, rhythm
 from crmkit._words.arguments import require_fitted, require_list, require_whole
 from crmkit._words.rates import require_level
 from crmkit.errors import CrmkitWarning, InvalidArgumentError
-from crmkit.tables import LEDGER
+from crmkit.tables import LEDGER, STAGE_RETURNS
 
 _OF_CUSTOMERS: Final = tuple(stage for stage in STAGES if stage != "prospect")
 
@@ -171,8 +171,7 @@ def returns_of(
         horizon_days=nw.lit(horizon_days).cast(nw.Int64),
         holds=nw.when(is_lost).then(nw.col("return_rate") < lost_below),
     )
-    columns = ("date", "horizon_days", "stage", "stage_order", "n_customers", "n_returned")
-    ordered = (*columns, "return_rate", "lower", "upper", "holds", *money)
+    ordered = [name for name in STAGE_RETURNS.column_names if name != "amount" or money]
     if frames.is_lazy(orders):
         return frames.give(result.select(*ordered), like=orders)
     result = result.sort("step", "stage_order").select(*ordered)

@@ -13,11 +13,16 @@ import numpy.typing as npt
 from narwhals.typing import IntoFrame
 
 from crmkit._door import frames, time
-from crmkit._lifecycle.past_dates import Silences, first_day, past_dates, silences
-from crmkit._lifecycle.rules import StageRules, require_lost_below
-from crmkit._lifecycle.rules import rules as rules_of_thumb
+from crmkit._lifecycle.past_dates import (
+    Silences,
+    at_dates,
+    first_day,
+    past_dates,
+    silences,
+    typical_gaps,
+)
+from crmkit._lifecycle.rules import StageRules, of_gap, require_lost_below
 from crmkit._summary.purchase_days import purchase_days
-from crmkit._summary.rhythm import rhythm
 from crmkit._words.arguments import require_fitted, require_whole
 from crmkit._words.formats import percent
 from crmkit.errors import CrmkitWarning, FitError
@@ -116,12 +121,10 @@ def fit_rules(
     as_of = time.as_day(as_of, argument="as_of")
     require_whole(horizon_days, argument="horizon_days", least=1, advice="Write 91 for a quarter.")
     require_lost_below(lost_below)
+    if rules is not None:
+        made_by = "crmkit.lifecycle.rules"
+        require_fitted(rules, StageRules, argument="rules", made_by=made_by)
     days = frames.keep(purchase_days(orders, as_of=as_of))
-    is_gap_learned = rules is None
-    if rules is None:
-        rules = rules_of_thumb(rhythm(days, as_of=as_of))
-    made_by = "crmkit.lifecycle.rules"
-    require_fitted(rules, StageRules, argument="rules", made_by=made_by)
     dates = dates_to_learn_at(days, as_of=as_of, horizon_days=horizon_days)
     if not dates:
         msg = (
@@ -130,14 +133,16 @@ def fit_rules(
             "Give a shorter `horizon_days`, or use crmkit.lifecycle.rules()."
         )
         raise FitError(msg)
-    seen = silences(
-        frames.read(days, LEDGER),
-        dates=dates,
-        horizon_days=horizon_days,
-        as_of=as_of,
-        rules=rules,
-        is_gap_learned=is_gap_learned,
-    )
+    every = (*dates, time.number_of(as_of))
+    ledger = frames.read(days, LEDGER)
+    customers = at_dates(ledger, dates=every, horizon_days=horizon_days, as_of=as_of)
+    if rules is None:
+        *gaps, gap_now = typical_gaps(customers, n_dates=len(every))
+        rules = of_gap(gap_now)
+        gaps = [rules.typical_gap_days if math.isnan(gap) else gap for gap in gaps]
+    else:
+        gaps = [rules.typical_gap_days] * len(dates)
+    seen = silences(customers, dates=dates, typical_gaps=gaps, rules=rules)
     learned = with_limits(rules, seen, lost_below=lost_below)
     if math.isinf(learned.lost_from):
         warnings.warn(nobody_lost(horizon_days, lost_below), CrmkitWarning, stacklevel=2)

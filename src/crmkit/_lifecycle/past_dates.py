@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -56,34 +57,35 @@ def first_day(orders: IntoFrame) -> int | None:
     return int(number[0]) if number else None
 
 
-def silences(
-    ledger: frames.Frame,
-    *,
-    dates: Sequence[int],
-    horizon_days: int,
-    as_of: date,
-    rules: StageRules,
-    is_gap_learned: bool,
-) -> Silences:
-    """Count customers by their silence at each date, as the rules measure it, in one pass.
+def at_dates(
+    ledger: frames.Frame, *, dates: Sequence[int], horizon_days: int, as_of: date
+) -> frames.Frame:
+    """Describe each customer at each date, by its `step`, in one pass over the ledger.
 
-    A typical gap that was learned is that of each date: in a young ledger gaps are short, and so
-    are silences.
+    Gives the day numbers of the `first` and the `last` purchase by then, the `n` purchase days by
+    then, and how many came `later`, within the horizon.
     """
     step = partial(_at_each_date, dates=dates, horizon_days=horizon_days, as_of=as_of)
     wide = frames.by_customer(ledger, step)
     customers = frames.reopen(frames.keep(wide.to_native()))
-    rows = customers.join(_labels(len(dates), like=customers), how="cross")
-    picked = rows.select(
-        "step",
-        *(_of_date(name, len(dates)).alias(name) for name in ("first", "last", "n", "later")),
-    ).filter(nw.col("n") > 0)
-    typical = [rules.typical_gap_days] * len(dates)
-    if is_gap_learned and rules.windows == "gaps":
-        typical = _typical_gaps(picked, n_dates=len(dates), default=rules.typical_gap_days)
+    labels = frames.table_like({"step": list(range(len(dates)))}, like=customers)
+    rows = customers.join(labels, how="cross")
+    measures = ("first", "last", "n", "later")
+    picked = rows.select("step", *(_of_date(name, len(dates)).alias(name) for name in measures))
+    return picked.filter(nw.col("n") > 0)
+
+
+def silences(
+    customers: frames.Frame,
+    *,
+    dates: Sequence[int],
+    typical_gaps: Sequence[float],
+    rules: StageRules,
+) -> Silences:
+    """Count customers by their silence at each date, as the rules measure it."""
     per_unit = 1 if rules.windows == "days" else PER_GAP
-    steps = (_silence(dates, typical, rules) * per_unit).clip(0.0, float(_MOST_GAPS * PER_GAP))
-    binned = picked.select(
+    steps = (_silence(dates, typical_gaps, rules) * per_unit).clip(0.0, float(_MOST_GAPS * PER_GAP))
+    binned = customers.filter(nw.col("step") < len(dates)).select(
         "step",
         steps.floor().cast(nw.Int64).alias("silence"),
         (nw.col("later") > 0).cast(nw.Int64).alias("came_back"),
@@ -98,8 +100,21 @@ def silences(
     )
 
 
-def _labels(n_dates: int, *, like: frames.Frame) -> frames.Frame:
-    return frames.table_like({"step": list(range(n_dates))}, like=like)
+def typical_gaps(customers: frames.Frame, *, n_dates: int) -> list[float]:
+    """Find the median of the customers' mean gaps at each date, as `rules` does; NaN for none.
+
+    In a young ledger gaps are short, and so are silences: each date has its own.
+    """
+    gap = (nw.col("last") - nw.col("first")) / (nw.col("n") - 1)
+    gaps = customers.filter(nw.col("n") > 1).select("step", gap.alias("gap"))
+    counted = gaps.group_by("step", "gap").agg(nw.len().alias("n_customers"))
+    found = frames.collect(counted, "step", "gap", "n_customers")
+    typical = []
+    for i in range(n_dates):
+        here = found["step"] == i
+        values = np.repeat(found["gap"][here], found["n_customers"][here].astype(int))
+        typical.append(float(np.median(values)) if len(values) else math.nan)
+    return typical
 
 
 def _silence(dates: Sequence[int], typical: Sequence[float], rules: StageRules) -> nw.Expr:
@@ -110,20 +125,6 @@ def _silence(dates: Sequence[int], typical: Sequence[float], rules: StageRules) 
     credit = _by_step([nw.lit(rules.prior_gaps * gap) for gap in typical])
     n_gaps = nw.col("n") - 1 + rules.prior_gaps
     return days * n_gaps / (nw.col("last") - nw.col("first") + credit)
-
-
-def _typical_gaps(picked: frames.Frame, *, n_dates: int, default: float) -> list[float]:
-    """Find the median of the customers' mean gaps at each date, as `rules` does."""
-    gap = (nw.col("last") - nw.col("first")) / (nw.col("n") - 1)
-    gaps = picked.filter(nw.col("n") > 1).select("step", gap.alias("gap"))
-    counted = gaps.group_by("step", "gap").agg(nw.len().alias("n_customers"))
-    found = frames.collect(counted, "step", "gap", "n_customers")
-    typical = []
-    for i in range(n_dates):
-        here = found["step"] == i
-        values = np.sort(np.repeat(found["gap"][here], found["n_customers"][here].astype(int)))
-        typical.append(float(np.median(values)) if len(values) else default)
-    return typical
 
 
 def _at_each_date(

@@ -23,6 +23,10 @@ LIMITS: Final = ("at_risk_from", "lapsing_from", "lost_from")
 """The limits of silence, in rising order; infinite where nobody reaches the stage."""
 
 _LEAST: Final = {"new_days": 0, "growing_ratio": 1, "growing_purchases": 1}
+_NOBODY_TWICE: Final = (
+    "rhythm: nobody has bought twice, so the typical gap is unknown.\n"
+    "Give `typical_gap_days`, the days that usually pass between two purchases."
+)
 _RULE_OF_THUMB: Final = {"at_risk_from": 2.0, "lapsing_from": 3.0, "lost_from": 5.0}
 
 
@@ -227,6 +231,23 @@ def rules(
     )
 
 
+def of_gap(typical_gap_days: float) -> StageRules:
+    """Make the rules of thumb for a typical gap; NaN for one that nobody has shown."""
+    if math.isnan(typical_gap_days):
+        raise FitError(_NOBODY_TWICE)
+    at_risk_from, lapsing_from, lost_from = _RULE_OF_THUMB.values()
+    return StageRules(
+        typical_gap_days=typical_gap_days,
+        prior_gaps=1.0,
+        new_days=at_risk_from * typical_gap_days,
+        growing_ratio=1.5,
+        growing_purchases=3,
+        at_risk_from=at_risk_from,
+        lapsing_from=lapsing_from,
+        lost_from=lost_from,
+    )
+
+
 def require_lost_below(lost_below: float) -> None:
     """Require a share of customers who come back, above 0 and below 1."""
     require_number(
@@ -278,11 +299,7 @@ def _median_gap(rhythm: IntoFrame, *, default: float) -> float:
     if not len(gaps) and math.isfinite(default):
         return default
     if not len(gaps):
-        msg = (
-            "rhythm: nobody has bought twice, so the typical gap is unknown.\n"
-            "Give `typical_gap_days`, the days that usually pass between two purchases."
-        )
-        raise FitError(msg)
+        raise FitError(_NOBODY_TWICE)
     up_to = np.cumsum(n_customers)
     middle = [(up_to[-1] - 1) // 2, up_to[-1] // 2]
     return float(gaps[np.searchsorted(up_to, middle, side="right")].mean())
