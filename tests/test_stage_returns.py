@@ -18,7 +18,6 @@ from crmkit import clv, lifecycle, rfm
 from crmkit.datasets import load_cdnow
 from crmkit.errors import CrmkitWarning, FitError, InvalidArgumentError
 from crmkit.lifecycle import StageRules
-from crmkit.models.registry import from_parameters
 from tests.conftest import MakeFrame, rows
 from tests.ledgers import Row, frame, ledgers
 
@@ -34,10 +33,12 @@ def quiet_rules(orders: Any, **options: Any) -> StageRules:
 
 def simulated(gap_days: float, *, years: int, seed: int = 1, n: int = 2000) -> pl.DataFrame:
     """Customers who buy every `gap_days` on average and leave in the end (Pareto/NBD)."""
-    model = from_parameters("pareto_nbd", r=2.0, alpha=2.0 * gap_days, s=1.0, beta=4.0 * gap_days)
+    fit = clv.Fit.of(
+        "pareto_nbd", unit="day", r=2.0, alpha=2.0 * gap_days, s=1.0, beta=4.0 * gap_days
+    )
     days = int(365 * years)
     ledger: pl.DataFrame = clv.simulate(
-        purchases=clv.Fit("pareto_nbd", model),
+        purchases=fit,
         n_customers=n,
         start=START,
         acquisition_days=days // 2,
@@ -61,8 +62,8 @@ def came_back(orders: Any, rules: StageRules, day: date, horizon: int) -> dict[s
 
 
 def test_the_interval_is_wilsons() -> None:
-    # Brown, Cai & DasGupta (2001) give (x + z²/2) / (n + z²) -+ z / (n + z²) * sqrt(...): for 1 of 4
-    # at 95 % that is .0456 to .6994.
+    # Wilson (1927): (k + z²/2 -+ z sqrt(k (n - k) / n + z²/4)) / (n + z²). For 1 of 4 and z = 1.96
+    # that is (2.9207 -+ 2.5625) / 7.8415, so .0457 to .6993 with these roundings.
     days = [date(2024, 1, 1)]
     ledger = [(who, days[0], 1.0) for who in "abcd"] + [("a", date(2024, 1, 20), 1.0)]
     table = lifecycle.calibrate(frame(ledger), dates=days, horizon_days=19, rules=THUMB, level=0.95)
