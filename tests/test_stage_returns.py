@@ -159,8 +159,8 @@ def test_on_a_log_whose_silent_customers_come_back_nobody_is_lost() -> None:
         )
     assert math.isinf(rules.lost_from)
     assert str(caught[0].message) == (
-        "Nobody is called lost: there are no customers, however long silent, of whom it is sure "
-        "that fewer than 10% come back within 91 days."
+        "Nobody is called lost: even of those who have been silent longest, it is not certain that "
+        "fewer than 10% come back within 91 days."
     )
     staged = lifecycle.assign(
         lifecycle.rhythm(frame(ledger), as_of=START + timedelta(days=1000)), rules=rules
@@ -193,9 +193,10 @@ def test_stages_come_back_ever_more_seldom(gap: float) -> None:
     assert rules.at_risk_from <= rules.lapsing_from <= rules.lost_from
     table = lifecycle.calibrate(orders, dates=[date(2023, 6, 30)], horizon_days=91, rules=rules)
     by_stage = {row["stage"]: row for row in rows(table) if row["date"]}
-    rates = [by_stage[name]["return_rate"] for name in ("active", "at risk", "lapsing", "lost")]
-    known = [rate for rate in rates if rate is not None]
-    assert known == sorted(known, reverse=True)
+    stages = [by_stage[name] for name in ("active", "at risk", "lapsing", "lost")]
+    rates = [row["return_rate"] for row in stages if row["n_customers"] >= 30]
+    assert len(rates) >= 2
+    assert rates == sorted(rates, reverse=True)
 
 
 def test_rules_with_nobody_lost_are_kept() -> None:

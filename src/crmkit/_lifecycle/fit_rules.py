@@ -49,9 +49,9 @@ def fit_rules(
 
     Customers are looked at on up to four past dates, a horizon apart, as they were known then:
     how long they had been silent, and whether they bought within the horizon that followed. "lost"
-    begins at the shortest silence after which a smaller share than `lost_below` came back. It is
-    assumed that the time to come is no better for coming back than the best that these dates have
-    seen; a season that the ledger has not seen yet is not known.
+    begins at the shortest silence after which a smaller share than `lost_below` came back. That
+    assumes that the rate rises no more in the time to come than it rose between these dates; a
+    season that the ledger has not seen yet is unknown.
 
     Parameters
     ----------
@@ -160,8 +160,8 @@ def dates_to_learn_at(orders: IntoFrame, *, as_of: date, horizon_days: int) -> t
 def nobody_lost(horizon_days: float, lost_below: float) -> str:
     """Say that no limit does what was asked for."""
     return (
-        f"Nobody is called lost: there are no customers, however long silent, of whom it is sure "
-        f"that fewer than {percent(lost_below)} come back within {horizon_days:g} days."
+        "Nobody is called lost: even of those who have been silent longest, it is not certain that "
+        f"fewer than {percent(lost_below)} come back within {horizon_days:g} days."
     )
 
 

@@ -50,7 +50,7 @@ def past_dates(*, first: int, as_of: int, horizon_days: int) -> tuple[int, ...]:
 
 
 def first_day(orders: IntoFrame) -> int | None:
-    """Find the day number of the first row; None where there is no row."""
+    """Find the day number of the first row; None for an empty table."""
     frame = frames.reopen(orders)
     found = frame.select(time.day_number(frame, "date").min().alias("first")).collect()
     number = found["first"].drop_nulls().to_list()

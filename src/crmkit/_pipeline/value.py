@@ -36,12 +36,18 @@ class Tiered(NamedTuple, Generic[IntoFrameT]):
 
 
 def scored(customers: IntoFrameT, found: Known) -> Scored[IntoFrameT]:
-    """Append RFM scores and segments; without money, there is no score of it."""
+    """Append RFM scores and segments; without money, those of recency and frequency."""
     if why := known.no_scores(found):
         return Scored(customers, None, (why,))
     breakpoints = rfm.breakpoints(_of_known_money(customers, found))
     with_scores = rfm.score(customers, breakpoints=breakpoints)
-    return Scored(rfm.segment(with_scores), breakpoints)
+    segmented = rfm.segment(with_scores)
+    if found.has_money and found.n_without_money:
+        # A sum with unknown amounts in it would pass for the money of the segment.
+        known_money = nw.when(~frames.known("total_amount").is_null()).then(nw.col("segment"))
+        frame = frames.with_columns(frames.reopen(segmented), segment=known_money)
+        segmented = frames.give(frame, like=customers)
+    return Scored(segmented, breakpoints)
 
 
 def tiered(
