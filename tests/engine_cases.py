@@ -501,6 +501,17 @@ CASES: Final[Mapping[str, Case]] = {
         lambda orders, people: lifecycle.rhythm(orders, as_of=AS_OF, prospects=people),
         ("orders", "people"),
     ),
+    "lifecycle.fit_rules": Case(
+        lambda orders: lifecycle.fit_rules(orders, as_of=AS_OF, horizon_days=91), ("orders",), ()
+    ),
+    "lifecycle.calibrate": Case(
+        lambda orders: lifecycle.calibrate(
+            orders, dates=[SPLIT, date(1997, 12, 31)], horizon_days=91, rules=STAGE_RULES
+        ),
+        ("orders",),
+        ("date", "stage"),
+        1e-9,
+    ),
     "lifecycle.rules": Case(lifecycle.rules, ("rhythm",)),
     "lifecycle.assign": Case(
         lambda rhythm: lifecycle.assign(rhythm, rules=STAGE_RULES), ("rhythm",)

@@ -80,8 +80,7 @@ def test_fixed_windows_of_days_give_omnisends_default_stages(
     table = one_customer(days_since_last=days, T=200 + days)
     fixed = lifecycle.rules(
         table,
-        typical_gap_days=1,
-        prior_gaps=1e12,
+        windows="days",
         new_days=400,
         at_risk_from=40,
         lapsing_from=90,

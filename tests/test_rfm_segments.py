@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit import rfm
+from crmkit import lifecycle, rfm
 from crmkit._rfm import maps as maps_module
 from crmkit._rfm.built_in_maps import SegmentRule, code_rule
 from crmkit._rfm.maps import MapName
@@ -524,7 +524,11 @@ def test_row_order_and_index_of_pandas_stay() -> None:
     frame = pd.DataFrame(scored(["111", "555", "311"]), index=[7, 7, 2])
     named = rfm.segment(frame)
     assert named.index.tolist() == [7, 7, 2]
-    assert named["segment"].tolist() == ["Lost", "Champions", "New Customers"]
+    assert named["segment"].tolist() == [
+        "Infrequent, least recent",
+        "Frequent, most recent",
+        "Infrequent, less recent",
+    ]
     assert "segment" not in frame.columns
 
 
@@ -582,9 +586,28 @@ def test_a_built_in_map_is_for_five_scores(n: int, name: MapName) -> None:
 def test_a_part_of_all_customers_may_lack_the_best_score(make_frame: MakeFrame) -> None:
     lesser = make_frame(scored(["111", "222", "333", "444", "322", "433"]))
     named = rfm.segment(lesser, n=5)
-    assert columns(named)["segment"][:4] == ["Lost", "Hibernating", "Potential Loyalist", "Loyal"]
+    assert columns(named)["segment"][1:4] == [
+        "Infrequent, least recent",
+        "Medium frequency, less recent",
+        "Frequent, most recent",
+    ]
     few = make_frame(scored(["111", "333"]))  # fewer customers than scores
-    assert columns(rfm.segment(few))["segment"] == ["Lost", "Potential Loyalist"]
+    assert columns(rfm.segment(few))["segment"] == [
+        "Infrequent, least recent",
+        "Medium frequency, less recent",
+    ]
+
+
+def test_the_default_map_names_ranks_and_no_stage_of_life(make_frame: MakeFrame) -> None:
+    # Frequency 4 to 5, 3, and 1 to 2; recency likewise; the amount does not matter.
+    often = {1: "Infrequent", 2: "Infrequent", 3: "Medium frequency", 4: "Frequent", 5: "Frequent"}
+    recent = {1: "least", 2: "least", 3: "less", 4: "most", 5: "most"}
+    codes = [f"{r}{f}{m}" for r in range(1, 6) for f in range(1, 6) for m in range(1, 6)]
+    found = columns(rfm.segment(make_frame(scored(codes))))["segment"]
+    assert found == [f"{often[int(c[1])]}, {recent[int(c[0])]} recent" for c in codes]
+    words = {word.strip(",").lower() for name in found for word in name.split()}
+    stages = {word for stage in lifecycle.STAGES for word in stage.split()}
+    assert words.isdisjoint(stages | {"hibernating", "sleep", "customers"})
 
 
 def test_a_map_of_ones_own_is_for_any_scores() -> None:
@@ -609,7 +632,7 @@ def test_a_map_that_looks_at_amounts_needs_scores_of_amounts(make_frame: MakeFra
     customers = scored(["555"])
     del customers["m_score"]
     with pytest.raises(MissingColumnsError) as caught:
-        rfm.segment(make_frame(customers))
+        rfm.segment(make_frame(customers), segments="codes_125")
     assert str(caught.value) == (
         "scored customers: no column `m_score`, and this segment map uses it.\n"
         'Score customers by amount too, or use a map without amounts, such as "rf_25".'
@@ -641,7 +664,7 @@ def test_a_misspelt_map_is_refused(name: Any, advice: str) -> None:
         with pytest.raises(InvalidArgumentError) as caught:
             call()
         assert str(caught.value) == (
-            f"`{argument}` must be one of 'codes_125', 'rf_25', 'r_vignette', 'r_putler', "
+            f"`{argument}` must be one of 'rf_ranks', 'codes_125', 'rf_25', 'r_vignette', 'r_putler', "
             f"got {name!r}.{advice}"
         )
 
@@ -651,7 +674,7 @@ def test_a_map_by_a_name_of_another_type_is_refused() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         rfm.segment_map(number)
     assert str(caught.value) == (
-        "`name` must be one of 'codes_125', 'rf_25', 'r_vignette', 'r_putler', got 125."
+        "`name` must be one of 'rf_ranks', 'codes_125', 'rf_25', 'r_vignette', 'r_putler', got 125."
     )
     for call in (rfm.check_map, lambda it: rfm.segment(pl.DataFrame(scored(["111"])), segments=it)):
         with pytest.raises(InvalidArgumentError, match="segment map: a int is not a table"):

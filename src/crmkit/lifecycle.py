@@ -3,14 +3,27 @@
 Stages
     rhythm: Summarize each customer's history together with their own purchase rhythm.
     rules: Stage rules from the typical gap between purchases of a customer base.
+    fit_rules: Stage rules with learned limits, so that few of those called lost come back.
     StageRules: Limits of the life-cycle stages, as a value to keep.
     assign: Assign each customer a life-cycle stage by their own purchase rhythm.
+    calibrate: Count how many customers of each stage bought again, at past dates.
     stage_summary: Summarize life-cycle stages: customers and revenue of each.
     STAGES: Every stage, in the order of the life cycle.
 """
 
+from crmkit._lifecycle.calibrate import calibrate
+from crmkit._lifecycle.fit_rules import fit_rules
 from crmkit._lifecycle.rules import StageRules, rules
 from crmkit._lifecycle.stages import STAGES, assign, stage_summary
 from crmkit._summary.rhythm import rhythm
 
-__all__ = ["STAGES", "StageRules", "assign", "rhythm", "rules", "stage_summary"]
+__all__ = [
+    "STAGES",
+    "StageRules",
+    "assign",
+    "calibrate",
+    "fit_rules",
+    "rhythm",
+    "rules",
+    "stage_summary",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import narwhals as nw
@@ -38,8 +39,9 @@ def assign(rhythm: IntoFrameT, *, rules: StageRules) -> IntoFrameT:
     rhythm
         One row per customer or prospect, as made by `crmkit.lifecycle.rhythm`.
     rules
-        The typical gap and the limits, as made by `crmkit.lifecycle.rules`. Rules kept from
-        last month make this month's stages mean the same.
+        The typical gap and the limits, as made by `crmkit.lifecycle.rules` or
+        `crmkit.lifecycle.fit_rules`. Rules kept from last month make this month's stages mean the
+        same.
 
     Returns
     -------
@@ -80,6 +82,10 @@ def assign(rhythm: IntoFrameT, *, rules: StageRules) -> IntoFrameT:
     8  active    all others
     =  ========  =====================================================================
 
+    Rules with windows of days hold `days_since_last` against the limits in place of
+    `overdue_ratio`, and the last gap against `lapsing_from` days; a silence of exactly the limit
+    has reached it. A stage whose limit is infinite is given to nobody.
+
     Someone who first bought after the earlier window began cannot be growing; with no
     `amount` in the ledger, money is not asked for.
 
@@ -112,13 +118,8 @@ def assign(rhythm: IntoFrameT, *, rules: StageRules) -> IntoFrameT:
     silent for 60 days, 6.3 times the expected gap of 10 days
     """
     require_fitted(rules, StageRules, argument="rules", made_by="crmkit.lifecycle.rules")
-    frame = _with_expected_gap(frames.read(rhythm, RHYTHM), rules)
-    has_money = all(frames.has(frame, name) for name in ("amount_recent", "amount_before"))
-    stage = nw.lit("active")
-    for name, holds in reversed(_conditions(rules, has_money=has_money).items()):
-        stage = nw.when(holds).then(nw.lit(name)).otherwise(stage)
-    staged = frames.with_columns(frame, stage=stage)
-    return frames.give(frames.with_columns(staged, stage_reason=_reason()), like=rhythm)
+    staged = with_stage(frames.read(rhythm, RHYTHM), rules)
+    return frames.give(frames.with_columns(staged, stage_reason=_reason(rules)), like=rhythm)
 
 
 def stage_summary(staged: IntoFrameT) -> IntoFrameT:
@@ -189,6 +190,16 @@ def stage_summary(staged: IntoFrameT) -> IntoFrameT:
     return frames.give(whole.select(*columns), like=staged, order_by=["stage_order", "stage"])
 
 
+def with_stage(frame: nw.LazyFrame[Any], rules: StageRules) -> nw.LazyFrame[Any]:
+    """Append the expected gap, the silence in gaps and the stage, without its reason."""
+    frame = _with_expected_gap(frame, rules)
+    has_money = all(frames.has(frame, name) for name in ("amount_recent", "amount_before"))
+    stage = nw.lit("active")
+    for name, holds in reversed(_conditions(rules, has_money=has_money).items()):
+        stage = nw.when(holds).then(nw.lit(name)).otherwise(stage)
+    return frames.with_columns(frame, stage=stage)
+
+
 def _share(column: str) -> nw.Expr:
     total = nw.col(column).sum()
     return nw.when(total != 0).then(nw.col(column) / total)
@@ -206,28 +217,43 @@ def _with_expected_gap(frame: nw.LazyFrame[Any], rules: StageRules) -> nw.LazyFr
 
 def _conditions(rules: StageRules, *, has_money: bool) -> dict[str, nw.Expr]:
     """Give the rule of each stage but the last, in the order in which they are tried."""
-    frequency, overdue = nw.col("frequency"), nw.col("overdue_ratio")
-    credit = rules.prior_gaps * rules.typical_gap_days
-    # What was expected before the last gap ended, so that a long one does not excuse itself.
-    sum_before = nw.col("recency") - nw.col("last_gap_days") + credit
-    expected_before = sum_before / (frequency - 1 + rules.prior_gaps)
-    long_gap = nw.col("last_gap_days") >= expected_before * rules.lapsing_from
+    frequency = nw.col("frequency")
+    silence = nw.col("days_since_last" if rules.windows == "days" else "overdue_ratio")
     recent, before = nw.col("purchases_recent"), nw.col("purchases_before")
     growing = (recent >= rules.growing_purchases) & (recent >= before * rules.growing_ratio)
     if has_money:
         growing &= nw.col("amount_recent") >= nw.col("amount_before")
-    return {
+    conditions = {
         "prospect": frequency.is_null() | frequency.is_nan(),
-        "lost": overdue >= rules.lost_from,
-        "lapsing": overdue >= rules.lapsing_from,
-        "at risk": overdue >= rules.at_risk_from,
+        "lost": silence >= rules.lost_from,
+        "lapsing": silence >= rules.lapsing_from,
+        "at risk": silence >= rules.at_risk_from,
         "new": nw.col("T") <= rules.new_days,
-        "returned": (frequency > 0) & long_gap,
+        "returned": (frequency > 0) & _was_long_away(rules),
         "growing": growing,
     }
+    limits = {
+        "lost": rules.lost_from,
+        "lapsing": rules.lapsing_from,
+        "at risk": rules.at_risk_from,
+        "returned": rules.lapsing_from,
+    }
+    nobodys = {name for name, limit in limits.items() if math.isinf(limit)}
+    return {name: holds for name, holds in conditions.items() if name not in nobodys}
 
 
-def _reason() -> nw.Expr:
+def _was_long_away(rules: StageRules) -> nw.Expr:
+    """Whether the last purchase ended a silence that had reached the limit of lapsing."""
+    if rules.windows == "days":
+        return nw.col("last_gap_days") >= rules.lapsing_from
+    credit = rules.prior_gaps * rules.typical_gap_days
+    # What was expected before the last gap ended, so that a long one does not excuse itself.
+    sum_before = nw.col("recency") - nw.col("last_gap_days") + credit
+    expected_before = sum_before / (nw.col("frequency") - 1 + rules.prior_gaps)
+    return nw.col("last_gap_days") >= expected_before * rules.lapsing_from
+
+
+def _reason(rules: StageRules) -> nw.Expr:
     """Word the reason for the stage."""
     silence, gap = nw.col("days_since_last"), nw.col("expected_gap_days")
     silent = nw.concat_str(
@@ -238,6 +264,8 @@ def _reason() -> nw.Expr:
         nw.lit(" times the expected gap of "),
         wording.days(gap),
     )
+    if rules.windows == "days":
+        silent = nw.concat_str(nw.lit("silent for "), wording.days(silence))
     growing = nw.concat_str(
         nw.lit("bought on "),
         wording.days(nw.col("purchases_recent")),

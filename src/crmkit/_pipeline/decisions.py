@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Final, Generic, NamedTuple
 
 import narwhals as nw
@@ -13,6 +14,7 @@ from crmkit._pipeline import known
 from crmkit._pipeline.forecast import Models
 from crmkit._pipeline.known import Known
 from crmkit._pipeline.result import Settings
+from crmkit._pipeline.stage_rules import stage_rules
 from crmkit.churn import RiskCalibration
 from crmkit.lifecycle import StageRules
 
@@ -26,19 +28,22 @@ _PLAN_WITHOUT_TIERS: Final = {
 
 
 class Staged(NamedTuple, Generic[IntoFrameT]):
-    """Customers with their stage, the rules, and why there are none."""
+    """Customers with their stage, the rules, who came back of each stage, and what is missing."""
 
     customers: IntoFrameT
     rules: StageRules | None = None
     left_out: tuple[str, ...] = ()
+    returns: IntoFrameT | None = None
 
 
-def staged(customers: IntoFrameT, found: Known) -> Staged[IntoFrameT]:
+def staged(
+    customers: IntoFrameT, found: Known, *, days: IntoFrameT, as_of: date
+) -> Staged[IntoFrameT]:
     """Append life-cycle stages by the usual gap between purchases."""
     if why := known.no_stages(found):
         return Staged(customers, None, (why,))
-    rules = lifecycle.rules(customers)
-    return Staged(lifecycle.assign(customers, rules=rules), rules)
+    rules, returns, left_out = stage_rules(customers, found, days=days, as_of=as_of)
+    return Staged(lifecycle.assign(customers, rules=rules), rules, left_out, returns)
 
 
 def at_risk(

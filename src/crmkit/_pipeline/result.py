@@ -63,6 +63,9 @@ class Result(Generic[IntoFrameT]):
     segments, stages, tiers, concentration
         See `crmkit.rfm.segment_summary`, `crmkit.lifecycle.stage_summary`,
         `crmkit.tiers.summary` and `crmkit.tiers.concentration`.
+    stage_returns
+        How many customers of each stage came back in the last days of the log, with rules learned
+        from the days before, as in `crmkit.lifecycle.calibrate`.
     cohorts, retention, retention_by_month
         See `crmkit.cohorts.table`, `crmkit.cohorts.calendar_retention` and
         `crmkit.cohorts.pooled`.
@@ -89,6 +92,7 @@ class Result(Generic[IntoFrameT]):
     actions: IntoFrameT | None = None
     segments: IntoFrameT | None = None
     stages: IntoFrameT | None = None
+    stage_returns: IntoFrameT | None = None
     tiers: IntoFrameT | None = None
     concentration: IntoFrameT | None = None
     cohorts: IntoFrameT | None = None

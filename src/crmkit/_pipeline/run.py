@@ -103,7 +103,10 @@ def run(
     Churn risk is tested on the last days of the ledger, as many as the horizon has but at most
     those after `split`, by a model fitted before; what it learns there calibrates the risk.
 
-    Without amounts, segments are those of the map "rf_25", actions go by stage alone, and the call
+    Segments are those of the map "rf_ranks", which needs no amounts. Stages have limits that were
+    learned by `crmkit.lifecycle.fit_rules` for a horizon of a quarter, or of as many quarters as
+    the typical gap between purchases, where the log is at least twice as long; else those of
+    `crmkit.lifecycle.rules`. Without amounts, actions go by stage alone, and the call
     list holds those who are late, by expected purchases. Where nothing can be forecast it holds
     those who are late by stage or else by segment, by what they brought.
 
@@ -164,7 +167,7 @@ def run(
         risk = risk_test.tested(days, models, settings)
         step("deciding what to do")
         tiered = value.tiered(predicted, found, shares=tier_shares)
-        staged = decisions.staged(tiered.customers, found)
+        staged = decisions.staged(tiered.customers, found, days=days, as_of=settings.as_of)
         rated = decisions.at_risk(
             staged.customers,
             days=days,
@@ -204,6 +207,7 @@ def run(
         actions=decisions.action_summary(customers),
         segments=value.segment_summary(customers, scored.breakpoints),
         stages=None if staged.rules is None else lifecycle.stage_summary(customers),
+        stage_returns=staged.returns,
         tiers=value.tier_summary(customers, tiered.rule),
         concentration=tiered.concentration,
         cohorts=_cohort_table(retention),

@@ -16,7 +16,6 @@ from crmkit.tables import MEASURES
 from crmkit.tiers import TierRule
 
 _MONEY: Final = ("total_amount", "amount_share", "mean_amount", "average_order_value")
-_MAP_WITHOUT_MONEY: Final = "rf_25"
 
 
 class Scored(NamedTuple, Generic[IntoFrameT]):
@@ -42,9 +41,13 @@ def scored(customers: IntoFrameT, found: Known) -> Scored[IntoFrameT]:
         return Scored(customers, None, (why,))
     breakpoints = rfm.breakpoints(_of_known_money(customers, found))
     with_scores = rfm.score(customers, breakpoints=breakpoints)
-    if found.has_money:
-        return Scored(rfm.segment(with_scores), breakpoints)
-    return Scored(rfm.segment(with_scores, segments=_MAP_WITHOUT_MONEY), breakpoints)
+    segmented = rfm.segment(with_scores)
+    if found.has_money and found.n_without_money:
+        # A sum with unknown amounts in it would pass for the money of the segment.
+        known_money = nw.when(~frames.known("total_amount").is_null()).then(nw.col("segment"))
+        frame = frames.with_columns(frames.reopen(segmented), segment=known_money)
+        segmented = frames.give(frame, like=customers)
+    return Scored(segmented, breakpoints)
 
 
 def tiered(

@@ -25,6 +25,7 @@ _CONTENTS: Final[Mapping[str, str]] = {
     "retention": "retention rate of each cohort by month, with intervals",
     "retention_by_month": "the same for all cohorts together",
     "segments": "RFM segments",
+    "stage_returns": "customers of each stage who came back in the last days of the log",
     "stages": "life-cycle stages",
     "tiers": "tiers by value",
 }

@@ -10,6 +10,7 @@ from crmkit._door.frames import Row
 from crmkit._report.html_tables import html_table
 from crmkit._report.inputs import MOST_SHOWN, ReportInputs
 from crmkit._report.sections import Picture, Section
+from crmkit._report.stage_returns import came_back, limits_of_stages, returns_table
 from crmkit._report.svg import draw_svg
 from crmkit._words import formats
 
@@ -171,20 +172,14 @@ def stages(inputs: ReportInputs) -> Section | None:
         caption="Life-cycle stages, in their order",
         currency=inputs.currency,
     )
-    remark = (
-        "Stages compare the time since the last purchase with each customer's expected gap "
-        f"between purchases: at risk from {rules.at_risk_from:g} expected gaps, lapsing from "
-        f"{rules.lapsing_from:g}, lost from {rules.lost_from:g}. The typical gap here is "
-        f"{rules.typical_gap_days:g} days."
-    )
     return Section(
         key="stages",
         heading="Life-cycle stages",
         reading=reading if rows else _NOBODY,
-        remarks=(remark,),
+        remarks=(limits_of_stages(rules), *came_back(inputs)),
         pictures=(_picture("stages", plots.stages, inputs),),
-        html_tables=(table,),
-        tables=("stages", "customers"),
+        html_tables=(table, *returns_table(inputs)),
+        tables=(*inputs.there("stages", "stage_returns"), "customers"),
         is_split=True,
     )
 
@@ -237,7 +232,7 @@ def _late(rows: Sequence[Row], inputs: ReportInputs) -> str:
         named = sorted({_name(row["segment"]) for row in inputs.rows["call_list"]})
         verb = "has" if n == 1 else "have"
         who = (
-            f"{formats.counted(n, 'customer')} bought much and {verb} been away for long "
+            f"{formats.counted(n, 'customer')} bought often, and {verb} been away for long "
             f"({' and '.join(named)})"
         )
     else:
@@ -247,7 +242,7 @@ def _late(rows: Sequence[Row], inputs: ReportInputs) -> str:
 
 def _nobody_is_late(inputs: ReportInputs) -> str:
     if "stages" not in inputs.tables:
-        return "Nobody who bought much has been away for long."
+        return "Nobody who bought often has been away for long."
     lost = next(row["n_customers"] for row in inputs.rows["stages"] if row["stage"] == "lost")
     return f"Nobody is late by their own rhythm and not yet lost; {formats.whole(lost)} are lost."
 

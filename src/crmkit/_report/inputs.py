@@ -22,7 +22,11 @@ _WARNING: Final = "Warning:"
 MOST_SHOWN: Final = 25
 """As many customers as one looks through."""
 
-_UNSORTED_IF_LAZY: Final = {"stages": "stage_order", "retention_by_month": "period"}
+_UNSORTED_IF_LAZY: Final = {
+    "stages": "stage_order",
+    "stage_returns": "stage_order",
+    "retention_by_month": "period",
+}
 
 
 @dataclass(frozen=True, slots=True)

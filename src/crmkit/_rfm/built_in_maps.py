@@ -61,7 +61,16 @@ _CODES_125: Final = {
     "Lost": "151 141 131 121 112 111",
 }
 
+_FREQUENCY: Final = {"Frequent": "4-5", "Medium frequency": "3-3", "Infrequent": "1-2"}
+_RECENCY: Final = {"most recent": "4-5", "less recent": "3-3", "least recent": "1-2"}
+
 KNOWN_MAPS: Final[Mapping[str, tuple[SegmentRule, ...]]] = {
+    # Names of ranks, which promise nothing of a customer's life: that is said by the stage.
+    "rf_ranks": tuple(
+        _rule(f"{often}, {recently}", f"{r} {f}")
+        for often, f in _FREQUENCY.items()
+        for recently, r in _RECENCY.items()
+    ),
     "codes_125": tuple(
         code_rule(code, segment) for segment, codes in _CODES_125.items() for code in codes.split()
     ),

@@ -17,7 +17,7 @@ from crmkit.errors import InvalidRowsError
 from crmkit.tables import SEGMENT_CODES, SEGMENT_RANGES
 from crmkit.typing import Backend
 
-MapName: TypeAlias = Literal["codes_125", "rf_25", "r_vignette", "r_putler"]
+MapName: TypeAlias = Literal["rf_ranks", "codes_125", "rf_25", "r_vignette", "r_putler"]
 Rules: TypeAlias = Sequence[SegmentRule]
 
 OTHERS: Final = "Others"
@@ -27,16 +27,23 @@ OTHERS: Final = "Others"
 def segment_map(name: MapName, *, backend: Backend = "pandas") -> Any:  # noqa: ANN401 - native to `backend`
     """Built-in map of RFM scores to segments, as a table to edit.
 
-    The maps are for scores from 1 to 5. The name of a segment is a convention, not a finding
-    about a customer: look at its codes before you act on the word.
+    The maps are for scores from 1 to 5, which rank customers among one another. Apart from
+    `rf_ranks`, they have names that sound like findings about a customer ("Lost", "New Customers")
+    and are conventions: a fifth of the customers has the lowest recency score whether they are lost
+    or not. Look at the codes of a segment before you act on the word; `crmkit.lifecycle` has
+    stages.
 
     Parameters
     ----------
     name
-        `codes_125` names each of the 125 codes once. `rf_25` names the 25 cells of r_score and
-        f_score, and ignores amounts. `r_vignette` and `r_putler` come with the R package rfm
-        and are here to reproduce its tables: the first leaves 10 codes without a segment, the
-        second 36, and three segments of the second can never occur (see `check_map`).
+        `rf_ranks` names nine groups of r_score and f_score for what they are: "Frequent",
+        "Medium frequency" or "Infrequent" for an f_score of 4 to 5, 3, and 1 to 2, and "most
+        recent", "less recent" or "least recent" for the r_score likewise; amounts are left to
+        `crmkit.tiers`. `codes_125` names each of the 125
+        codes once. `rf_25` names the 25 cells of r_score and f_score. `r_vignette` and `r_putler`
+        come with the R package rfm and are here to reproduce its tables: the first leaves 10 codes
+        without a segment, the second 36, and three segments of the second can never occur (see
+        `check_map`).
     backend
         The library of the table: "pandas", "polars" or "pyarrow".
 
@@ -54,7 +61,7 @@ def segment_map(name: MapName, *, backend: Backend = "pandas") -> Any:  # noqa: 
     References
     ----------
     https://github.com/rsquaredacademy/rfm (version 0.3.0) for `r_vignette` and `r_putler`. The
-    other two have no single origin; many public analyses use them.
+    maps `codes_125` and `rf_25` have no single origin; many public analyses use them.
 
     Examples
     --------

@@ -22,20 +22,25 @@ _FEWEST: Final = BEST_SCORE
 
 
 def segment(
-    scored: IntoFrameT, *, segments: MapName | IntoFrame = "codes_125", n: int | None = None
+    scored: IntoFrameT, *, segments: MapName | IntoFrame = "rf_ranks", n: int | None = None
 ) -> IntoFrameT:
     """Assign each customer to an RFM segment.
 
+    Segments are ranks among one's own customers: how often and how recently they buy beside the
+    others. Whether somebody is new, late or lost by their own rhythm is a life-cycle stage
+    (`crmkit.lifecycle.assign`), and the default map has no names that sound like one.
+
     A segment map turns scores into segments. The built-in maps are for scores from 1 to 5, and are
-    refused for others: on scores from 1 to 3 nobody could be a Champion. For another number of
-    scores, or other names, edit a map and pass the table.
+    refused for others: on scores from 1 to 3 nobody could be among the most frequent. For another
+    number of scores, or other names, edit a map and pass the table.
 
     Parameters
     ----------
     scored
         One row per customer, as made by `crmkit.rfm.score`.
     segments
-        The name of a built-in map (see `crmkit.rfm.segment_map`), or a table of your own on any
+        The name of a built-in map (see `crmkit.rfm.segment_map`; "codes_125" has the names of the
+        trade), or a table of your own on any
         engine: either ``rfm_code, segment``, one row per code, or ``segment, r_min, r_max,
         f_min, f_max`` and, where amounts matter, ``m_min, m_max``, where the first row that
         fits decides. `crmkit.rfm.check_map` lists the gaps of a map.
@@ -80,10 +85,10 @@ def segment(
     ...     }
     ... )
     >>> print(segment(scored)[["customer_id", "segment"]].to_string(index=False))
-    customer_id          segment
-            ann        Champions
-            ben Cannot Lose Them
-            cid    New Customers
+    customer_id                 segment
+            ann   Frequent, most recent
+            ben  Frequent, least recent
+            cid Infrequent, most recent
     """
     if n is not None:
         require_n(n)
@@ -155,14 +160,18 @@ def segment_summary(segmented: IntoFrameT) -> IntoFrameT:
     ...         "days_since_last": [3, 200, 300],
     ...         "orders": [9, 1, 2],
     ...         "total_amount": [900.0, 20.0, 80.0],
-    ...         "segment": ["Champions", "Lost", "Lost"],
+    ...         "segment": [
+    ...             "Frequent, most recent",
+    ...             "Infrequent, least recent",
+    ...             "Infrequent, least recent",
+    ...         ],
     ...     }
     ... )
     >>> columns = ["segment", "n_customers", "orders", "total_amount", "amount_share"]
     >>> print(segment_summary(segmented)[columns].to_string(index=False))
-      segment  n_customers  orders  total_amount  amount_share
-    Champions            1       9         900.0           0.9
-         Lost            2       3         100.0           0.1
+    segment  n_customers  orders  total_amount  amount_share
+      often            1       9         900.0           0.9
+     seldom            2       3         100.0           0.1
     """
     frame = frames.read(segmented, SEGMENTED)
     money = ["total_amount"] if frames.has(frame, "total_amount") else []

@@ -137,14 +137,12 @@ def newcomers(orders: IntoFrameT, *, split: date | str, as_of: date | str) -> In
 
 
 def _held_out(ledger: nw.LazyFrame[Any], *, split: date, as_of: date) -> nw.LazyFrame[Any]:
-    halves, names = _in_halves(purchase_days.days(ledger, as_of=as_of), split=split)
+    halves, names = in_halves(purchase_days.days(ledger, as_of=as_of), split=split)
     histories = purchase_days.histories(halves, more=[nw.col(name).sum() for name in names])
     return per_customer(histories, as_of=split, also=names)
 
 
-def _in_halves(
-    days: nw.LazyFrame[Any], *, split: date
-) -> tuple[nw.LazyFrame[Any], tuple[str, ...]]:
+def in_halves(days: nw.LazyFrame[Any], *, split: date) -> tuple[nw.LazyFrame[Any], tuple[str, ...]]:
     """Move what happened after the split to columns of their own, and name these.
 
     One pass gives both halves: a day after the split does not count as a purchase in the first.

@@ -12,10 +12,14 @@ from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames, time
 from crmkit._summary import purchase_days
+from crmkit._summary.holdout import in_halves
 from crmkit._summary.summarize import per_customer
 from crmkit._words.arguments import require_whole
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import LEDGER, PROSPECTS
+
+RECENT_DAYS: Final = 91
+"""Length of the recent window: 13 weeks."""
 
 _COUNTS: Final = ("purchases_recent", "purchases_before")
 
@@ -24,7 +28,7 @@ def rhythm(
     orders: IntoFrameT,
     *,
     as_of: date | str,
-    recent_days: int = 91,
+    recent_days: int = RECENT_DAYS,
     prospects: IntoFrameT | None = None,
 ) -> IntoFrameT:
     """Summarize each customer's history together with their own purchase rhythm.
@@ -108,11 +112,27 @@ def rhythm(
     return frames.give(customers, like=orders, order_by=["customer_id"])
 
 
-def _measured(ledger: nw.LazyFrame[Any], *, as_of: date, window: int) -> nw.LazyFrame[Any]:
-    days = purchase_days.days(ledger, as_of=as_of)
-    marked, money = _marked(days, today=time.number_of(as_of), window=window)
-    more = [nw.col("last_gap_days").min(), *(nw.col(name).sum() for name in (*_COUNTS, *money))]
-    also = ("last_gap_days", *_COUNTS, *money)
+def followed(ledger: frames.Frame, *, as_of: date, until: date) -> frames.Frame:
+    """Make the rhythm of a past day, with what each customer did from then to `until`.
+
+    That is `frequency_holdout` and, with money, `amount_holdout`, as in `crmkit.rfm.holdout`.
+    """
+    return frames.by_customer(
+        ledger, partial(_measured, as_of=as_of, window=RECENT_DAYS, until=until)
+    )
+
+
+def _measured(
+    ledger: nw.LazyFrame[Any], *, as_of: date, window: int, until: date | None = None
+) -> nw.LazyFrame[Any]:
+    days = purchase_days.days(ledger, as_of=until or as_of)
+    later: tuple[str, ...] = ()
+    if until is not None:
+        days, later = in_halves(days, split=as_of)
+    marked, money = _marked(days, today=time.number_of(as_of), window=window, also=later)
+    sums = (*_COUNTS, *money, *later)
+    more = [nw.col("last_gap_days").min(), *(nw.col(name).sum() for name in sums)]
+    also = ("last_gap_days", *sums)
     customers = per_customer(purchase_days.histories(marked, more=more), as_of=as_of, also=also)
     both_windows = nw.col("T") >= 2 * window
     gaps_ended = nw.col("frequency") > 0
@@ -130,11 +150,12 @@ def _measured(ledger: nw.LazyFrame[Any], *, as_of: date, window: int) -> nw.Lazy
         .then(nw.col("purchases_before").cast(nw.Float64))
         .alias("purchases_before"),
         *(amounts if money else []),
+        *later,
     )
 
 
 def _marked(
-    days: nw.LazyFrame[Any], *, today: int, window: int
+    days: nw.LazyFrame[Any], *, today: int, window: int, also: tuple[str, ...] = ()
 ) -> tuple[nw.LazyFrame[Any], tuple[str, ...]]:
     """Mark each day with the gap to the last purchase and with its part in the two windows.
 
@@ -158,7 +179,7 @@ def _marked(
     since_last = nw.col("bought_ago") - nw.col("last_ago")
     gap = nw.when(since_last > 0).then(since_last)
     amount = ["amount"] if money else []
-    columns = ["customer_id", "day", "n_orders", *amount, "last_gap_days", *flags, *money]
+    columns = ["customer_id", "day", "n_orders", *amount, "last_gap_days", *flags, *money, *also]
     return spread.with_columns(last_gap_days=gap, **flags, **money).select(*columns), tuple(money)
 
 

@@ -45,6 +45,7 @@ from crmkit.tables.summaries import (
     RETENTION_RATES,
     SCORES,
     SEGMENT_SUMMARY,
+    STAGE_RETURNS,
     STAGE_SUMMARY,
     TIER_SUMMARY,
 )
@@ -86,6 +87,7 @@ __all__ = [
     "SEGMENT_RANGES",
     "SEGMENT_SUMMARY",
     "STAGED",
+    "STAGE_RETURNS",
     "STAGE_SUMMARY",
     "SUMMARY",
     "SURVIVORS",

@@ -65,6 +65,22 @@ STAGE_SUMMARY: Final = _table(
     _CUSTOMER_SHARE,
     _AMOUNT_SHARE,
 )
+STAGE_RETURNS: Final = _table(
+    "stage returns",
+    "one past date and stage of life, or one stage at all dates together",
+    "crmkit.lifecycle.calibrate",
+    _column("date", "date", "day on which the stage was given; null for all together"),
+    Column("horizon_days", "count", "days in which customers were followed", minimum=1),
+    Column("stage", "text", "the stage"),
+    Column("stage_order", "count", "its place in life", minimum=1),
+    _N_CUSTOMERS,
+    Column("n_returned", "count", "those of them who bought within the horizon", minimum=0),
+    _column("return_rate", "number", "their share; null for a stage of nobody"),
+    _column("lower", "number", "lower end of the interval for the rate"),
+    _column("upper", "number", "upper end"),
+    _column("holds", "flag", "whether few enough of the lost came back; null for other stages"),
+    _column("amount", "number", "their money within the horizon, less returns", required=False),
+)
 TIER_SUMMARY: Final = _table(
     "tier summary",
     "one tier",
