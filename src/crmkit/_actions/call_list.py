@@ -20,7 +20,7 @@ STOP: Final = ("stop paid contact",)
 LATE: Final = ("at risk", "lapsing")
 """The stages of those who are late by their own rhythm, and not yet lost."""
 
-AWAY: Final = ("Cannot Lose Them", "At Risk", "cant_lose", "at_risk")
+AWAY: Final = ("Cannot Lose Them", "At Risk", "cant_lose", "at_risk", "Frequent, least recent")
 """The segments of those who bought much and have been away for long."""
 
 _SUMMED: Final = replace(

@@ -14,7 +14,9 @@ from crmkit._pipeline.result import Settings
 from crmkit.errors import FitError
 from crmkit.models.inference.diagnostics import STOPPED
 
-MODEL: Final = "bg_nbd"
+_OTHERWISE: Final = ("mbg_nbd", "bg_nbd")
+"""Purchase models that are tried where the chosen one cannot be fitted."""
+
 _SPEND: Final = "gamma_gamma"
 _NO_BASELINES: Final = (
     "Comparison of the forecast with baselines: it needs the amounts of repeat purchases."
@@ -22,10 +24,11 @@ _NO_BASELINES: Final = (
 
 
 class Models(NamedTuple):
-    """The fitted models; None, and why, for one that cannot be fitted."""
+    """The fitted models; None, and why, for one that cannot be fitted; why that for purchases."""
 
     purchases: clv.Fit | None = None
     spend: clv.Fit | None = None
+    chosen: str = ""
     left_out: tuple[str, ...] = ()
 
 
@@ -37,19 +40,23 @@ class HeldOut(NamedTuple, Generic[IntoFrameT]):
     left_out: tuple[str, ...] = ()
 
 
-def fitted(customers: IntoFrame, found: Known) -> Models:
-    """Fit the models that the customers allow."""
+def fitted(customers: IntoFrame, found: Known, *, days: IntoFrame, settings: Settings) -> Models:
+    """Fit the models that the customers allow, for purchases the one that forecasts best."""
     if why := known.no_model(found):
         return Models(left_out=(why,))
-    purchases, why = fit_or_why(customers, MODEL)
+    choice = clv.choose(days, as_of=settings.as_of)
+    purchases, why = fit_or_why(customers, choice.best)
+    for other in _OTHERWISE:
+        if purchases is None and other != choice.best:
+            purchases, _ = fit_or_why(customers, other)
     if purchases is None:
         return Models(left_out=(f"{known.forecast_of(found)}: {why}",))
     if not found.has_money:
-        return Models(purchases)
+        return Models(purchases, chosen=choice.reason)
     spend, why = fit_or_why(customers, _SPEND)
     if spend is None:
-        return Models(purchases, left_out=(f"Expected value: {why}",))
-    return Models(purchases, spend)
+        return Models(purchases, chosen=choice.reason, left_out=(f"Expected value: {why}",))
+    return Models(purchases, spend, choice.reason)
 
 
 def fit_or_why(customers: IntoFrame, model: str) -> tuple[clv.Fit | None, str]:
@@ -84,9 +91,11 @@ def tested(days: IntoFrameT, models: Models, settings: Settings) -> HeldOut[Into
         return HeldOut()
     try:
         if models.spend is None:
-            calibration = clv.calibration(days, split=split, as_of=as_of, model=MODEL)
+            calibration = clv.calibration(
+                days, split=split, as_of=as_of, model=models.purchases.name
+            )
             return HeldOut(None, calibration, (_NO_BASELINES,))
-        found = clv.validate(days, split=split, as_of=as_of, model=MODEL)
+        found = clv.validate(days, split=split, as_of=as_of, model=models.purchases.name)
     except FitError as error:
         why = f"The forecast could not be tested on held-out days. {known.on_one_line(error)}"
         return HeldOut(left_out=(why,))

@@ -160,7 +160,7 @@ def run(
             return people_only(customers, settings=settings, why=why)
         step("fitting lifetime value")
         scored = value.scored(customers, found)
-        models = forecast.fitted(customers, found)
+        models = forecast.fitted(customers, found, days=days, settings=settings)
         step("predicting lifetime value")
         predicted = forecast.predicted(scored.customers, models, settings)
         step("testing churn risk on held-out days")
@@ -226,7 +226,7 @@ def run(
             risk.calibration,
         ),
         settings=settings,
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(dict.fromkeys(filter(None, [*notes, models.chosen]))),
         left_out=left_out,
     )
 
