@@ -10,9 +10,9 @@ from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit._actions.call_list import LATE
 from crmkit._door import frames
+from crmkit._pipeline.held_out_risk import split_of
 from crmkit._pipeline.known import one_row
 from crmkit._pipeline.result import Settings
-from crmkit._pipeline.risk_test import split_of
 from crmkit._words import formats
 from crmkit.clv import Fit
 from crmkit.models import PURCHASE_MODELS

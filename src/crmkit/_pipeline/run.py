@@ -13,7 +13,7 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from crmkit import actions, cohorts, lifecycle, rfm
 from crmkit._actions.call_list import STOP
 from crmkit._door import frames, time
-from crmkit._pipeline import carried, decisions, forecast, known, risk_test, value
+from crmkit._pipeline import carried, decisions, forecast, held_out_risk, known, value
 from crmkit._pipeline.key_figures import key_figures, parameters
 from crmkit._pipeline.result import Kept, Result, Settings
 from crmkit._words.rates import require_discount_rate, require_horizon, require_margin
@@ -164,7 +164,7 @@ def run(
         step("predicting lifetime value")
         predicted = forecast.predicted(scored.customers, models, settings)
         step("testing churn risk on held-out days")
-        risk = risk_test.tested(days, models, settings)
+        risk = held_out_risk.tested(days, models, settings)
         step("deciding what to do")
         tiered = value.tiered(predicted, found, shares=tier_shares)
         staged = decisions.staged(tiered.customers, found, days=days, as_of=settings.as_of)

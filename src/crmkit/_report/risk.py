@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crmkit._door.frames import Row
-from crmkit._pipeline.risk_test import split_of
+from crmkit._pipeline.held_out_risk import split_of
 from crmkit._report.html_tables import html_table
 from crmkit._report.inputs import ReportInputs
 from crmkit._report.sections import Section
