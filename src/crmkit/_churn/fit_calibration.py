@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 from narwhals.typing import IntoFrame
-from scipy.optimize import isotonic_regression
 
 from crmkit._churn.calibration import (
     CalibrationMethod,
@@ -169,6 +168,8 @@ def _isotonic(held_out: HeldOutRisk) -> RiskCalibration:
     n = np.array([len(each) for each in groups], dtype=float)
     stated = np.array([held_out.risk[each].mean() for each in groups])
     share = np.array([(held_out.inactive[each].sum() + 0.5) / (len(each) + 1) for each in groups])
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - loaded where it is used
+
     level = isotonic_regression(share, weights=n)
     starts = np.asarray(level.blocks)[:-1]
     weight = np.add.reduceat(n, starts)

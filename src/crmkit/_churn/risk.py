@@ -16,7 +16,7 @@ from crmkit.errors import InvalidArgumentError
 from crmkit.tables import RISK_SIGNALS
 
 _MOST_STRETCH: Final = 2.0
-"""A calibration serves horizons up to so many times longer or shorter than its own."""
+"""A calibration serves horizons up to this many times longer or shorter than its own."""
 
 _SURE, _HARDLY = 0.995, 0.005
 
