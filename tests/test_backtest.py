@@ -429,6 +429,20 @@ def test_a_validation_is_backtest_and_calibration_at_once() -> None:
     assert_frame_equal(tested.calibration, groups)
 
 
+def test_it_warns_once_and_names_splits_and_data() -> None:
+    sample = load_cdnow(sample=True, backend="pandas")
+    few = sample[sample["customer_id"].isin(sorted(sample["customer_id"].unique())[:60])]
+    splits = [date(1997, 2, 15), date(1997, 3, 15)]
+    with pytest.warns(CrmkitWarning) as caught:
+        clv.backtest(few, splits=splits, as_of=date(1998, 6, 30), models=["nbd"])
+    (warning,) = caught
+    assert warning.filename == __file__
+    lines = str(warning.message).splitlines()
+    starts = ("nbd, fitted up to ", "gamma_gamma, fitted up to ")
+    assert all(line.startswith(starts) for line in lines)
+    assert any(" up to 1997-02-15 to " in line for line in lines)
+
+
 # Refusals
 
 

@@ -356,3 +356,34 @@ def test_tables_that_are_no_summary_are_refused(
         "`frequency` leaves the first purchase out.\n"
         "Build this table with crmkit.rfm.summarize()."
     )
+
+
+def test_an_endless_horizon_gives_the_residual_value() -> None:
+    orders = load_cdnow(sample=True, backend="pandas")
+    customers = rfm.summarize(orders, as_of=date(1997, 9, 30))
+    purchases = clv.fit(customers, model="pareto_nbd")
+    spend = clv.fit(customers, model="gamma_gamma")
+    fits: dict[str, Any] = {"purchases": purchases, "spend": spend}
+    found = clv.predict(customers, horizon_days=math.inf, annual_discount_rate=0.15, **fits)
+    left = clv.discounted_purchases(customers, purchases=purchases, annual_discount_rate=0.15)
+    worth = left["discounted_purchases"] * found["expected_spend"]
+    np.testing.assert_allclose(found["clv"], worth, rtol=1e-12)
+    assert found["expected_purchases"].isna().all()
+    far = clv.predict(customers, horizon_days=365 * 200, annual_discount_rate=0.15, **fits)
+    np.testing.assert_allclose(found["clv"], far["clv"], rtol=1e-6)
+    with pytest.raises(InvalidArgumentError) as caught:
+        clv.predict(customers, horizon_days=math.inf, **fits)
+    assert str(caught.value) == (
+        "`annual_discount_rate` must be above 0 over an endless horizon, got 0.\n"
+        "Give `horizon_days`, or write 0.1 for 10 % a year."
+    )
+    with pytest.raises(InvalidArgumentError) as caught:
+        clv.predict(customers, horizon_days=math.inf, annual_discount_rate=0.1, level=0.9, **fits)
+    assert str(caught.value) == (
+        "`level` is for a horizon in days, `horizon_days` is endless.\n"
+        "Leave `level` out, or give a horizon, such as 3650."
+    )
+    with pytest.raises(InvalidArgumentError, match="`horizon_days` must be above 0"):
+        clv.predict_total(
+            customers, horizon_days=math.inf, purchases=purchases, annual_discount_rate=0.1
+        )

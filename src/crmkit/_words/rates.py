@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Final, get_args
 
-from crmkit._words.arguments import require_choice, require_number
+from crmkit._words.arguments import is_number, require_choice, require_number
+from crmkit.errors import InvalidArgumentError
 from crmkit.typing import Period
 
 _WHOLE: Final = 1.0
@@ -37,6 +38,20 @@ def require_horizon(horizon_days: float) -> None:
         fits=lambda days: 0 < days < math.inf,
         advice="Write 365 for a year.",
     )
+
+
+def require_horizon_with_rate(horizon_days: float, *, annual_discount_rate: float) -> None:
+    """Require a horizon in days, endless only with a discount rate above 0."""
+    is_endless = is_number(horizon_days) and horizon_days == math.inf
+    if not is_endless:
+        require_horizon(horizon_days)
+    require_discount_rate(annual_discount_rate)
+    if is_endless and annual_discount_rate == 0:
+        msg = (
+            "`annual_discount_rate` must be above 0 over an endless horizon, got 0.\n"
+            "Give `horizon_days`, or write 0.1 for 10 % a year."
+        )
+        raise InvalidArgumentError(msg)
 
 
 def require_margin(margin: float) -> None:

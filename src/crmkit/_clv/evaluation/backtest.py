@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Final, Generic, NamedTuple
 
@@ -10,7 +10,7 @@ import narwhals as nw
 import numpy as np
 from narwhals.typing import IntoFrameT
 
-from crmkit._clv.evaluation.holdout import WITH_MONEY, HoldoutTest, holdout_test
+from crmkit._clv.evaluation.holdout import WITH_MONEY, HoldoutTest, holdout_test, warn_once
 from crmkit._clv.evaluation.leaderboard import leaderboard
 from crmkit._clv.prediction.predict import predict
 from crmkit._door import frames
@@ -108,6 +108,11 @@ def backtest(
     FitError
         If no customer bought again by a split, or the history is too short for the trees.
 
+    Warns
+    -----
+    CrmkitWarning
+        Once, with a line for each thing to know of a fit: model, split and customers.
+
     Notes
     -----
     Most customers buy nothing, so the mean absolute error rewards low forecasts: 0 for everybody
@@ -161,16 +166,23 @@ def backtest(
         msg = "`splits` is empty.\nGive at least one day before `as_of`."
         raise InvalidArgumentError(msg)
     frames.read(orders, WITH_MONEY)
-    tests = (
-        holdout_test(orders, split=each, as_of=as_of, models=models, spend=spend) for each in splits
-    )
-    return leaderboard(
+    notes: list[str] = []
+
+    def tests() -> Iterator[HoldoutTest]:
+        for each in splits:
+            test = holdout_test(orders, split=each, as_of=as_of, models=models, spend=spend)
+            notes.extend(test.notes)
+            yield test
+
+    ranked = leaderboard(
         orders,
-        tests,
+        tests(),
         hiatus_days=hiatus_days,
         with_boosted_trees=boosted_trees,
         calibrated=calibrated,
     )
+    warn_once(notes, stacklevel=2)
+    return ranked
 
 
 def calibration(
@@ -240,6 +252,7 @@ def calibration(
     require_whole(most, argument="most", least=1, advice="Write 7.")
     require_choice(model, PURCHASE_MODELS, argument="model")
     test = holdout_test(orders, split=split, as_of=as_of, models=[model])
+    warn_once(test.notes, stacklevel=2)
     return calibration_of(test, like=orders, model=model, most=most)
 
 
@@ -303,6 +316,7 @@ def validate(
     require_choice(model, PURCHASE_MODELS, argument="model")
     frames.read(orders, WITH_MONEY)
     test = holdout_test(orders, split=split, as_of=as_of, models=[model], spend="gamma_gamma")
+    warn_once(test.notes, stacklevel=2)
     ranked = leaderboard(
         orders, [test], hiatus_days=_HIATUS_DAYS, with_boosted_trees=False, calibrated=False
     )

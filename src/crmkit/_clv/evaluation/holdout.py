@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,11 +12,12 @@ from typing import Final, TypeVar
 import numpy as np
 from narwhals.typing import IntoDataFrame, IntoFrame
 
-from crmkit._clv.fitting.fit import fit
+from crmkit._clv.fitting.fit import fitted_to
 from crmkit._clv.fitting.fitted import Fit
 from crmkit._door import frames, time
 from crmkit._door.frames import Floats
 from crmkit._summary.holdout import holdout
+from crmkit.errors import CrmkitWarning
 from crmkit.tables import HOLDOUT, LEDGER
 
 WITH_MONEY: Final = LEDGER.only("customer_id", "date", "amount")
@@ -56,6 +58,22 @@ class HoldoutTest:
     def horizon_days(self) -> int:
         """Length of the holdout period."""
         return (self.as_of - self.split).days
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Diagnostics of the fits, each with its model and the days it was fitted to."""
+        fits = [each.fit for each in (*self.fits.values(), self.spend) if each is not None]
+        return tuple(
+            f"{fit.name}, fitted up to {self.split} to {fit.n_customers:,} customers: {note}"
+            for fit in fits
+            for note in fit.diagnostics
+        )
+
+
+def warn_once(notes: Sequence[str], *, stacklevel: int) -> None:
+    """Warn of all that the fits of a test had to say, in one warning at the caller's line."""
+    if notes:
+        warnings.warn("\n".join(notes), CrmkitWarning, stacklevel=stacklevel + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +124,4 @@ def timed(make: Callable[[], V]) -> tuple[V, float]:
 
 
 def _timed_fit(customers: IntoDataFrame, model: str) -> TimedFit:
-    return TimedFit(*timed(lambda: fit(customers, model=model)))
+    return TimedFit(*timed(lambda: fitted_to(customers, model=model)))

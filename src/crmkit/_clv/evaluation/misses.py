@@ -106,6 +106,8 @@ def fit_misses(
     ... )
     >>> columns = ["expected_purchases", "expected_purchases_lower", "expected_purchases_upper"]
     >>> print(total[columns].round(0).to_string(index=False))
+     expected_purchases  expected_purchases_lower  expected_purchases_upper
+                  689.0                     450.0                    1053.0
     """
     today = time.as_day(as_of, argument="as_of")
     require_horizon(horizon_days)

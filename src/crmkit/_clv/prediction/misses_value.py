@@ -73,7 +73,7 @@ class Miss(NamedTuple):
     factor
         Actual over predicted, on average, shrunk towards 1; the forecast is multiplied by it.
     deviation
-        Standard deviation of the log of actual over forecast, after the factor.
+        Standard deviation of the log of actual over forecast, after the factor and with its doubt.
     freedom
         Degrees of freedom of the deviation.
     """
@@ -166,9 +166,10 @@ class Misses:
         n = _independent([test for _, test in used])
         freedom = n + _PRIOR_TESTS
         around = (n * logs.var() + _PRIOR_TESTS * prior**2) / freedom
-        shift = float(logs.mean()) * prior**2 / (prior**2 + around / n)
+        trusted = prior**2 / (prior**2 + around / n)
+        shift = float(logs.mean()) * trusted
         left = (n * ((logs - shift) ** 2).mean() + _PRIOR_TESTS * prior**2) / freedom
-        return Miss(math.exp(shift), math.sqrt(left), freedom)
+        return Miss(math.exp(shift), math.sqrt(left + trusted * around / n), freedom)
 
 
 _DAYS: Final = ("split", "as_of")
@@ -205,6 +206,8 @@ def require_misses(misses: Misses | None, *, horizon_days: float, is_calibrated:
         raise InvalidArgumentError(msg)
     if misses.calibrated != is_calibrated:
         advice = f"Call fit_misses(..., calibrated={is_calibrated})."
-        where = "with" if misses.calibrated else "without"
-        msg = f"`misses` was found {where} season and trend, and `calibrate` is not.\n{advice}"
+        ours = "with season and trend, where `calibrate` has none"
+        if is_calibrated:
+            ours = "without season and trend, where `calibrate` has them"
+        msg = f"`misses` was found {ours}.\n{advice}"
         raise InvalidArgumentError(msg)

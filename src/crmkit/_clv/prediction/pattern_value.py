@@ -8,7 +8,6 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from crmkit._words import kept
 from crmkit._words.arguments import require_number
-from crmkit._words.rates import require_horizon
 from crmkit.errors import InvalidArgumentError
 
 Kind: TypeAlias = Literal["none", "season", "trend", "season and trend"]
@@ -80,7 +79,6 @@ def factor_of(calibrate: Pattern | float | None, *, horizon_days: float) -> floa
     InvalidArgumentError
         If it is not above 0, or is a pattern of another horizon.
     """
-    require_horizon(horizon_days)
     if calibrate is None:
         return 1.0
     if isinstance(calibrate, Pattern) and calibrate.horizon_days != horizon_days:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import narwhals as nw
+import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit._clv.fitting.fitted import Fit
@@ -23,10 +25,11 @@ from crmkit._door import frames
 from crmkit._door.frames import Floats
 from crmkit._words.rates import (
     require_discount_rate,
-    require_horizon,
+    require_horizon_with_rate,
     require_level,
     require_margin,
 )
+from crmkit.errors import InvalidArgumentError
 from crmkit.models.protocol import PurchaseModel, SpendModel
 from crmkit.tables import SUMMARY
 
@@ -64,7 +67,8 @@ def predict(
     spend
         A fitted spend model; without it no money is predicted.
     horizon_days
-        Length of the forecast, in days.
+        Length of the forecast, in days. `math.inf`, with a discount rate above 0, gives the
+        residual lifetime value: the number of purchases may then have no bound and is null.
     margin
         Share of an amount that is profit, such as 0.3; 1 gives value as revenue.
     annual_discount_rate
@@ -107,7 +111,7 @@ def predict(
     InvalidArgumentError
         If a rate, `cost`, `level` or the horizon is outside its range, the models are of the
         wrong kind, `cost` comes without `spend`, or `calibrate` is not above 0 or was found for
-        another horizon.
+        another horizon. If the horizon is endless, and the discount rate 0 or `level` given.
 
     Warns
     -----
@@ -172,8 +176,10 @@ def predict(
           00018     1.00                0.20           35.17  6.68
           00021     0.21                0.20           18.91  3.72
     """
+    require_horizon_with_rate(horizon_days, annual_discount_rate=annual_discount_rate)
     if level is not None:
         require_level(level)
+        _require_bounded(horizon_days)
     factor = factor_of(calibrate, horizon_days=horizon_days)
     scored = score(
         customers,
@@ -212,9 +218,9 @@ def score(
 ) -> frames.Frame:
     """Append the predictions before costs, and what the intervals need.
 
-    That is `DISCOUNTED` and, with `spend`, `SPEND_DAYS`. Bounds of an earlier prediction go.
+    That is `DISCOUNTED` and, with `spend`, `SPEND_DAYS`. Bounds of an earlier prediction go. The
+    caller has looked at the horizon.
     """
-    require_horizon(horizon_days)
     require_margin(margin)
     require_discount_rate(annual_discount_rate)
     require_purchases(purchases, spend)
@@ -247,7 +253,10 @@ def _with_purchases(
         model: PurchaseModel, frequency: Floats, recency: Floats, T: Floats
     ) -> dict[str, Floats]:
         history = (frequency, recency, T)
-        expected = model.expected_purchases(*history, horizon_days=horizon_days)
+        if horizon_days == math.inf:  # only discounted do they always add up
+            expected = np.full(len(frequency), np.nan)
+        else:
+            expected = model.expected_purchases(*history, horizon_days=horizon_days)
         discounted = expected
         if annual_discount_rate:
             discounted = model.discounted_purchases(
@@ -261,6 +270,15 @@ def _with_purchases(
 
     inputs = ("frequency", "recency", "T")
     return with_scores(frame, like=like, fit=fit, inputs=inputs, compute=forecast)
+
+
+def _require_bounded(horizon_days: float) -> None:
+    if horizon_days == math.inf:
+        msg = (
+            "`level` is for a horizon in days, `horizon_days` is endless.\n"
+            "Leave `level` out, or give a horizon, such as 3650."
+        )
+        raise InvalidArgumentError(msg)
 
 
 def _with_spend(frame: frames.Frame, *, like: IntoFrame, fit: Fit) -> frames.Frame:

@@ -22,7 +22,7 @@ from crmkit._clv.prediction.predict import DISCOUNTED, score
 from crmkit._clv.prediction.scoring import CustomerCovariates, read_covariates, with_codes
 from crmkit._door import frames
 from crmkit._door.frames import Floats
-from crmkit._words.rates import require_level
+from crmkit._words.rates import require_horizon, require_level
 from crmkit.errors import CrmkitWarning
 from crmkit.models.inference.covariates import groups
 from crmkit.models.predictive.purchases import predictive_purchases
@@ -140,6 +140,7 @@ def predict_total(
             2357              1653.0                    1493.0                    1828.0
     """
     require_level(level)
+    require_horizon(horizon_days)
     factor = factor_of(calibrate, horizon_days=horizon_days)
     is_calibrated = isinstance(calibrate, Pattern)
     require_misses(misses, horizon_days=float(horizon_days), is_calibrated=is_calibrated)

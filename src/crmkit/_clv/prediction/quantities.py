@@ -13,9 +13,8 @@ from crmkit._clv.fitting.require_fit import require_purchases
 from crmkit._clv.prediction.scoring import Compute, with_scores
 from crmkit._door import frames
 from crmkit._door.frames import Floats
-from crmkit._words.arguments import is_number, require_number, require_whole
-from crmkit._words.rates import require_discount_rate, require_horizon
-from crmkit.errors import InvalidArgumentError
+from crmkit._words.arguments import require_number, require_whole
+from crmkit._words.rates import require_horizon, require_horizon_with_rate
 from crmkit.models.protocol import PurchaseModel
 from crmkit.tables import SUMMARY
 
@@ -326,9 +325,7 @@ def discounted_purchases(
           00018          0        0 269                  0.49
           00021          1       12 272                  0.77
     """
-    if not (is_number(horizon_days) and horizon_days == math.inf):
-        require_horizon(horizon_days)
-    _require_rate(annual_discount_rate, horizon_days=horizon_days)
+    require_horizon_with_rate(horizon_days, annual_discount_rate=annual_discount_rate)
     require_purchases(purchases)
 
     def today(
@@ -362,13 +359,3 @@ def _require_days(days: float) -> None:
         fits=lambda number: 0 <= number < math.inf,
         advice="Write 0 for today.",
     )
-
-
-def _require_rate(annual_discount_rate: float, *, horizon_days: float) -> None:
-    require_discount_rate(annual_discount_rate)
-    if annual_discount_rate == 0 and horizon_days == math.inf:
-        msg = (
-            "`annual_discount_rate` must be above 0 over an endless horizon, got 0.\n"
-            "Give `horizon_days`, or write 0.1 for 10 % a year."
-        )
-        raise InvalidArgumentError(msg)
