@@ -195,7 +195,7 @@ def test_too_few_of_one_outcome_are_refused() -> None:
     with pytest.raises(FitError) as caught:
         churn.fit_calibration(table)
     assert str(caught.value) == (
-        "churn calibration: 0 of 500 customers bought in the holdout period; at least 100 must "
+        "churn calibration: 0 of 500 customers bought in the holdout period; at least 50 must "
         "have bought, and as many not.\n"
         "Take another split, or use the risk without a calibration."
     )

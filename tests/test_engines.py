@@ -37,6 +37,9 @@ from tests.engines import (
 
 # How many plans of lazy tables are run by each function; those that are not here run none.
 _RUN: Final[Mapping[str, int]] = {
+    "churn.fit_calibration": 2,
+    "churn.reliability": 2,
+    "churn.risk": 1,
     "clv.backtest": 1,
     "clv.calibration": 1,
     "clv.choose": 2,
@@ -50,6 +53,7 @@ _RUN: Final[Mapping[str, int]] = {
     "clv.fit_retention of contracts": 3,
     "clv.fit_retention": 1,
     "clv.forecast_opportunities": 1,
+    "clv.no_purchase": 1,
     "clv.pattern": 3,
     "clv.posterior": 1,
     "clv.predict": 2,

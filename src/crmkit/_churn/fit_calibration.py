@@ -19,7 +19,7 @@ from crmkit._churn.held_out import HeldOutRisk, held_out_risk
 from crmkit.errors import FitError
 
 N_FOLDS: Final = 5
-LEAST_CUSTOMERS: Final = 100
+LEAST_CUSTOMERS: Final = 50
 """With fewer customers of each outcome, a calibration would be noise."""
 
 _LEAST_GAIN: Final = 0.01
@@ -54,7 +54,7 @@ def fit_calibration(customers: IntoFrame) -> RiskCalibration:
     MissingColumnsError, InvalidRowsError
         If `customers` breaks its contract.
     FitError
-        If fewer than 100 customers bought in the holdout period, or fewer than 100 did not.
+        If fewer than 50 customers bought in the holdout period, or fewer than 50 did not.
 
     Notes
     -----
