@@ -62,6 +62,8 @@ _RUN: Final[Mapping[str, int]] = {
     "intake.clean": 1,
     "intake.hash_ids": 1,
     "economics.cost_benefit": 1,
+    "lifecycle.calibrate": 2,
+    "lifecycle.fit_rules": 5,
     "lifecycle.rules": 1,
     "rfm.breakpoints": 3,
     "rfm.breakpoints nested": 5,

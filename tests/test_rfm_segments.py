@@ -664,8 +664,8 @@ def test_a_misspelt_map_is_refused(name: Any, advice: str) -> None:
         with pytest.raises(InvalidArgumentError) as caught:
             call()
         assert str(caught.value) == (
-            f"`{argument}` must be one of 'rf_ranks', 'codes_125', 'rf_25', 'r_vignette', 'r_putler', "
-            f"got {name!r}.{advice}"
+            f"`{argument}` must be one of 'rf_ranks', 'codes_125', 'rf_25', 'r_vignette', "
+            f"'r_putler', got {name!r}.{advice}"
         )
 
 
