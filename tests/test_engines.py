@@ -70,6 +70,8 @@ _RUN: Final[Mapping[str, int]] = {
     "intake.completeness": 1,
     "intake.match": 1,
     "intake.shared_contacts": 2,
+    "lifecycle.calibrate": 2,
+    "lifecycle.fit_rules": 5,
     "lifecycle.rules": 1,
     "rfm.breakpoints": 3,
     "rfm.breakpoints nested": 5,
