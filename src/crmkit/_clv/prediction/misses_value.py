@@ -146,7 +146,7 @@ class Misses:
         try:
             days = [{n: date.fromisoformat(each[n]) for n in _DAYS} for each in found["tests"]]
         except ValueError as error:
-            kept.refuse_fields("Misses", f"`tests` has a day that is no ISO text: {error}.")
+            kept.refuse_fields("Misses", f"`tests` has a day that is not ISO text: {error}.")
         tests = (MissTest(**(each | of)) for each, of in zip(found["tests"], days, strict=True))
         return cls(**(found | {"tests": tuple(tests)}))
 
