@@ -352,6 +352,14 @@ CASES: Final[Mapping[str, Case]] = {
         (),
         _FIT,
     ),
+    "clv.fit_misses": Case(
+        lambda orders: clv.fit_misses(
+            orders, as_of=AS_OF, horizon_days=91, model="bg_nbd", origins=1
+        ),
+        ("orders",),
+        (),
+        _FIT,
+    ),
     "clv.fit with covariates": Case(
         lambda customers: clv.fit(customers, model="bg_nbd", covariates=["channel"]),
         ("known",),

@@ -209,5 +209,5 @@ def test_wrong_arguments_are_refused(cdnow: pd.DataFrame) -> None:
     ):
         with pytest.raises(InvalidArgumentError, match=match):
             clv.fit_misses(cdnow, as_of=AS_OF, **wrong)
-    with pytest.raises(InvalidArgumentError, match="no ISO text"):
+    with pytest.raises(InvalidArgumentError, match="not ISO text"):
         Misses.from_json(misses_of((1.0, 1.0)).to_json().replace("2024-01-01", "2024-13-01"))
