@@ -109,10 +109,15 @@ def calibrate(
     >>> from crmkit.datasets import load_cdnow
     >>> table = calibrate(load_cdnow(), dates=[date(1998, 3, 31)], horizon_days=91)
     >>> table = table[table["date"].notna() & (table["n_customers"] > 0)]
-    >>> print(
-    ...     table[["stage", "n_customers", "return_rate", "holds"]].round(3).to_string(index=False)
-    ... )
-       stage  n_customers  return_rate holds
+    >>> columns = ["stage", "n_customers", "n_returned", "return_rate"]
+    >>> print(table[columns].round(2).to_string(index=False))
+       stage  n_customers  n_returned  return_rate
+      active         3527        1450         0.41
+     growing          383         279         0.73
+     at risk         1114         269         0.24
+     lapsing         1527         247         0.16
+        lost        14979         608         0.04
+    returned         2040         464         0.23
     """
     days = _past_dates(dates)
     require_whole(horizon_days, argument="horizon_days", least=1, advice="Write 91 for a quarter.")
