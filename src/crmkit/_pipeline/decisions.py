@@ -20,8 +20,10 @@ from crmkit.tables import RECOMMENDED
 LATE: Final = ("at risk", "lapsing")
 """The stages of those who are late by their own rhythm, and not yet lost."""
 
-AWAY: Final = ("Frequent, least recent",)
-"""The segment of those who bought often, and longer ago than most."""
+AWAY: Final = tuple(
+    f"{often}, least recent" for often in ("Frequent", "Medium frequency", "Infrequent")
+)
+"""The segments of those who bought longer ago than most; what they brought ranks them."""
 
 _MOST_CALLS: Final = 100
 _WORTH: Final = ("expected_purchases", "total_amount", "orders")

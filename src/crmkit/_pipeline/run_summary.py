@@ -51,7 +51,7 @@ def run_summary(
     -------
     A `Result` as `run` gives it, with `customers`, `key_figures`, `call_list`, `segments`, `tiers`
     and `concentration` as far as the columns allow; the other tables are None, and `left_out`
-    says why. The call list holds those who bought much and have been away for long, by what they
+    says why. The call list holds those who bought longer ago than most, by what they
     brought.
 
     Raises
