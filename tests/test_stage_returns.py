@@ -242,6 +242,21 @@ def test_every_engine_gives_the_documented_columns(make_frame: MakeFrame) -> Non
     assert len(rows(table)) == 14
 
 
+def test_holds_is_false_where_too_many_of_the_lost_came_back() -> None:
+    last = START + timedelta(days=300)
+    quick = [(who, START + timedelta(days=day), 1.0) for who in "abcd" for day in (0, 5)]
+    orders = frame([*quick, ("a", last, 1.0)])
+    day = START + timedelta(days=200)
+    for lost_below, holds in ((0.25, False), (0.26, True)):
+        table = lifecycle.calibrate(
+            orders, dates=[day], horizon_days=100, rules=THUMB, lost_below=lost_below
+        )
+        lost = table.filter(pl.col("stage") == "lost")
+        assert lost["return_rate"].to_list() == [0.25, 0.25]
+        assert lost["holds"].to_list() == [holds, holds]
+        assert table.filter(pl.col("stage") != "lost")["holds"].all()
+
+
 def test_pandas_shows_dates_as_dates() -> None:
     ledger = pd.DataFrame(
         {"customer_id": ["a", "a"], "date": pd.to_datetime(["2024-01-01", "2024-03-01"])}

@@ -20,8 +20,13 @@ STOP: Final = ("stop paid contact",)
 LATE: Final = ("at risk", "lapsing")
 """The stages of those who are late by their own rhythm, and not yet lost."""
 
-AWAY: Final = ("Cannot Lose Them", "At Risk", "cant_lose", "at_risk", "Frequent, least recent")
-"""The segments of those who bought much and have been away for long."""
+AWAY: Final = (
+    "Frequent, least recent",
+    "Medium frequency, least recent",
+    "Infrequent, least recent",
+    *("Cannot Lose Them", "At Risk", "cant_lose", "at_risk"),
+)
+"""The segments, of each map, of those who bought longest ago."""
 
 _SUMMED: Final = replace(
     RECOMMENDED,
@@ -68,8 +73,7 @@ def call_list(
     tier, segment, last_date, orders, total_amount``.
 
     Without a column `value_at_risk`, it is those in the stages "at risk" and "lapsing", or without
-    stages those in segments who bought much and have been away for long, or else all; ranked by
-    the first of ``expected_purchases, total_amount, orders, days_since_last`` that the table has,
+    stages those in segments who bought longest ago, or else all; ranked by the first of ``expected_purchases, total_amount, orders, days_since_last`` that the table has,
     which then stand before the other columns.
 
     Raises

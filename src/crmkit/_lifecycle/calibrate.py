@@ -78,8 +78,8 @@ def calibrate(
     ``n_returned``        int    those of them who bought within the horizon
     ``return_rate``       float  `n_returned` / `n_customers`; null for a stage of nobody
     ``lower``, ``upper``  float  Wilson's interval for the rate
-    ``holds``             bool   whether the rate is below `lost_below`; null but for "lost", and
-                                 where nobody was called lost
+    ``holds``             bool   false where the rate of "lost" is `lost_below` or more; true for
+                                 all other stages, which promise nothing
     ``amount``            float  their money within the horizon, less returns
     ====================  =====  =============================================================
 
@@ -109,10 +109,15 @@ def calibrate(
     >>> from crmkit.datasets import load_cdnow
     >>> table = calibrate(load_cdnow(), dates=[date(1998, 3, 31)], horizon_days=91)
     >>> table = table[table["date"].notna() & (table["n_customers"] > 0)]
-    >>> print(
-    ...     table[["stage", "n_customers", "return_rate", "holds"]].round(3).to_string(index=False)
-    ... )
-       stage  n_customers  return_rate holds
+    >>> columns = ["stage", "n_customers", "n_returned", "return_rate"]
+    >>> print(table[columns].round(2).to_string(index=False))
+       stage  n_customers  n_returned  return_rate
+      active         3527        1450         0.41
+     growing          383         279         0.73
+     at risk         1114         269         0.24
+     lapsing         1527         247         0.16
+        lost        14979         608         0.04
+    returned         2040         464         0.23
     """
     days = _past_dates(dates)
     require_whole(horizon_days, argument="horizon_days", least=1, advice="Write 91 for a quarter.")
@@ -153,23 +158,25 @@ def returns_of(
     ]
     money = ["amount"] if frames.has(counted[0], "amount") else []
     sums = ("n_customers", "n_returned", *money)
-    names = ("step", "stage", *sums)
+    names = ("step", "stage_order", *sums)
     of_dates = nw.concat([each.select(*names) for each in counted], how="vertical")
     together = of_dates.with_columns(step=nw.lit(len(rules)).cast(nw.Int64)).select(*names)
     every = nw.concat([of_dates, together], how="vertical")
-    summed = every.group_by("step", "stage").agg(nw.col(*sums).sum())
+    summed = every.group_by("step", "stage_order").agg(nw.col(*sums).sum())
     grid = frames.table_like(_grid(tuple(rules)), like=summed)
-    grid = grid.with_columns(nw.col("stage").cast(nw.String), nw.col("step").cast(nw.Int64))
-    whole = grid.join(summed, on=["step", "stage"], how="left").with_columns(
+    keys = ("step", "stage_order")  # Dask has two types of text, and warns where they meet
+    grid = grid.with_columns(nw.col("stage").cast(nw.String), nw.col(*keys).cast(nw.Int64))
+    whole = grid.join(summed, on=list(keys), how="left").with_columns(
         nw.col("n_customers", "n_returned").fill_null(0).cast(nw.Int64),
         *(nw.col(name).fill_null(0.0) for name in money),
     )
     rated = _with_rates(whole, z=NormalDist().inv_cdf((1 + level) / 2))
-    is_lost = (nw.col("stage") == "lost") & (nw.col("n_customers") > 0)
+    at_most = nw.col("n_customers") * lost_below
+    fails = (nw.col("n_customers") > 0) & (nw.col("n_returned") >= at_most)
     result = rated.with_columns(
         date=nw.when(nw.col("step") < len(rules)).then(nw.col("date")),
         horizon_days=nw.lit(horizon_days).cast(nw.Int64),
-        holds=nw.when(is_lost).then(nw.col("return_rate") < lost_below),
+        holds=~((nw.col("stage") == "lost") & fails),
     )
     ordered = [name for name in STAGE_RETURNS.column_names if name != "amount" or money]
     if frames.is_lazy(orders):
@@ -184,11 +191,14 @@ def _counted(
     """Assign the stages of a day, and count those of each who bought afterwards."""
     customers = followed(ledger, as_of=day, until=day + timedelta(days=horizon_days))
     staged = with_stage(customers, rules)
+    order: nw.Expr = nw.lit(0)
+    for i, stage in enumerate(STAGES, start=1):
+        order = nw.when(nw.col("stage") == stage).then(nw.lit(i)).otherwise(order)
     came_back = (nw.col("frequency_holdout") > 0).cast(nw.Int64)
     money = [nw.col("amount_holdout").sum().alias("amount")]
     return (
-        staged.with_columns(came_back=came_back)
-        .group_by("stage")
+        frames.with_columns(staged, came_back=came_back, stage_order=order.cast(nw.Int64))
+        .group_by("stage_order")
         .agg(
             nw.len().alias("n_customers"),
             nw.col("came_back").sum().alias("n_returned"),

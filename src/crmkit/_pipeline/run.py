@@ -119,12 +119,12 @@ def run(
     --------
     >>> from crmkit.datasets import load_cdnow
     >>> result = run(load_cdnow(sample=True), as_of=date(1998, 6, 30))
-    >>> columns = ["customer_id", "segment", "stage", "tier", "p_alive", "clv", "action"]
+    >>> columns = ["customer_id", "segment", "stage", "tier", "p_alive", "clv"]
     >>> print(result.customers[columns].head(3).round(2).to_string(index=False))
-    customer_id   segment  stage   tier  p_alive   clv                      action
-          00004 Champions active silver     0.66 31.28 serve by automatic channels
-          00018      Lost   lost silver     1.00  5.35           stop paid contact
-          00021   At Risk   lost silver     0.17  2.59           stop paid contact
+    customer_id                        segment  stage   tier  p_alive   clv
+          00004          Frequent, most recent active silver     0.66 31.28
+          00018       Infrequent, least recent   lost silver     1.00  5.35
+          00021 Medium frequency, least recent   lost silver     0.17  2.59
     """
     step = on_step or (lambda _: None)
     step("reading the ledger")

@@ -52,7 +52,7 @@ def run_summary(
     -------
     A `Result` as `run` gives it, with `customers`, `key_figures`, `call_list`, `segments`, `tiers`
     and `concentration` as far as the columns allow; the other tables are None, and `left_out`
-    says why. The call list holds those who bought much and have been away for long, by what they
+    says why. The call list holds those who bought longer ago than most, by what they
     brought.
 
     Raises
@@ -84,9 +84,9 @@ def run_summary(
     >>> result = run_summary(customers, as_of=date(2024, 12, 31), keep=["phone"])
     >>> columns = ["customer_id", "phone", "rfm_code", "segment", "tier"]
     >>> print(result.customers[columns].head(2).to_string(index=False))
-    customer_id phone rfm_code       segment    tier
-            ann    01      555     Champions diamond
-            ben    02      311 New Customers  silver
+    customer_id phone rfm_code                 segment    tier
+            ann    01      555   Frequent, most recent diamond
+            ben    02      311 Infrequent, less recent  silver
     """
     settings = Settings(time.as_day(as_of, argument="as_of"), keep=carried.require_names(keep))
     notes: list[str] = []

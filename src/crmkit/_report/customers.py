@@ -229,12 +229,8 @@ def _late(rows: Sequence[Row], inputs: ReportInputs) -> str:
         verb = "is" if n == 1 else "are"
         who = f"{formats.counted(n, 'customer')} {verb} late by their own rhythm and not yet lost"
     elif "segments" in inputs.tables:
-        named = sorted({_name(row["segment"]) for row in inputs.rows["call_list"]})
-        verb = "has" if n == 1 else "have"
-        who = (
-            f"{formats.counted(n, 'customer')} bought often, and {verb} been away for long "
-            f"({' and '.join(named)})"
-        )
+        verb = "is" if n == 1 else "are"
+        who = f"{formats.counted(n, 'customer')} {verb} among those who bought longest ago"
     else:
         who = f"The best {formats.counted(len(rows), 'customer')}"
     return f"{who}; those {order} come first."
@@ -242,7 +238,7 @@ def _late(rows: Sequence[Row], inputs: ReportInputs) -> str:
 
 def _nobody_is_late(inputs: ReportInputs) -> str:
     if "stages" not in inputs.tables:
-        return "Nobody who bought often has been away for long."
+        return "Nobody has been away for longer than the others."
     lost = next(row["n_customers"] for row in inputs.rows["stages"] if row["stage"] == "lost")
     return f"Nobody is late by their own rhythm and not yet lost; {formats.whole(lost)} are lost."
 

@@ -160,11 +160,7 @@ def segment_summary(segmented: IntoFrameT) -> IntoFrameT:
     ...         "days_since_last": [3, 200, 300],
     ...         "orders": [9, 1, 2],
     ...         "total_amount": [900.0, 20.0, 80.0],
-    ...         "segment": [
-    ...             "Frequent, most recent",
-    ...             "Infrequent, least recent",
-    ...             "Infrequent, least recent",
-    ...         ],
+    ...         "segment": ["often", "seldom", "seldom"],
     ...     }
     ... )
     >>> columns = ["segment", "n_customers", "orders", "total_amount", "amount_share"]

@@ -78,7 +78,7 @@ STAGE_RETURNS: Final = _table(
     _column("return_rate", "number", "their share; null for a stage of nobody"),
     _column("lower", "number", "lower end of the interval for the rate"),
     _column("upper", "number", "upper end"),
-    _column("holds", "flag", "whether few enough of the lost came back; null for other stages"),
+    Column("holds", "flag", "false where too many of the lost came back"),
     _column("amount", "number", "their money within the horizon, less returns", required=False),
 )
 TIER_SUMMARY: Final = _table(
