@@ -313,7 +313,8 @@ def test_the_unit_of_a_covariate_does_not_matter(customers: pl.DataFrame, penalt
 def test_twice_the_customers_take_a_root_of_two_off_the_errors(customers: pl.DataFrame) -> None:
     table = customers.head(1500)
     once = clv.fit(table, model="bg_nbd", covariates=["channel"])
-    twice = clv.fit(pl.concat([table, table]), model="bg_nbd", covariates=["channel"])
+    both = pl.concat([table, table]).with_columns(customer_id=pl.int_range(pl.len()))
+    twice = clv.fit(both, model="bg_nbd", covariates=["channel"])
     for name, error in once.standard_errors.items():
         other = twice.standard_errors[name]
         assert error is not None

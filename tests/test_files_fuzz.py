@@ -27,7 +27,7 @@ from crmkit.errors import CrmkitError
 from tests import file_makers
 
 N_QUICK = 60
-N_FULL = int(os.environ.get("CRMKIT_FILES", "2000"))
+N_FULL = int(os.environ.get("CRMKIT_FILES", "300"))
 LONGEST_SECONDS = 10
 MOST_BYTES = 1 << 30
 

@@ -168,6 +168,7 @@ def test_a_score_does_not_depend_on_the_company(
 
 def test_large_groups_and_others_are_scored_alike(fits: dict[str, clv.Fit]) -> None:
     table = pl.concat([shoppers("bg_nbd", 2500, seed=5)] * 2)
+    table = table.with_columns(customer_id=pl.int_range(pl.len()))
     mixed = table.with_columns(
         score=pl.when(pl.col("customer_id") < 2200).then(0.5).otherwise("score")
     )

@@ -300,3 +300,27 @@ def test_rows_and_money_are_kept_or_set_aside(
     money = log.kept["amount"].sum() + (log.reasons["money"].sum() or 0)
     assert money == pytest.approx(known.sum())
     assert log.reasons["rows"].sum() == len(log.set_aside)
+
+
+def test_several_files_are_one_log_whose_rows_are_counted_once(tmp_path: Path) -> None:
+    def month(name: str, days: range, *extra: str) -> None:
+        rows = [f"c{day % 9},2024-{name}-{day:02d},{day}.50" for day in days]
+        text = "\n".join(["Sales of the month,,", ",,", "customer,date,amount", *rows, *extra])
+        (tmp_path / f"{name}.csv").write_text(f"{text}\nTotal,,99.00\n")
+
+    guest = ",2024-01-05,7.00"  # on the same line of both files, and equal
+    month("01", range(1, 29), guest, "c1,soon,9.00", "c1,2024-01-31")
+    month("02", range(1, 29), guest, "c1,2024-02-05,much")
+    log = read_log(tmp_path, accept_loss=0.1)
+    assert len(log.kept) == 56
+    assert log.reasons[["reason", "rows", "money"]].values.tolist() == [
+        ["missing customer", 2, 14.0],
+        ["unparsable amount", 1, 0.0],
+        ["unparsable date", 1, 9.0],
+        ["2 cells where the header has 3, in 01.csv", 1, 0.0],
+    ]
+    assert log.notes[0].startswith("Read 61 rows of 01.csv and 1 more (2 files")
+    assert log.notes[1].startswith("4 lines do not count as rows: 'Sales of the month,,', ")
+    repeated = log.findings[log.findings["rule"] == "exact duplicate rows"]
+    assert repeated[["rows", "money", "example"]].values.tolist() == [[1, 7.0, "line 32"]]
+    assert "empty row" not in " ".join(log.set_aside["reason"])

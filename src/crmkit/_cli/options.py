@@ -7,9 +7,9 @@ from datetime import date
 from importlib.metadata import version
 from typing import Final
 
-COLUMNS: Final = (
-    *("customer", "date", "amount", "quantity", "price", "order_id", "product", "cost"),
-)
+from crmkit._intake.column_names import ROLES
+
+COLUMNS: Final = tuple(role for role in ROLES if role != "orders")
 FILE: Final = ("encoding", "separator", "sheet", "table", "query")
 FORMS: Final = ("date_format", "decimal", "returns", "amount_per", "negate")
 

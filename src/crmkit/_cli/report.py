@@ -24,7 +24,7 @@ def run(options: argparse.Namespace, step: Step) -> None:
     if options.hash_ids:
         log = hashed(log, options.hash_ids)
     currency = options.currency or log.currency
-    log = with_names_of_their_own(log)
+    log = _with_names_of_their_own(log)
     result = _result(log, options, step)
     step("drawing the report")
     page = report.render(
@@ -66,7 +66,7 @@ def _result(log: intake.Log, options: argparse.Namespace, step: Step) -> pipelin
     )
 
 
-def with_names_of_their_own(log: intake.Log) -> intake.Log:
+def _with_names_of_their_own(log: intake.Log) -> intake.Log:
     """Rename kept columns that the main job makes itself: `segment` to `segment (file)`."""
     new = {name: f"{name} (file)" for name in log.keep if name in MADE}
     if not new:

@@ -37,6 +37,7 @@ first_value = engines.first_value
 by_customer = engines.by_customer
 with_columns = engines.with_columns
 in_one_piece = engines.in_one_piece
+maybe_repeated = engines.maybe_repeated
 with_readable_names = engines.with_readable_names
 require = checks.require
 

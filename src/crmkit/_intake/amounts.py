@@ -33,12 +33,11 @@ from crmkit._intake.sheet import (
     as_text,
     from_list,
     role_column,
+    sample,
 )
 
 _PLAIN: Final = r"^[+-]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][+-]?[0-9]+)?$"
 _MAY_BE_THOUSANDS: Final = r"^[+-]?[1-9][0-9]{0,2}[.][0-9]{3}$"
-_MANY: Final = 100_000
-_SAMPLE: Final = 2_000
 _LONG_WHOLE: Final = r"^[+-]?[1-9][0-9]{3,}$"
 _ADVICE: Final = (
     "Correct these cells, or call crmkit.intake.clean(), which sets them aside with the reason."
@@ -154,19 +153,17 @@ def _plain_numbers(sheet: Sheet, source: str) -> nw.Expr | None:
 
     Polars casts no text with white space, and infinities in words are found.
     """
-    frame = sheet.frame
-    if not isinstance(frame, nw.DataFrame) or len(frame) <= _MANY:
+    data = sheet.if_long()
+    if data is None or not data.implementation.is_polars() or sheet.options.decimal == ",":
         return None
-    if not frame.implementation.is_polars() or sheet.options.decimal == ",":
-        return None
-    cells = frame.gather_every(len(frame) // _SAMPLE)[source].cast(nw.String)
+    cells = sample(data, source)[source].cast(nw.String)
     has_point = cells.str.contains(_PLAIN) & cells.str.contains("[.]")
     may_be_thousands = cells.str.contains(_MAY_BE_THOUSANDS)
     if int(has_point.sum() or 0) <= int(may_be_thousands.sum() or 0):
         return None
     number = as_text(sheet, source).cast(nw.Float64)
     try:
-        are_finite = frame.select(number.is_finite().all()).item()
+        are_finite = data.select(number.is_finite().all()).item()
     except Exception:  # noqa: BLE001 - one odd cell, of which Polars has an error of its own
         return None
     return number if are_finite else None

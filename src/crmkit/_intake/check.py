@@ -9,7 +9,7 @@ from typing import Any, Final
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
-from crmkit._door import dates, engines, frames
+from crmkit._door import dates, frames
 from crmkit._intake.number_form import Decimal
 from crmkit._intake.order_rules import (
     ALL_NEGATIVE,
@@ -31,7 +31,6 @@ from crmkit._intake.raw_columns import AnyFrame, Roles, open_raw
 from crmkit._intake.read import read_sheet
 from crmkit._intake.read_options import checked_options
 from crmkit._intake.row_errors import (
-    ROW,
     Totals,
     cells,
     first_rows,
@@ -40,7 +39,7 @@ from crmkit._intake.row_errors import (
     totals,
     with_row,
 )
-from crmkit._intake.sheet import Severity, Sheet, from_list, role_column
+from crmkit._intake.sheet import ROW, Severity, Sheet, from_list, role_column
 from crmkit.tables import FINDINGS, LEDGER
 
 _EXAMPLE_WIDTH: Final = 80
@@ -199,12 +198,14 @@ def _duplicates(sheet: Sheet, names: list[str], roles: Roles) -> Finding:
     frame: AnyFrame = sheet.frame
     if isinstance(frame, nw.DataFrame):
         read = [role_column(role) for role in ("customer_id", "date")]
-        frame = engines.maybe_repeated(frame, [*read, *([amount] if amount else [])])
-    frame = _comparable(frame, names, [each for each in (amount,) if each])
+        frame = frames.maybe_repeated(frame, [*read, *([amount] if amount else [])])
+    frame = _comparable(frame, names, [sheet.number, *([amount] if amount else [])])
     found: nw.DataFrame[Any]
     if isinstance(frame, nw.DataFrame):
         first = frame.unique(names, keep="first")
-        shown_columns = dict.fromkeys([ROW, roles.customer, *([amount] if amount else [])])
+        shown_columns = dict.fromkeys(
+            [ROW, sheet.number, roles.customer, *([amount] if amount else [])]
+        )
         repeats = frame.select(*shown_columns).join(first.select(ROW), on=ROW, how="anti")
         rows, money = len(repeats), repeats[amount].sum() if amount else None
         found = repeats.sort(ROW).head(3)
@@ -216,7 +217,7 @@ def _duplicates(sheet: Sheet, names: list[str], roles: Roles) -> Finding:
         sum_up = groups.select(n.sum().alias(_N), *total).collect().rows(named=True)[0]
         rows, money = int(sum_up[_N] or 0), sum_up.get("money")
         found = groups.sort(roles.customer).select(roles.customer).head(3).collect()
-    example = _examples(found, roles.customer, None, sheet.place) if rows else ""
+    example = _examples(found, sheet, roles.customer, None) if rows else ""
     known = None if amount is None else float(money or 0)
     return Finding("exact duplicate rows", "warning", rows, known, example)
 
@@ -235,14 +236,15 @@ def _comparable(frame: AnyFrame, names: list[str], others: list[str]) -> AnyFram
 
 
 def _example(sheet: Sheet, rows: nw.Expr, customer: str, shows: str | None) -> str:
-    numbered = [ROW] if isinstance(sheet.frame, nw.DataFrame) else []
-    wanted = [*numbered, customer, *([shows] if shows is not None else [])]
-    return _examples(first_rows(sheet.frame, rows, wanted), customer, shows, sheet.place)
+    numbers = [sheet.number] if isinstance(sheet.frame, nw.DataFrame) else []
+    wanted = [*numbers, customer, *([shows] if shows is not None else [])]
+    return _examples(first_rows(sheet.frame, rows, wanted), sheet, customer, shows)
 
 
-def _examples(found: nw.DataFrame[Any], customer: str, shows: str | None, place: str) -> str:
+def _examples(found: nw.DataFrame[Any], sheet: Sheet, customer: str, shows: str | None) -> str:
     """Describe rows as "row 2 ('ben'): 'x'", cut to a maximum width."""
-    places = [f"{place} {row}" for row in found[ROW].to_list()] if ROW in found.columns else []
+    numbers = found[sheet.number].to_list() if sheet.number in found.columns else []
+    places = [f"{sheet.place} {number}" for number in numbers]
     who = ["" if is_missing(value) else shown(value) for value in found[customer].to_list()]
     if places:
         names = [f" ({name})" if name else "" for name in who]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Final, NamedTuple
 
-from crmkit._intake.column_words import CONTACTS, LAST, NAMES
+from crmkit._intake.column_words import CONTACTS, NAMES
 from crmkit._words.arguments import require_column_name
 from crmkit.errors import MissingColumnsError
 
@@ -97,11 +97,6 @@ def _settle_money(found: dict[str, Choice], *, is_price: bool) -> None:
 def is_contact(name: str) -> bool:
     """Whether a column says who a customer is or how to reach them."""
     return plain(name) in CONTACTS.split()
-
-
-def is_of_the_last(name: str) -> bool:
-    """Whether a date is the last of several, by its name."""
-    return any(word in plain(name) for word in LAST)
 
 
 def plain(name: str) -> str:

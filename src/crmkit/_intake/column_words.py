@@ -104,6 +104,3 @@ CONTACTS: Final = """
     氏名 名前 顧客名 会社名 メール メールアドレス 電話番号 住所
 """
 """Names of columns that say who a customer is and how to reach them."""
-
-LAST: Final = ("last", "letzt", "dernier", "ultim", "最近", "最后", "最後", "最終")
-"""What stands in the name of a date that is the last of several."""

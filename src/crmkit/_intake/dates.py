@@ -14,6 +14,7 @@ from crmkit._door.date_forms import DateForm
 from crmkit._door.dates import NumberDates
 from crmkit._intake.raw_columns import AnyFrame
 from crmkit._intake.sheet import (
+    SAMPLE,
     SET_ASIDE,
     TEXT_TYPES,
     WHITE_SPACE,
@@ -22,12 +23,11 @@ from crmkit._intake.sheet import (
     as_text,
     from_list,
     role_column,
+    sample,
 )
 
 OLDEST: Final = date(1900, 1, 1)
 
-_MANY: Final = 100_000
-_SAMPLE: Final = 2_000
 _SERIAL_NUMBER: Final = "^[0-9]{5,19}(?:[.][0-9]+)?$"
 _GIVE_FORMAT: Final = 'If one format fits all, give date_format="%d/%m/%y".'
 _FIRST_YYYYMMDD: Final = 10_000_101
@@ -243,16 +243,14 @@ def _decided(sheet: Sheet, name: str) -> Sheet:
 
 def _clean_dates(sheet: Sheet, name: str) -> Sheet | None:
     """Parse a long column at once, if one layout of a sample reads each text as it is."""
-    frame = sheet.frame
-    if sheet.dtype(name) != nw.String or sheet.options.date_format is not None:
+    data = sheet.if_long()
+    if data is None or sheet.dtype(name) != nw.String or sheet.options.date_format is not None:
         return None
-    if not isinstance(frame, nw.DataFrame) or len(frame) <= _MANY:
-        return None
-    form = date_forms.decide(frame.gather_every(len(frame) // _SAMPLE).select(name), text=name)
+    form = date_forms.decide(sample(data, name), text=name)
     if len(form.layouts) != 1 or form.in_words:
         return None
     into = role_column("date")
-    parsed = date_forms.with_form(frame, text=name, into=into, form=form)
+    parsed = date_forms.with_form(data, text=name, into=into, form=form)
     if parsed.lazy().select(nw.col(into).is_null().any()).collect().item():
         return None
     read = replace(sheet, frame=parsed, date_text=name).with_form("date", form.words)
@@ -262,9 +260,8 @@ def _clean_dates(sheet: Sheet, name: str) -> Sheet | None:
 
 def _form(frame: AnyFrame) -> DateForm:
     """Decide the form from a sample where it reads all dates, and else from all of them."""
-    if isinstance(frame, nw.DataFrame) and len(frame) > _SAMPLE:
-        sample = frame.select(_TEXT).gather_every(len(frame) // _SAMPLE)
-        form = date_forms.decide(sample, text=_TEXT)
+    if isinstance(frame, nw.DataFrame) and len(frame) > SAMPLE:
+        form = date_forms.decide(sample(frame, _TEXT), text=_TEXT)
         into = role_column("date")
         read = date_forms.with_form(frame.select(_TEXT), text=_TEXT, into=into, form=form)
         unread = nw.col(into).is_null() & ~nw.col(_TEXT).is_null()
@@ -304,8 +301,8 @@ def _has_no_numbers(sheet: Sheet, name: str) -> bool:
     frame = sheet.frame
     if sheet.dtype(name) not in TEXT_TYPES or not isinstance(frame, nw.DataFrame):
         return False
-    sample = replace(sheet, frame=frame.gather_every(max(1, len(frame) // _SAMPLE)).select(name))
-    number = sample.frame.lazy().select(number=_as_number(sample, name)).collect()["number"]
+    few = replace(sheet, frame=sample(frame, name))
+    number = few.frame.lazy().select(number=_as_number(few, name)).collect()["number"]
     return bool(number.is_null().all())
 
 

@@ -125,8 +125,7 @@ def _text_ids(sheet: Sheet, source: str) -> _Ids:
         )
     stripped = text.str.strip_chars(WHITE_SPACE)
     missing = text.is_null() | (stripped == "")
-    repaired = one_spelling(stripped) if _has_odd_digits(sheet, text) else stripped
-    value = nw.when(~missing).then(repaired if sheet.options.repair else text)
+    value = nw.when(~missing).then(one_spelling(stripped) if sheet.options.repair else text)
     return _Ids(
         value,
         missing,
@@ -141,14 +140,6 @@ def _is_clean(sheet: Sheet, text: nw.Expr) -> bool:
         return False
     odd = text.str.contains(f"[{WHITE_SPACE}{_WIDE}]|[.]0+$").fill_null(value=False).any()
     return not sheet.frame.lazy().select(odd=odd).collect().item()
-
-
-def _has_odd_digits(sheet: Sheet, text: nw.Expr) -> bool:
-    """Whether some id has a final ".0" or full-width digits; a lazy table may."""
-    if not sheet.options.repair or not isinstance(sheet.frame, nw.DataFrame):
-        return True
-    odd = text.str.contains(f"[.]0+[ ]*$|[{_WIDE}]").fill_null(value=False).any()
-    return bool(sheet.frame.lazy().select(odd=odd).collect().item())
 
 
 def one_spelling(stripped: nw.Expr) -> nw.Expr:

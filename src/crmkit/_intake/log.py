@@ -112,6 +112,8 @@ class Tally:
             for reason, n, _, _ in self.reasons
             if reason not in GUESTS
         )
+        if not self.reasons:
+            return "No row had to be set aside."
         if not rows:
             return ""
         were = "row was" if rows == 1 else "rows were"

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import narwhals as nw
 
-from crmkit._door.files import EMPTY, NOT_LOST, RawFile
+from crmkit._door.files import BELOW, TITLE, TOTAL, RawFile
 from crmkit._intake.log import Tally
 from crmkit._intake.order_rules import ALL_NEGATIVE, ORDER_TOTALS, SPELLINGS
 from crmkit._intake.plausible_dates import DEFAULT_DATE, FAR_AFTER, FAR_BEFORE
@@ -74,8 +74,7 @@ def _duplicates(findings: nw.DataFrame[Any]) -> str:
 
 def _no_rows(raw: RawFile) -> str:
     """Say which lines of the file do not count as rows: titles, totals."""
-    lines = nw.from_native(raw.set_aside, eager_only=True)
-    lines = lines.filter(nw.col("reason").is_in(NOT_LOST) & (nw.col("reason") != EMPTY))
+    lines = raw.set_aside_as(TITLE, TOTAL, BELOW)
     if not len(lines):
         return ""
     few = [formats.name(text) for text in lines["content"].head(3).to_list()]

@@ -138,9 +138,9 @@ def check_prospects(raw: IntoFrameT, *, customer: str) -> IntoFrameT:
     >>> import pandas as pd
     >>> findings = check_prospects(pd.DataFrame({"Code": ["ann", "ann", None]}), customer="Code")
     >>> print(findings[findings["rows"] > 0][["rule", "rows", "example"]].to_string(index=False))
-                  rule  rows              example
-    person in two rows     1 row 1 ('ann'): 'ann'
-      missing customer     1                row 2
+                  rule  rows       example
+    person in two rows     1 row 1 ('ann')
+      missing customer     1         row 2
     """
     sheet, names, _ = read_prospects(raw, customer=customer, strict=False)
     return _findings(sheet, names["customer"], like=raw)

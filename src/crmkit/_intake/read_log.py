@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import narwhals as nw
 
@@ -23,7 +23,7 @@ from crmkit._intake.plausible_dates import with_plausible_dates
 from crmkit._intake.raw_columns import Roles
 from crmkit._intake.read import Returns, checked_returns, read_sheet
 from crmkit._intake.read_options import ReadOptions, checked_options
-from crmkit._intake.row_errors import ROW, found_only, require_readable
+from crmkit._intake.row_errors import Totals, found_only, require_readable, with_row
 from crmkit._intake.sheet import Sheet, role_column
 from crmkit._words import formats
 from crmkit._words.arguments import require_backend, require_choice, require_share
@@ -135,7 +135,7 @@ def read_log(
     """
     require_backend(backend)
     require_share(accept_loss, argument="accept_loss", advice="Write 0.01 for 1 %.")
-    require_choice(amount_per, ("line", "order"), argument="amount_per")
+    require_choice(amount_per, get_args(AmountPer), argument="amount_per")
     options = checked_options(date_format=date_format, as_of=as_of, decimal=decimal, repair=True)
     days = checked_options(date_format=None, as_of=today)
     options = replace(options, today=days.as_of, negate=negate)
@@ -172,8 +172,7 @@ def log_of(
     frame, others = _opened(raw, found)
     roles = _roles(found, others)
     returns = checked_returns(returns, roles)
-    numbered = frame.with_columns(nw.col(_LINE).alias(ROW))
-    sheet = replace(read_sheet(numbered, roles, options), place="line")
+    sheet = replace(read_sheet(with_row(frame), roles, options), place="line", number=_LINE)
     if amount_per == "order":
         sheet = with_amount_of_order(sheet, roles)
     sheet = with_plausible_dates(sheet, roles.date)
@@ -183,8 +182,10 @@ def log_of(
     own = [name for name in frame.columns if name != _LINE]
     facts = _collected(findings(sheet, sums, roles, own))
     sheet = found_only(sheet, sums)
-    kept, set_aside = (_collected(part) for part in split(sheet, roles, returns, frame.columns))
-    tally = _tally(sheet, set_aside, raw, currency)
+    money = [role_column("amount")] if roles.money is not None else []
+    parts = split(sheet, roles, returns, [*frame.columns, *money])
+    kept, set_aside = (_collected(part) for part in parts)
+    tally = _tally(sheet, sums, set_aside, raw, currency)
     log_notes.require_positive(facts, roles)
     if not len(kept):
         raise InvalidArgumentError(log_notes.none_kept(tally, raw.source))
@@ -200,7 +201,7 @@ def log_of(
     log = Log(
         kept=None if one_row else kept,
         customers=_customers(kept) if one_row else None,
-        set_aside=_all_set_aside(raw, set_aside),
+        set_aside=_all_set_aside(raw, set_aside.drop(*money)),
         findings=facts,
         columns=_columns(found, sheet),
         reasons=_reasons(tally, like=kept),
@@ -265,28 +266,31 @@ def _collected(frame: nw.LazyFrame[Any]) -> nw.DataFrame[Any]:
     return frame.collect("polars")
 
 
-def _tally(sheet: Sheet, set_aside: nw.DataFrame[Any], raw: files.RawFile, currency: str) -> Tally:
+def _tally(
+    sheet: Sheet,
+    sums: Totals,
+    set_aside: nw.DataFrame[Any],
+    raw: files.RawFile,
+    currency: str,
+) -> Tally:
     """Add up rows and money of the file and of each reason."""
-    money = role_column("amount")
-    has_money = money in sheet.frame.columns
-    value = nw.col(money) if has_money else nw.lit(0.0)
-    known = sheet.frame.lazy().select(nw.col(_LINE), money=nw.when(value.is_finite()).then(value))
-    known = known.with_columns(gross=nw.col("money").abs())
-    total = known.select(nw.len().alias("n"), nw.col("money").sum(), nw.col("gross").sum())
-    n_rows, sum_of_all, gross = total.collect().row(0)
-    lines = set_aside.lazy().select(_LINE, _REASON)
+    amount = role_column("amount")
+    has_money = amount in sheet.frame.collect_schema().names()
+    known = nw.when(nw.col(_LINE) < 0).then(nw.lit(0.0))  # in no row
+    if has_money:
+        known = nw.when(nw.col(amount).is_finite()).then(nw.col(amount))
+    gross = sheet.frame.lazy().select(gross=known.abs().sum()).collect().item()
     by_reason = (
-        lines.join(known, on=_LINE)
+        set_aside.select(_REASON, money=known, gross=known.abs())
         .group_by(_REASON)
         .agg(nw.len().alias("n"), nw.col("money").sum(), nw.col("gross").sum())
-        .sort("n", descending=True)
-        .collect()
+        .sort("n", _REASON, descending=[True, False])
     )
     reasons = [(str(r), int(n), float(m), float(g)) for r, n, m, g in by_reason.rows()]
-    lost = [r for r in raw.set_aside["reason"].to_list() if not r.startswith(files.NOT_LOST)]
+    lost = raw.set_aside_but(*files.NOT_LOST)["reason"].to_list()
     reasons += [(reason, lost.count(reason), 0.0, 0.0) for reason in dict.fromkeys(lost)]
-    sums = (float(sum_of_all) if has_money else None, float(gross))
-    return Tally(int(n_rows) + len(lost), *sums, reasons, currency)
+    money = (sums.money or 0.0) if has_money else None
+    return Tally(sums.n_rows + len(lost), money, float(gross), reasons, currency)
 
 
 def _of_customers(
@@ -322,9 +326,7 @@ def _customers(ledger: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
 
 def _all_set_aside(raw: files.RawFile, rows: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
     """Put total lines and broken lines before the rows set aside; titles are only noted."""
-    lines = nw.from_native(raw.set_aside, eager_only=True)
-    above = nw.col(_REASON).str.starts_with(files.TITLE) | (nw.col(_REASON) == files.EMPTY)
-    lines = lines.filter(~above)
+    lines = nw.from_native(raw.set_aside_but(files.TITLE, files.EMPTY), eager_only=True)
     both = nw.concat([lines, rows], how="diagonal") if len(lines) else rows
     return both.select(*dict.fromkeys([_LINE, _REASON, *both.columns]))
 

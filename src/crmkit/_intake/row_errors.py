@@ -11,11 +11,9 @@ from typing import Any, Final, NamedTuple
 import narwhals as nw
 
 from crmkit._intake.raw_columns import AnyFrame
-from crmkit._intake.sheet import RowRule, Sheet
+from crmkit._intake.sheet import ROW, RowRule, Sheet
 from crmkit.errors import InvalidArgumentError, InvalidRowsError
 from crmkit.tables import Table
-
-ROW: Final = "_crmkit_row"
 
 _EXAMPLES_SHOWN: Final = 3
 _VALUE_WIDTH: Final = 40

@@ -14,6 +14,11 @@ from crmkit._intake.read_options import ReadOptions
 
 Severity = Literal["error", "warning", "info"]
 
+_MANY: Final = 100_000
+SAMPLE: Final = 2_000
+ROW: Final = "_crmkit_row"
+"""Column of the position of each row, in tables that are not lazy."""
+
 TEXT_TYPES: Final = (nw.String, nw.Categorical, nw.Enum)
 WHITE_SPACE: Final = " \t\n\r\x0b\x0c\xa0\u200b\ufeff"
 """Stripped characters: also the no-break space, the zero-width space and the byte order mark."""
@@ -61,8 +66,8 @@ class Sheet:
 
     `refusals` are the reasons why whole columns cannot be read. `date_text` is the name of the
     column of dates as text, if they are text. `forms` has the form of each role that was written
-    as text, and `currency` the sign or code beside the amounts. `place` is what a row's number
-    counts: rows from 0, or lines of a file.
+    as text, and `currency` the sign or code beside the amounts. Messages name a row by the
+    column `number`, which counts what `place` says: rows from 0, or lines of a file.
     """
 
     frame: AnyFrame
@@ -73,6 +78,7 @@ class Sheet:
     forms: tuple[tuple[str, str], ...] = ()
     currency: str = ""
     place: str = "row"
+    number: str = ROW
 
     def dtype(self, column: str) -> nw.dtypes.DType:
         """Type of a column."""
@@ -81,6 +87,11 @@ class Sheet:
     def values(self, column: str) -> nw.Series[Any] | None:
         """Values of a column; None for a lazy table."""
         return self.frame[column] if isinstance(self.frame, nw.DataFrame) else None
+
+    def if_long(self) -> nw.DataFrame[Any] | None:
+        """The table where it is so long that a look at a sample pays; None for others and plans."""
+        frame = self.frame
+        return frame if isinstance(frame, nw.DataFrame) and len(frame) > _MANY else None
 
     def with_column(self, column: str, values: nw.Expr | nw.Series[Any]) -> Sheet:
         """Append a column."""
@@ -125,6 +136,11 @@ class Sheet:
         unread = self.with_role(role, nw.when(never).then(nw.lit(like)), rules)
         refusal = f"{complaint}.\nName another column, or cast this one."
         return replace(unread, refusals=(*self.refusals, refusal))
+
+
+def sample(data: nw.DataFrame[Any], column: str) -> nw.DataFrame[Any]:
+    """Take a column of two thousand rows or a few more, evenly from the whole table."""
+    return data.select(column).gather_every(max(1, len(data) // SAMPLE))
 
 
 def role_column(role: str) -> str:

@@ -131,7 +131,8 @@ def _summary(customers: IntoFrameT, settings: Settings) -> IntoFrameT:
     """Take the columns that matter, in the order of `crmkit.rfm.summarize`."""
     names = CUSTOMER_TOTALS.column_names
     frame = frames.read(customers, carried.contract(CUSTOMER_TOTALS, settings.keep))
-    _require_each_once(frame)
+    if frames.is_lazy(customers):  # the contract has looked at all other tables
+        _require_each_once(frame)
     if not frames.has(frame, "days_since_last"):
         frame = _with_days(frame, settings.as_of)
     present = [name for name in names if frames.has(frame, name) and name != "customer_id"]

@@ -174,7 +174,6 @@ MEASURES: Final = Table(
 
 CUSTOMER_TOTALS: Final = Table(
     name="customer totals",
-    one_row_each="customer_id",
     row="one customer, or one prospect with nulls",
     made_by="one row per customer, as in pandas.DataFrame",
     columns=(
@@ -200,6 +199,7 @@ CUSTOMER_TOTALS: Final = Table(
         ),
     ),
     null_together=("days_since_last", "orders"),
+    one_row_each="customer_id",
 )
 
 SCORED: Final = Table(

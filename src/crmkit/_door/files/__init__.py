@@ -5,14 +5,16 @@ Nothing heavy is imported before a file is read.
 
 from __future__ import annotations
 
-from crmkit._door.files.raw_file import EMPTY, NOT_LOST, TITLE, RawFile, of_table
+from crmkit._door.files.raw_file import BELOW, EMPTY, NOT_LOST, TITLE, TOTAL, RawFile, of_table
 from crmkit._door.files.read import read_file
 from crmkit._door.files.write import safe_for_spreadsheets, write_table
 
 __all__ = [
+    "BELOW",
     "EMPTY",
     "NOT_LOST",
     "TITLE",
+    "TOTAL",
     "RawFile",
     "of_table",
     "read_file",

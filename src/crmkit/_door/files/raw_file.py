@@ -43,6 +43,20 @@ class RawFile:
     notes: tuple[str, ...]
     source: str
 
+    def set_aside_as(self, *reasons: str) -> pl.DataFrame:
+        """Take the lines set aside for some reasons, to which several files add their names."""
+        return self.set_aside.filter(self._is_of(reasons))
+
+    def set_aside_but(self, *reasons: str) -> pl.DataFrame:
+        """Take the lines set aside for other reasons."""
+        return self.set_aside.filter(~self._is_of(reasons))
+
+    def _is_of(self, reasons: tuple[str, ...]) -> pl.Series:
+        import polars as pl  # noqa: PLC0415 - loaded when files are, not with crmkit
+
+        found = [reason.startswith(reasons) for reason in self.set_aside["reason"].to_list()]
+        return pl.Series(found, dtype=pl.Boolean())
+
 
 class Aside(NamedTuple):
     """A row of a file that is not a row of its table."""
