@@ -73,8 +73,9 @@ def call_list(
     tier, segment, last_date, orders, total_amount``.
 
     Without a column `value_at_risk`, it is those in the stages "at risk" and "lapsing", or without
-    stages those in segments who bought longest ago, or else all; ranked by the first of ``expected_purchases, total_amount, orders, days_since_last`` that the table has,
-    which then stand before the other columns.
+    stages those in segments who bought longest ago, or else all; ranked by the first of
+    ``expected_purchases, total_amount, orders, days_since_last`` that the table has, which then
+    stand before the other columns.
 
     Raises
     ------
