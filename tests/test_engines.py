@@ -49,7 +49,7 @@ _RUN: Final[Mapping[str, int]] = {
     "clv.fit of spend": 1,
     "clv.fit": 1,
     "clv.fit with covariates": 2,
-    "clv.fit_misses": 2,
+    "clv.fit_misses": 3,
     "clv.fit_opportunities": 1,
     "clv.fit_retention of contracts": 3,
     "clv.fit_retention": 1,

@@ -54,8 +54,8 @@ def run(
     as_of
         The day that the tables describe.
     split
-        Last day of the half that the forecast is tested from; by default the middle of the
-        ledger.
+        Last day of the part that the forecast is tested from; by default the middle of the
+        ledger, or where too few customers had come back by then a later day.
     horizon_days
         How far to look ahead, in days.
     margin
@@ -180,6 +180,9 @@ def run(
         retention = frames.keep(cohorts.calendar_retention(days, as_of=settings.as_of))
         step("testing the forecast on held-out days")
         held_out = forecast.tested(days, models, settings)
+        totals = forecast.totals(
+            predicted, days=days, models=models, held_out=held_out, settings=settings
+        )
     step("adding up")
     fits = [fit for fit in (models.purchases, models.spend) if fit is not None]
     left_out = (
@@ -200,6 +203,7 @@ def run(
             calibration=held_out.calibration,
             reliability=risk.reliability,
             settings=settings,
+            bounds=totals.bounds,
         ),
         call_list=actions.call_list(
             customers, most=decisions.MOST_CALLS, keep=settings.keep, no_contact=no_contact
@@ -226,7 +230,7 @@ def run(
             risk.calibration,
         ),
         settings=settings,
-        notes=tuple(dict.fromkeys(filter(None, [*notes, models.chosen]))),
+        notes=tuple(dict.fromkeys(filter(None, [*notes, models.chosen, *totals.notes]))),
         left_out=left_out,
     )
 
@@ -264,7 +268,7 @@ def collecting(notes: list[str]) -> Iterator[None]:
 
 
 def _with_split(settings: Settings, days: IntoFrame, *, may_be_empty: bool) -> Settings:
-    """Halve the time from the first purchase day to `as_of`, unless a split is given."""
+    """Halve the time from the first purchase day to `as_of` if it can be, or take what is given."""
     frame = frames.reopen(days)
     first = frame.select(time.day_number(frame, "date").min().alias("first")).collect()
     number = first["first"].drop_nulls().to_list()
@@ -275,8 +279,9 @@ def _with_split(settings: Settings, days: IntoFrame, *, may_be_empty: bool) -> S
         raise InvalidArgumentError(msg)
     if settings.split is not None:
         return settings
-    middle = int(number[0]) + (time.number_of(settings.as_of) - int(number[0])) // 2
-    return replace(settings, split=time.day_of(middle))
+    first_day = time.day_of(int(number[0]))
+    split = forecast.test_split(days, first=first_day, as_of=settings.as_of)
+    return replace(settings, split=split)
 
 
 def _cohort_table(retention: IntoFrameT) -> IntoFrameT:
