@@ -6,10 +6,15 @@ Run
     run: Run the main job: segments, value, stages, risk and actions, from a ledger.
     run_summary: Run what one row per customer allows: RFM segments, tiers, concentration.
     Result: Every table of the main job that can be made, on the engine of the input.
+Evaluate
+    evaluate: Evaluate rankings and forecasts on held-out days, the defaults beside plain rules.
+    Evaluation: Rankings and totals on held-out days, the defaults beside plain rules.
 """
 
+from crmkit._pipeline.evaluate.evaluate import evaluate
+from crmkit._pipeline.evaluate.evaluation import Evaluation
 from crmkit._pipeline.result import Result
 from crmkit._pipeline.run import run
 from crmkit._pipeline.run_summary import run_summary
 
-__all__ = ["Result", "run", "run_summary"]
+__all__ = ["Evaluation", "Result", "evaluate", "run", "run_summary"]
