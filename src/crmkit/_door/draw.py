@@ -30,13 +30,26 @@ def collect_draw(
     """
     n = int(frame.select(nw.len().alias("n")).collect().item())
     if n > most:
-        wanted = frame.select("customer_id", *columns)
-        hashed = _with_hash(wanted, "customer_id", into=_NUMBER, of=hash_of)
-        frame = hashed.filter(nw.col(_NUMBER) < int(most / n * _NUMBERS))
+        frame = _part(frame.select("customer_id", *columns), share=most / n)
     found = frames.collect(frame, "customer_id", *columns)
     numbers = hash_of(found.pop("customer_id").tolist())
     order = np.argsort(numbers, kind="stable")
     return {name: values[order] for name, values in {**found, "numbers": numbers}.items()}
+
+
+def of_drawn_customers(
+    frame: frames.Frame, *, most: int = MOST_CUSTOMERS
+) -> tuple[frames.Frame, int]:
+    """Keep the rows of all customers, or of about `most` of them; count all customers."""
+    ids = frame.select("customer_id").unique()
+    n = int(ids.select(nw.len().alias("n")).collect().item())
+    return (_part(frame, share=most / n) if n > most else frame), n
+
+
+def _part(frame: frames.Frame, *, share: float) -> frames.Frame:
+    """Keep the rows of a share of the customers, those of the lowest hashes."""
+    hashed = _with_hash(frame, "customer_id", into=_NUMBER, of=hash_of)
+    return hashed.filter(nw.col(_NUMBER) < int(share * _NUMBERS)).drop(_NUMBER)
 
 
 def hash_of(ids: Any) -> npt.NDArray[np.int64]:  # noqa: ANN401 - ids of any type

@@ -40,7 +40,9 @@ from crmkit.tables.summaries import (
     CALL_LIST,
     CONCENTRATION,
     COST_GROUPS,
+    EVALUATION_SUMMARY,
     POOLED_RATES,
+    RANKINGS,
     RELIABILITY,
     RETENTION_RATES,
     SCORES,
@@ -48,6 +50,7 @@ from crmkit.tables.summaries import (
     STAGE_RETURNS,
     STAGE_SUMMARY,
     TIER_SUMMARY,
+    TOTALS,
 )
 
 __all__ = [
@@ -64,6 +67,7 @@ __all__ = [
     "COSTS",
     "COST_GROUPS",
     "CUSTOMER_TOTALS",
+    "EVALUATION_SUMMARY",
     "FINDINGS",
     "HELD_OUT_RISK",
     "HOLDOUT",
@@ -74,6 +78,7 @@ __all__ = [
     "PEOPLE",
     "POOLED_RATES",
     "PROSPECTS",
+    "RANKINGS",
     "RECOMMENDED",
     "RELIABILITY",
     "RETENTION",
@@ -94,6 +99,7 @@ __all__ = [
     "TIER",
     "TIER_POLICY",
     "TIER_SUMMARY",
+    "TOTALS",
     "Column",
     "Kind",
     "Rule",

@@ -10,15 +10,16 @@ import narwhals as nw
 import numpy as np
 from narwhals.typing import IntoFrameT
 
-from crmkit import rfm
 from crmkit._door import frames, time
 from crmkit._pipeline.evaluate import measures, said
+from crmkit._pipeline.evaluate.drawn import draw_of
 from crmkit._pipeline.evaluate.evaluation import Evaluation
 from crmkit._pipeline.evaluate.origins import origins_of, span_of
 from crmkit._pipeline.evaluate.rankings import PROBABILITIES, QUESTIONS, Ranking, rankings_of
 from crmkit._pipeline.evaluate.seen import seen_from
 from crmkit._pipeline.evaluate.summary import summed_up
 from crmkit._pipeline.evaluate.totals import DEFAULT, Total, totals_of
+from crmkit._pipeline.run import collecting
 from crmkit._words.arguments import require_whole
 from crmkit._words.rates import require_level
 from crmkit.errors import InvalidArgumentError
@@ -85,10 +86,13 @@ def evaluate(
     The plain forecast of a total is the total of the last horizon, of the customers known when it
     began. Bounds with misses are those of `crmkit.clv.predict_total` with `crmkit.clv.fit_misses`.
 
+    Warnings of the steps are not raised but kept in `Evaluation.notes`.
+
     The interval of a lead is a jackknife that leaves out a twentieth of the customers at all
-    origins at once, by Student's t: it holds the chance of customers, not that of the times. At
-    most about 200,000 customers, drawn by a hash of `customer_id`, come to this machine for the
-    rankings; totals are of all.
+    origins at once, by Student's t: it holds the chance of customers, not that of the times.
+
+    The purchase days of at most about 200,000 customers, drawn by a hash of `customer_id`, come to
+    this machine, where all is computed on them. The totals are of these customers then.
 
     References
     ----------
@@ -115,20 +119,22 @@ def evaluate(
     step = on_step or (lambda _: None)
     step("reading the ledger")
     span = span_of(orders, as_of=last)
-    days = frames.keep(rfm.purchase_days(orders, as_of=span.last))
+    drawn = draw_of(orders, as_of=span.last)
     horizon = int(horizon_days)
     rankings: dict[date, list[Ranking]] = {}
     totals: dict[date, list[Total]] = {}
     left_out: list[str] = []
+    warned: list[str] = []
     for origin in origins_of(origins, span, horizon_days=horizon):
         step(f"forecasting from {origin}")
-        seen = seen_from(days, origin=origin, horizon_days=horizon)
-        if not seen.n_customers:
-            left_out.append(f"As of {origin}: nobody has bought yet.")
-            continue
-        rankings[origin] = [each for asked in QUESTIONS for each in rankings_of(asked, seen)]
-        totals[origin] = totals_of(seen, first=span.first, level=level)
-        left_out += said.missing(seen)
+        with collecting(warned):
+            seen = seen_from(drawn.days, origin=origin, horizon_days=horizon)
+            if not seen.n_customers:
+                left_out.append(f"As of {origin}: nobody has bought yet.")
+                continue
+            rankings[origin] = [each for asked in QUESTIONS for each in rankings_of(asked, seen)]
+            totals[origin] = totals_of(seen, first=span.first, level=level)
+            left_out += said.missing(seen)
     if not rankings:
         msg = f"Nobody has bought by {origin}, the last of the origins.\nGive later origins."
         raise InvalidArgumentError(msg)
@@ -146,6 +152,8 @@ def evaluate(
         notes=(
             *said.verdicts(lines, rankings, level=level),
             *said.overlap(list(rankings), horizon_days=horizon),
+            *said.drawn(drawn),
+            *dict.fromkeys(warned),
         ),
         left_out=tuple(dict.fromkeys(left_out)),
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, Final
 
+from crmkit._pipeline.evaluate.drawn import Drawn
 from crmkit._pipeline.evaluate.rankings import PARETO_NBD, QUESTIONS
 from crmkit._pipeline.evaluate.seen import Seen
 from crmkit._pipeline.evaluate.summary import ERROR, Line, Rankings, interval
@@ -59,8 +60,8 @@ def _beside_plain(default: Line, best: Line, *, rule: str) -> Iterator[str]:
     if not math.isnan(default["better_share"]):
         k = round(default["better_share"] * default["n_origins"])
         n = formats.counted(default["n_origins"], "origin")
-        name = "it" if best["method"] == rule else rule
-        yield f"It is better than {name} at {k} of {n}."
+        than = "" if best["method"] == rule else f" than {rule}"
+        yield f"It is better{than} at {k} of {n}."
 
 
 def _held(default: Line, *, level: float) -> Iterator[str]:
@@ -76,7 +77,8 @@ def _leads(line: Line, default: Line) -> bool:
 
 
 def _better_variant(line: Line) -> str:
-    return f"{line['method']} does better ({_figure(line)})."
+    name = line["method"]
+    return f"{name[0].upper()}{name[1:]} does better ({_figure(line)})."
 
 
 def _is_ahead(one: Line, other: Line) -> bool:
@@ -100,6 +102,15 @@ def overlap(origins: Sequence[date], *, horizon_days: int) -> Iterator[str]:
         yield (
             f"The {horizon_days} days after one origin are partly those after the next, so the "
             f"{len(origins)} origins are fewer independent tests."
+        )
+
+
+def drawn(found: Drawn) -> Iterator[str]:
+    """Say that not all customers were looked at, if they were not."""
+    if found.n_drawn < found.n_customers:
+        yield (
+            f"{formats.whole(found.n_drawn)} of {formats.whole(found.n_customers)} customers were "
+            "drawn by a hash of their id, and totals are of these."
         )
 
 

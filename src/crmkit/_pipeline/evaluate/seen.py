@@ -41,7 +41,7 @@ class Seen(Generic[IntoFrameT]):
     job
         The main job as of the origin.
     columns
-        Columns of the customers, at most about 200,000 of them, in the order of their hash.
+        Columns of the customers, in the order of the hash of their id.
     purchases, amount
         What all customers then did, added up; the money is None where that of any is unknown.
     """
