@@ -559,6 +559,12 @@ CASES: Final[Mapping[str, Case]] = {
         lambda costs: economics.cost_benefit(costs, declared={"total_cost": 380}), ("costs",), ()
     ),
     "actions.recommend": Case(actions.recommend, ("signals",)),
+    "pipeline.evaluate": Case(
+        lambda orders: pipeline.evaluate(orders, horizon_days=91, origins=[SPLIT]),
+        ("orders",),
+        (),
+        _FIT,
+    ),
     "pipeline.run": Case(
         lambda orders, people: pipeline.run(orders, as_of=AS_OF, split=SPLIT, prospects=people),
         ("orders", "people"),

@@ -79,6 +79,7 @@ _RUN: Final[Mapping[str, int]] = {
     "rfm.check_map": 1,
     "rfm.segment": 1,
     "clv.validate": 1,
+    "pipeline.evaluate": 3,
     "tiers.abc": 2,
     "tiers.concentration": 1,
     "tiers.gini": 1,
@@ -108,6 +109,7 @@ _SAMPLE: Final[Mapping[str, Sequence[str]]] = {
 _SEVERAL_TABLES: Final = (
     "clv.validate",
     "intake.clean",
+    "pipeline.evaluate",
     "pipeline.run",
     "pipeline.run_summary",
 )
@@ -125,6 +127,8 @@ def _call(name: str, engine: str) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CrmkitWarning)
         found = case.call(*(on(engine, table) for table in case.tables))
+    if isinstance(found, pipeline.Evaluation):
+        return {**found.frames(), "notes": found.notes, "left_out": found.left_out}
     if isinstance(found, pipeline.Result):
         return {**found.frames(), "kept": found.kept}
     # A column of Spark Connect may have any name, so whether it has `_asdict` tells nothing.

@@ -198,6 +198,7 @@ OTHERS: Final = {
     "cohorts.n_day": "takes days only, see tests/test_cohorts.py",
     "cohorts.rolling": "the same",
     "cohorts.bracket": "the same",
+    "pipeline.evaluate": "calls the others, see tests/test_evaluate.py",
     "pipeline.run": "calls the others",
     "report.render": "takes what pipeline.run gives",
 }

@@ -30,7 +30,10 @@ class _Question(NamedTuple):
 
 _QUESTIONS: Final = {
     "who buys nothing": _Question(
-        "Who buys nothing", "auc", 0.5, "AUC: 0.5 is chance, 1 is perfect; a dot for each origin"
+        "Who buys nothing: how well each method ranks",
+        "auc",
+        0.5,
+        "AUC: 0.5 is chance, 1 is perfect; a dot for each origin",
     ),
     "money lost": _Question(
         "Money lost: found in the tenth ranked first",

@@ -117,7 +117,7 @@ def reliability(reliability: IntoFrame, *, ax: Axes | None = None) -> Axes:
     >>> axes.get_title()
     'Churn risk: said, and what happened'
     >>> [text.get_text() for text in axes.texts][:2]
-    ['25% of those with a risk of 20%', '58% of those with a risk of 70%']
+    ['risk 20%: 25% bought nothing', 'risk 70%: 58% bought nothing']
     """
     rows = frames.read_rows(reliability, tables.RELIABILITY)
     rows.sort(key=lambda row: row["bin"])
@@ -134,12 +134,14 @@ def reliability(reliability: IntoFrame, *, ax: Axes | None = None) -> Axes:
         canvas.write(
             ax,
             (row["said"], row["happened"]),
-            f"{happened} of those with a risk of {said}",
+            f"risk {said}: {happened} bought nothing",
             shift=(8 if left else -8, 9 * place),
             ha="left" if left else "right",
         )
-    canvas.write(ax, (0.02, 0.97), "above the line: more left than was said", color=canvas.FAINT)
-    canvas.write(ax, (1.0, 0.03), "below: fewer left than was said", color=canvas.FAINT, ha="right")
+    canvas.write(
+        ax, (0.02, 0.97), "above the line: more bought nothing than was said", color=canvas.FAINT
+    )
+    canvas.write(ax, (1.0, 0.03), "below: fewer than was said", color=canvas.FAINT, ha="right")
     ax.set_xlabel("risk that was said")
     ax.set_ylabel("share who then bought nothing")
     for axis in (ax.xaxis, ax.yaxis):

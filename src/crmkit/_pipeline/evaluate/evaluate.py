@@ -153,7 +153,7 @@ def evaluate(
             *said.verdicts(lines, rankings, level=level),
             *said.overlap(list(rankings), horizon_days=horizon),
             *said.drawn(drawn),
-            *dict.fromkeys(warned),
+            *dict.fromkeys(" ".join(each.split()) for each in warned),
         ),
         left_out=tuple(dict.fromkeys(left_out)),
     )
