@@ -47,7 +47,7 @@ def main() -> None:
             for horizon_days, each in _evaluations(path):
                 print(f"{_name(path)}, {horizon_days} days\n\n{as_text(each)}\n")
                 probabilities = each.rankings.filter(~pl.col("brier").is_null())
-                print(f"{probabilities.select('method', 'brier', 'calibration_error')}\n")
+                print(f"{probabilities.select('method', 'brier', 'risk_error')}\n")
                 found.append(each.summary)
         except CrmkitError as error:
             print(f"{path.name}: not evaluated: {' '.join(str(error).split())[:120]}\n")

@@ -36,7 +36,7 @@ LEDGER: Final[dict[str, list[Any]]] = {
     ],
     "amount": [10.0, 30.0, 50.0, 20.0, 20.0, 40.0, 5.0, -5.0],
 }
-"""Four customers by 31 March; ann buys again within 31 days, ben later, dan sends one thing back."""
+"""Four customers by 31 March; ann buys again within 31 days, ben later, dan sends a thing back."""
 
 
 def ones(n: int) -> Any:
@@ -105,13 +105,13 @@ def test_money_of_nobody_has_no_share() -> None:
     assert np.isnan(measures.captured(measures.ranked(ones(3)), np.zeros(3), ones(3)))
 
 
-def test_calibration_error_is_the_mean_distance_over_tenths() -> None:
+def test_risk_error_is_the_mean_distance_over_tenths() -> None:
     # Pairs of customers by rising risk; in the last pair, said .9, one buys: .5 happened.
     risk = np.repeat(np.arange(10) / 10, 2)
     outcome = np.where(risk >= 0.5, 1.0, 0.0)
     outcome[-1] = 0.0
     off = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.4, 0.3, 0.2, 0.4]
-    assert measures.calibration_error(risk, outcome) == pytest.approx(np.mean(off))
+    assert measures.risk_error(risk, outcome) == pytest.approx(np.mean(off))
     assert measures.brier(np.array([0.2, 0.9]), np.array([0.0, 1.0])) == pytest.approx(0.025)
 
 
@@ -214,9 +214,10 @@ def test_the_interval_of_a_lead_is_that_of_a_plain_jackknife(
         theirs = roc_auc_score(inactive[of], held_out["days_since_last"].to_numpy()[of])
         return float(ours - theirs)
 
-    left = [lead(fold != group) for group in range(20)]
-    error = np.sqrt(19 / 20 * np.sum((left - np.mean(left)) ** 2))
+    left = np.array([lead(fold != group) for group in range(20)])
+    error = np.sqrt(19 / 20 * ((left - left.mean()) ** 2).sum())
     is_it = (pl.col("method") == "frequency") & (pl.col("measure") == "auc")
+    assert evaluation.summary is not None
     row = evaluation.summary.row(by_predicate=is_it, named=True)
     assert row["lead"] == pytest.approx(lead(fold >= 0))
     assert row["upper"] - row["lead"] == pytest.approx(1.729133 * error, rel=1e-5)  # t with 19
@@ -296,16 +297,17 @@ def test_without_amounts_rankings_and_totals_of_money_are_left_out() -> None:
         (
             {"horizon_days": 400},
             (
-                "A horizon of 400 days leaves no day to forecast from: the log goes from 2024-01-01 to "
-                "2024-05-10, which is 130 days.\n"
+                "A horizon of 400 days leaves no day to forecast from: the log goes from "
+                "2024-01-01 to 2024-05-10, which is 130 days.\n"
                 "Give a shorter `horizon_days`, a quarter of the log or less, or a longer log."
             ),
         ),
         (
             {"origins": ["2024-05-01", "2023-12-31", "2024-03-01"]},
             (
-                "`origins`: 2 of 3 days (2023-12-31, 2024-05-01) are outside 2024-01-01 to 2024-04-09: "
-                "a day to forecast from needs a log that begins by then and goes on for 31 days.\n"
+                "`origins`: 2 of 3 days (2023-12-31, 2024-05-01) are outside 2024-01-01 to "
+                "2024-04-09: a day to forecast from needs a log that begins by then and goes on "
+                "for 31 days.\n"
                 "Give earlier days, or a shorter `horizon_days`."
             ),
         ),

@@ -70,7 +70,7 @@ TABLES: dict[str, dict[str, list[Any]]] = {
         "n_customers": [100, 120, 100, 120, 60],
         "auc": [0.7, 0.72, 0.75, 0.79, None],
         "brier": [None, None, 0.13, 0.12, None],
-        "calibration_error": [None, None, 0.03, 0.02, None],
+        "risk_error": [None, None, 0.03, 0.02, None],
         "captured_share": [None, None, None, None, 0.3],
     },
     "reliability": {

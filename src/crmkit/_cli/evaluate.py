@@ -59,8 +59,9 @@ def run(options: argparse.Namespace, step: Step) -> None:
 def as_text(found: pipeline.Evaluation[Any]) -> str:
     """Write the methods of each question side by side, then what they show in sentences."""
     days = ", ".join(map(str, found.origins))
-    first = f"From {days}: the {found.horizon_days} days after each were held out."
-    parts = [first, *_tables(found.summary)]
+    held_out = formats.counted(found.horizon_days, "day")
+    first = f"From {days}: {held_out} after each were held out."
+    parts = [first, *([] if found.summary is None else _tables(found.summary))]
     parts += ["\n".join(f"- {note}" for note in found.notes)]
     parts += ["\n".join(f"Left out: {sentence}" for sentence in found.left_out)]
     return "\n\n".join(filter(None, parts))

@@ -90,10 +90,10 @@ def rankings(
     ...         "n_customers": [4227, 4227],
     ...         "auc": [None, None],
     ...         "brier": [None, None],
-    ...         "calibration_error": [None, None],
+    ...         "risk_error": [None, None],
     ...         "captured_share": [0.26, 0.31],
     ...     }
-    ... ).astype({name: float for name in ("auc", "brier", "calibration_error")})
+    ... ).astype({name: float for name in ("auc", "brier", "risk_error")})
     >>> axes = rankings(table, question="money lost")
     >>> axes.get_title()
     'Money lost: found in the tenth ranked first'

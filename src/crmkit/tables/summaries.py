@@ -173,7 +173,7 @@ RANKINGS: Final = _table(
     _N_CUSTOMERS,
     _column("auc", "number", "area under the ROC curve of who buys nothing"),
     _column("brier", "number", "mean square of probability less outcome"),
-    _column("calibration_error", "number", "mean distance of said and happened by tenths of risk"),
+    _column("risk_error", "number", "mean distance of said and happened by tenths of risk"),
     _column("captured_share", "number", "share of the money that the tenth ranked first holds"),
 )
 TOTALS: Final = _table(

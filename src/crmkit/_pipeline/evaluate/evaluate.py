@@ -25,7 +25,7 @@ from crmkit._words.rates import require_level
 from crmkit.errors import InvalidArgumentError
 
 _NUMBERS: Final = {
-    "rankings": ("auc", "brier", "calibration_error", "captured_share"),
+    "rankings": ("auc", "brier", "risk_error", "captured_share"),
     "totals": ("actual", "predicted", "lower", "upper", "error", "held"),
     "summary": ("mean", "better_share", "lead", "lower", "upper", "held_share"),
 }
@@ -144,7 +144,7 @@ def evaluate(
     return Evaluation(
         rankings=_as_table(_of_rankings(rankings), "rankings", like=orders),
         totals=_as_table(of_totals, "totals", like=orders) if of_totals else None,
-        summary=_as_table(lines, "summary", like=orders),
+        summary=_as_table(lines, "summary", like=orders) if lines else None,
         origins=tuple(rankings),
         horizon_days=horizon,
         as_of=span.last,
@@ -181,7 +181,7 @@ def _of_probability(ranking: Ranking) -> dict[str, float]:
         return {}
     return {
         "brier": measures.brier(ranking.score, ranking.outcome),
-        "calibration_error": measures.calibration_error(ranking.score, ranking.outcome),
+        "risk_error": measures.risk_error(ranking.score, ranking.outcome),
     }
 
 

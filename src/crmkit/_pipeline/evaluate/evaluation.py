@@ -21,7 +21,7 @@ class Evaluation(Generic[IntoFrameT]):
         nothing, at their money of that horizon) or "money to come" (of all customers, within the
         horizon). `is_default` marks the method of `crmkit.pipeline.run`. `n_customers` are
         ranked. `auc` is for the first question, `captured_share` for the others: the share of the
-        money that the tenth ranked first holds. `brier` and `calibration_error` (mean distance of
+        money that the tenth ranked first holds. `brier` and `risk_error` (mean distance of
         said and happened by tenths of risk) are for probabilities.
     totals
         One row per origin, `quantity` ("purchases" or "money") and method: `actual` of the
@@ -33,6 +33,7 @@ class Evaluation(Generic[IntoFrameT]):
         "absolute_error"), `n_origins`, `mean`, and beside the plain rule `better_share`, the share
         of the origins at which it is better, and `lead`, by how much in the mean (above 0 is
         better), from `lower` to `upper`. `held_share` is the share of bounds that held.
+        None where nothing could be measured.
     origins
         The days that were forecast from.
     horizon_days
@@ -49,7 +50,7 @@ class Evaluation(Generic[IntoFrameT]):
 
     rankings: IntoFrameT
     totals: IntoFrameT | None
-    summary: IntoFrameT
+    summary: IntoFrameT | None
     origins: tuple[date, ...]
     horizon_days: int
     as_of: date

@@ -70,7 +70,7 @@ def brier(risk: Floats, outcome: Floats) -> float:
     return float(np.mean((risk - outcome) ** 2))
 
 
-def calibration_error(risk: Floats, outcome: Floats) -> float:
+def risk_error(risk: Floats, outcome: Floats) -> float:
     """Mean distance of said and happened over ten groups of like risk."""
     order = np.argsort(_steady(risk), kind="stable")
     groups = [each for each in np.array_split(order, _BINS) if len(each)]

@@ -19,6 +19,9 @@ _VARIANTS: Final = (PARETO_NBD, ALONE)
 """Other ways to use our own models, which are no rules."""
 
 _CLOSE: Final = 0.0005
+_HALF_A_POINT: Final = 0.005
+"""Errors of totals that differ by less are level: a few origins give no interval."""
+
 _MEASURES: Final = {
     "auc": "AUC",
     "captured_share": "share of the money in the top tenth",
@@ -48,7 +51,8 @@ def _beside(default: Line, best: Line, rankings: Rankings, *, level: float) -> s
     """Compare the default with the best rule; they are level where the interval holds 0."""
     low, high = _between(default, best, rankings, level=level)
     result = "beats" if _is_ahead(default, best) else "loses to"
-    if low <= 0 <= high:
+    few = default["measure"] == ERROR and abs(default["mean"] - best["mean"]) < _HALF_A_POINT
+    if low <= 0 <= high or few:
         result = "is level with"
     return (
         f"{default['question'].capitalize()}: {default['method']} {result} {best['method']}, the "
@@ -125,7 +129,7 @@ def missing(seen: Seen[Any]) -> Iterator[str]:
         what = "nothing" if n_inactive else "again"
         yield (
             f"{day}, AUC of who buys nothing: all {formats.counted(n, 'customer')} bought {what} "
-            f"within {seen.horizon_days} days."
+            f"within {formats.counted(seen.horizon_days, 'day')}."
         )
     if seen.get("amount_holdout") is None:
         yield "Rankings and totals by money: the log has no amounts."
