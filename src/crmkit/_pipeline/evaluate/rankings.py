@@ -112,7 +112,7 @@ def _by_code(*, sign: float = 1.0) -> Method:
     def score(seen: Seen[Any]) -> Floats | None:
         digits = [seen.get(name) for name in ("r_score", "f_score", "m_score")]
         known = [digit for digit in digits if digit is not None]
-        if len(known) < 2:  # noqa: PLR2004 - one score is no code
+        if len(known) < 2:  # noqa: PLR2004 - one score alone makes none
             return None
         code = np.zeros(seen.n_customers)
         for digit in known:

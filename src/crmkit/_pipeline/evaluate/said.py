@@ -16,7 +16,7 @@ from crmkit._pipeline.evaluate.totals import ALONE, PLAIN, QUANTITIES
 from crmkit._words import formats
 
 _VARIANTS: Final = (PARETO_NBD, ALONE)
-"""Other ways to use our own models, which are no rules."""
+"""Other ways to use our own models, in contrast to rules."""
 
 _CLOSE: Final = 0.0005
 _HALF_A_POINT: Final = 0.005
