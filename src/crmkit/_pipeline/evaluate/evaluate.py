@@ -108,10 +108,10 @@ def evaluate(
     >>> found = evaluate(load_cdnow(sample=True), horizon_days=91, origins=[date(1997, 9, 30)])
     >>> columns = ["method", "n_customers", "auc", "brier"]
     >>> print(found.rankings[columns].head(3).round(2).to_string(index=False))
-        method  n_customers  auc  brier
-    churn risk         2357 0.77   0.12
-       recency         2357 0.75    NaN
-      RFM code         2357 0.78    NaN
+              method  n_customers  auc  brier
+          churn risk         2357 0.79   0.11
+    Pareto/NBD alone         2357 0.79   0.11
+             recency         2357 0.78    NaN
     """
     require_whole(horizon_days, argument="horizon_days", least=1, advice="Write 91 for a quarter.")
     require_level(level)
