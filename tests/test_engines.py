@@ -90,6 +90,7 @@ _MADE_FOR_A_LOOK: Final = (
     "intake.check",
     "intake.check_costs",
     "pipeline.run",
+    "pipeline.run by kept values",
     "pipeline.run_summary",
 )
 """They run many plans: one for each finding, and those of all the other functions."""
@@ -109,6 +110,7 @@ _SEVERAL_TABLES: Final = (
     "clv.validate",
     "intake.clean",
     "pipeline.run",
+    "pipeline.run by kept values",
     "pipeline.run_summary",
 )
 """They give tables of other functions, which document the columns."""

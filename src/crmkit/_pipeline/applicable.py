@@ -13,7 +13,7 @@ from crmkit._pipeline.held_out_risk import serves
 from crmkit._pipeline.kept import Kept
 from crmkit._pipeline.known import Known
 from crmkit.errors import MissingColumnsError
-from crmkit.tables import CUSTOMER_TOTALS
+from crmkit.tables import MEASURES
 
 _MONEY = "total_amount"
 
@@ -85,7 +85,7 @@ def _require(customers: IntoFrame, columns: Sequence[str], *, name: str, advice:
     missing = [column for column in dict.fromkeys(columns) if column not in present]
     if missing:
         msg = (
-            f"{CUSTOMER_TOTALS.name}: no column {frames.quoted(missing)}, which `kept.{name}` was "
+            f"{MEASURES.name}: no column {frames.quoted(missing)}, which `kept.{name}` was "
             f"fitted on.\n{advice}"
         )
         raise MissingColumnsError(msg)

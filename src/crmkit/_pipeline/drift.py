@@ -97,9 +97,7 @@ def _of_measure(measure: str, then: Mapping[str, int], now: Mapping[str, int]) -
     if not sum(before) or not sum(after):
         return
     psi = population_stability(before, after)
-    chance = stability_by_chance(
-        len(values), expected=sum(before), actual=sum(after), level=_LEVEL
-    )
+    chance = stability_by_chance(len(values), expected=sum(before), actual=sum(after), level=_LEVEL)
     change = _change(psi if psi > chance else 0.0, _MODERATE, _LARGE)
     n_before, n_after = sum(before), sum(after)
     for value, b, a in zip(values, before, after, strict=True):
@@ -114,9 +112,7 @@ def _of_risk(kept: Kept, days: IntoFrameT, *, since: date, as_of: date) -> Itera
     held_out = frames.keep(rfm.holdout(days, split=since, as_of=as_of))
     calibration = kept.risk if kept.risk is not None and serves(kept.risk, n_days) else None
     rated = frames.keep(
-        churn.risk(
-            held_out, purchases=kept.purchases, horizon_days=n_days, calibration=calibration
-        )
+        churn.risk(held_out, purchases=kept.purchases, horizon_days=n_days, calibration=calibration)
     )
     n = int(frames.reopen(rated).select(n=nw.len()).collect().item())
     if not n:
@@ -156,36 +152,37 @@ def _change(moved: float, moderate: float, large: float) -> Change:
 
 def _advice(rows: Sequence[_Row], *, since: date) -> str:
     """Say in one sentence whether to fit anew, and why."""
-    of = {row.measure: row for row in rows}
-    words = {
-        change: [_moved(row, rows) for row in of.values() if row.change == change]
-        for change in ("large", "moderate")
-    }
-    if words["large"]:
-        return f"Since {since} {_and(words['large'])}: fit anew, without the kept values."
-    if words["moderate"]:
+    large, moderate = (_moved(rows, change) for change in ("large", "moderate"))
+    if large:
+        return f"Since {since} {large.format(how=' far')}: fit anew, without the kept values."
+    if moderate:
         return (
-            f"Since {since} {_and(words['moderate'])}, less than calls for a new fit: the kept "
-            "values can stay, and are to be looked at again next month."
+            f"Since {since} {moderate.format(how='')}, less than calls for a new fit: the kept "
+            "values can stay, to be looked at again next month."
         )
     return f"Since {since} little has moved: the kept values can stay."
 
 
-def _moved(row: _Row, rows: Sequence[_Row]) -> str:
-    """Name a measure that has moved, and how far."""
-    if row.psi is not None:
-        return f"{row.measure} has moved ({row.change}: PSI {row.psi:.2f})"
-    groups = [each for each in rows if each.measure == RISK]
-    n = sum(each.n_customers for each in groups)
-    said, happened = (
-        formats.percent(sum(each.n_customers * getattr(each, name) for each in groups) / n)
-        for name in ("expected", "actual")
-    )
-    return f"the kept model said that {said} would buy nothing and {happened} did ({row.change})"
+def _moved(rows: Sequence[_Row], change: str) -> str:
+    """Name what has moved so far, the risk with what was said and what happened."""
+    moved = [row for row in {row.measure: row for row in rows}.values() if row.change == change]
+    of_shares = [f"{row.measure} (PSI {row.psi:.2f})" for row in moved if row.psi is not None]
+    parts = [f"the shares of {_and(of_shares)} have moved{{how}}"] if of_shares else []
+    if any(row.measure == RISK for row in moved):
+        groups = [row for row in rows if row.measure == RISK]
+        n = sum(row.n_customers for row in groups)
+        said, happened = (
+            formats.percent(sum(row.n_customers * getattr(row, name) for row in groups) / n)
+            for name in ("expected", "actual")
+        )
+        parts.append(
+            f"the kept model said that {said} would make no purchase and {happened} made none"
+        )
+    return _and(parts)
 
 
 def _and(parts: Sequence[str]) -> str:
-    *first, last = parts
+    *first, last = parts or [""]
     return f"{', '.join(first)} and {last}" if first else last
 
 

@@ -51,7 +51,7 @@ def tested(
     models: Models,
     settings: Settings,
     *,
-    kept: RiskCalibration | None = None,
+    kept: RiskCalibration | None,
 ) -> RiskTest[IntoFrameT]:
     """Test churn risk on held-out days and calibrate it, or say why that cannot be done.
 
@@ -66,7 +66,8 @@ def tested(
         return RiskTest(None, kept, (f"Test of churn risk on held-out days: {why}",))
     n_days = (settings.as_of - split).days
     rated = frames.keep(churn.risk(held_out, purchases=model, horizon_days=n_days))
-    calibration, left_out = kept, ()
+    left_out: tuple[str, ...] = ()
+    calibration = kept
     if kept is None:
         calibration, left_out = _calibration(rated, settings.horizon_days, n_days)
     n = int(frames.reopen(rated).select("customer_id").collect().shape[0])

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from crmkit._intake.currencies import WRITTEN, can_stand_for_one
 from crmkit._pipeline import kept_folder
 from crmkit._words import kept as kept_text
 from crmkit._words.arguments import require_fitted, shown
@@ -114,7 +115,7 @@ class Kept:
             )
             raise InvalidArgumentError(msg)
         values = {name: getattr(self, name) for name in _MADE}
-        texts = {name: value.to_json() for name, value in values.items() if value is not None}
+        texts = {name: _text(value) for name, value in values.items() if value is not None}
         return kept_folder.write(kept_folder.path_of(folder), texts, about=_as_json(self.about))
 
     @classmethod
@@ -152,9 +153,8 @@ class Kept:
         path = kept_folder.path_of(folder)
         about, values = kept_folder.read(path, about=_ABOUT, values=types)
         try:
-            day = date.fromisoformat(about.pop("as_of"))
-            return cls(**values, about=About(day, **about))
-        except ValueError as error:
+            return cls(**values, about=About(**about))
+        except InvalidArgumentError as error:
             raise kept_folder.of_file(path / kept_folder.ABOUT, error) from None
 
     def completed(self, fitted: Kept) -> Kept:
@@ -169,6 +169,15 @@ class Kept:
         return Kept(**known)
 
 
+def _read_day(value: Any, place: str) -> date:  # noqa: ANN401 - anything that JSON can hold
+    text = kept_text.text(value, place)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        msg = f"`{place}` must be a date in ISO text, got {shown(text)}."
+        raise InvalidArgumentError(msg) from None
+
+
 _MADE: Final[Mapping[str, tuple[Any, str]]] = {
     "breakpoints": (Breakpoints, "crmkit.rfm.breakpoints"),
     "purchases": (Fit, "crmkit.clv.fit"),
@@ -180,7 +189,7 @@ _MADE: Final[Mapping[str, tuple[Any, str]]] = {
 """The fitted values: the type of each, and what makes it."""
 
 _ABOUT: Final[Mapping[str, kept_text.Reader[Any]]] = {
-    "as_of": kept_text.text,
+    "as_of": _read_day,
     "n_customers": kept_text.whole,
     "n_purchase_days": kept_text.optional(kept_text.whole),
     "currency": kept_text.text,
@@ -204,7 +213,7 @@ def require_kept(kept: Kept | None, *, as_of: date, currency: str) -> Kept:
             "was still to come.\nGive values of that day or before, or a later `as_of`."
         )
         raise InvalidArgumentError(msg)
-    if about.currency and currency and about.currency != currency:
+    if not _can_be_the_same(about.currency, currency):
         msg = (
             f"`kept` was fitted to amounts in {about.currency}, and these are in {currency}.\n"
             "Convert the amounts, or fit anew without `kept`. If both are the same, write "
@@ -222,7 +231,24 @@ def require_currency(currency: object) -> str:
     return currency.strip()
 
 
+def _can_be_the_same(one: str, other: str) -> bool:
+    """Whether two currencies can be the same, as "$" and "USD" can; an unknown one can be any."""
+    both = {one.upper(), other.upper()} - {""}
+    return len(both) < 2 or (both <= {*WRITTEN} and can_stand_for_one(both))  # noqa: PLR2004 - two
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - a fitted value
+    """Write a value as it is written once it was read, so that saving again changes nothing."""
+    text: str = type(value).from_json(value.to_json()).to_json()
+    return text
+
+
 def _as_json(about: About) -> dict[str, Any]:
     named = {each.name: getattr(about, each.name) for each in fields(about)}
     counts = {name: dict(each) for name, each in about.counts.items()}
-    return named | {"as_of": about.as_of.isoformat(), "counts": counts}
+    horizon_days = None if about.horizon_days is None else float(about.horizon_days)
+    return named | {
+        "as_of": about.as_of.isoformat(),
+        "horizon_days": horizon_days,
+        "counts": counts,
+    }

@@ -26,9 +26,7 @@ def path_of(folder: object) -> Path:
     return Path(folder)
 
 
-def write(
-    folder: Path, texts: Mapping[str, str], *, about: Mapping[str, Any]
-) -> tuple[Path, ...]:
+def write(folder: Path, texts: Mapping[str, str], *, about: Mapping[str, Any]) -> tuple[Path, ...]:
     """Write each text, and last the facts with a checksum of each, which makes them valid."""
     folder.mkdir(parents=True, exist_ok=True)
     facts = {**about, "files": {name: _checksum(text) for name, text in texts.items()}}
@@ -53,19 +51,23 @@ def read(
                 kept.refuse_fields(_KIND, f"`files.{name}` is unknown.")
     except InvalidArgumentError as error:
         raise of_file(path, error) from None
-    found = {}
-    for name, checksum in facts.pop("files").items():
-        path = folder / f"{name}.json"
-        try:
-            text = _text(path)
-            value = values[name].from_json(text)  # which says best what is wrong
-            if _checksum(text) != checksum:
-                msg = f"it is not the file that {ABOUT} was written with.\n{_ANEW}"
-                raise InvalidArgumentError(msg)
-        except InvalidArgumentError as error:
-            raise of_file(path, error) from None
-        found[name] = value
-    return facts, found
+    files = facts.pop("files")
+    return facts, {
+        name: _value(folder / f"{name}.json", values[name], files[name]) for name in files
+    }
+
+
+def _value(path: Path, type_: Any, checksum: str) -> Any:  # noqa: ANN401 - any fitted value
+    """Read one value; its own reader says best what is wrong with a text."""
+    try:
+        text = _text(path)
+        value = type_.from_json(text)
+    except InvalidArgumentError as error:
+        raise of_file(path, error) from None
+    if _checksum(text) != checksum:
+        msg = f"{path}: this is not the file that {ABOUT} was written with.\n{_ANEW}"
+        raise InvalidArgumentError(msg)
+    return value
 
 
 def of_file(path: Path, error: ValueError) -> InvalidArgumentError:
@@ -77,7 +79,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_bytes().decode()
     except FileNotFoundError:
-        msg = f"the file is missing.\n{_ANEW}"
+        msg = f"this file is missing.\n{_ANEW}"
     except UnicodeDecodeError:
         msg = f"this is not JSON text.\n{_ANEW}"
     except OSError as error:

@@ -135,9 +135,7 @@ def run_summary(
             Kept(
                 breakpoints=scored.breakpoints,
                 tiers=tiered.rule,
-                about=About(
-                    settings.as_of, found.n_customers, currency=currency, counts=counts
-                ),
+                about=About(settings.as_of, found.n_customers, currency=currency, counts=counts),
             )
         ),
         settings=settings,
