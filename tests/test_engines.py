@@ -149,6 +149,8 @@ def _numbers(value: Any) -> Any:
         return value.means
     if is_dataclass(value) and not isinstance(value, type):
         return {name: _numbers(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, tuple):
+        return tuple(map(_numbers, value))
     return value
 
 

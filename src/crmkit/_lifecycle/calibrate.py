@@ -121,6 +121,7 @@ def calibrate(
     """
     days = _past_dates(dates)
     require_whole(horizon_days, argument="horizon_days", least=1, advice="Write 91 for a quarter.")
+    horizon_days = int(horizon_days)
     require_lost_below(lost_below)
     require_level(level)
     if rules is not None:

@@ -18,7 +18,7 @@ from crmkit.tables import LEDGER, PROSPECTS, RHYTHM, Column, Table
 from crmkit.tables.contracts import NOT_MADE
 
 MADE: Final = (
-    *RHYTHM.column_names,
+    *(name for name in RHYTHM.column_names if name != "sum_log_gaps"),  # it does without
     *("r_score", "f_score", "m_score", "rfm_code", "rfm_sum", "segment"),
     *("p_alive", "expected_purchases", "expected_spend", "clv"),
     *("tier", "abc_class", "cumulative_share"),

@@ -27,7 +27,7 @@ def chosen_by(
     """Find the model, unless it was named."""
     if isinstance(model, Choice):
         return model
-    if model != BEST:
+    if not (isinstance(model, str) and model == BEST):
         if orders is not None:
             msg = f"`orders` is for `model` {BEST!r}, got {model!r}.\nLeave one of the two out."
             raise InvalidArgumentError(msg)
