@@ -203,7 +203,8 @@ def run(
         retention = frames.keep(cohorts.calendar_retention(days, as_of=settings.as_of))
         step("testing the forecast on held-out days")
         held_out = forecast.tested(days, models, settings)
-        step("comparing with what was kept")
+        if kept is not None:
+            step("comparing with what was kept")
         counts = drift.counts(customers)
         moved = drift.since(given, counts, days=days, as_of=settings.as_of, like=orders)
     step("adding up")
