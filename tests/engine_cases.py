@@ -233,6 +233,12 @@ def donations() -> clv.OpportunityFit:
     return clv.fit_opportunities(clv.opportunities(_orders(), as_of=AS_OF), every="month")
 
 
+@cache
+def kept() -> pipeline.Kept:
+    """Fit the values of a quarter before."""
+    return pipeline.run(_orders(), as_of=date(1998, 3, 31), split=SPLIT).kept
+
+
 # The functions
 
 
@@ -572,6 +578,13 @@ CASES: Final[Mapping[str, Case]] = {
         _FIT,
         ignored=("seconds",),
     ),
+    "pipeline.run by kept values": Case(
+        lambda orders: pipeline.run(orders, as_of=AS_OF, split=SPLIT, kept=kept()),
+        ("orders",),
+        (),
+        _FIT,
+        ignored=("seconds",),
+    ),
     "pipeline.run_summary": Case(
         lambda customers: pipeline.run_summary(customers, as_of=AS_OF, keep=["channel"]),
         ("known",),
@@ -584,6 +597,7 @@ NO_TABLE_TO_READ: Final[Mapping[str, str]] = {
     "clv.discounted_residual_lifetime": "reads a fit only",
     "clv.forecast_retention": "reads a fit only",
     "clv.from_lifetimes": "reads a fit of another package only",
+    "clv.parameters": "reads fits only",
     "clv.simulate": "reads a fit only",
     "clv.to_lifetimes": "reads a fit only",
     "cohorts.bracket": "makes windows from numbers",

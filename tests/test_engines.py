@@ -91,6 +91,7 @@ _MADE_FOR_A_LOOK: Final = (
     "intake.check",
     "intake.check_costs",
     "pipeline.run",
+    "pipeline.run by kept values",
     "pipeline.run_summary",
 )
 """They run many plans: one for each finding, and those of all the other functions."""
@@ -111,6 +112,7 @@ _SEVERAL_TABLES: Final = (
     "intake.clean",
     "pipeline.evaluate",
     "pipeline.run",
+    "pipeline.run by kept values",
     "pipeline.run_summary",
 )
 """They give tables of other functions, which document the columns."""

@@ -131,6 +131,7 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
         "clv.forecast_retention": (None, {"fit": retention, "periods": 3, **NO_FITS}),
         "clv.no_purchase": ("customers", {"purchases": fit, **ahead}),
         "clv.opportunities": ("orders", {**ORDERS, "every": "month"}),
+        "clv.parameters": (None, {"fits": [fit, money], **NO_FITS}),
         "clv.pattern": ("orders", {"purchases": fit, **ORDERS, **ahead}),
         "clv.posterior": ("customers", {"fit": fit, "draws": 100, "seed": 0, "prior": None}),
         "clv.predict": ("customers", scored | {"level": None}),

@@ -113,6 +113,11 @@ def _add_answers(command: argparse.ArgumentParser) -> None:
         "--currency", default="", metavar="SIGN", help='"$" or "EUR" (that of the file, if any)'
     )
     command.add_argument(
+        "--kept",
+        metavar="FOLDER",
+        help="values fitted earlier, to apply in place of new ones: out/kept of another run",
+    )
+    command.add_argument(
         "--hash-ids",
         metavar="KEY",
         help="write hashes in place of customer ids, and no names and contacts, for a copy that "
