@@ -1,4 +1,11 @@
-"""Campaigns: what a contact must bring to pay.
+"""Campaigns: whom to contact within a budget, and whether it paid.
+
+Whom to contact
+    plan:
+    plan_summary:
+    save_list:
+    win_back:
+    reactivate:
 
 Break-even
     break_even_rate: Break-even response rate of a campaign.
@@ -6,5 +13,16 @@ Break-even
 """
 
 from crmkit._campaigns.break_even import break_even_index, break_even_rate
+from crmkit._campaigns.contact_list import plan
+from crmkit._campaigns.lists import reactivate, save_list, win_back
+from crmkit._campaigns.plan_summary import plan_summary
 
-__all__ = ["break_even_index", "break_even_rate"]
+__all__ = [
+    "break_even_index",
+    "break_even_rate",
+    "plan",
+    "plan_summary",
+    "reactivate",
+    "save_list",
+    "win_back",
+]

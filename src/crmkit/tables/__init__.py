@@ -6,6 +6,7 @@ and the reference pages are made from it.
 
 from __future__ import annotations
 
+from crmkit.tables.campaigns import CAMPAIGN_OFFERS, PLANNED
 from crmkit.tables.contracts import Column, Kind, Rule, Table
 from crmkit.tables.customers import (
     CUSTOMER_TOTALS,
@@ -58,6 +59,7 @@ __all__ = [
     "BACKTEST",
     "CALIBRATION",
     "CALL_LIST",
+    "CAMPAIGN_OFFERS",
     "COHORTS",
     "CONCENTRATION",
     "CONTRACTS",
@@ -72,6 +74,7 @@ __all__ = [
     "OPPORTUNITIES",
     "PAST_AMOUNT",
     "PEOPLE",
+    "PLANNED",
     "POOLED_RATES",
     "PROSPECTS",
     "RECOMMENDED",
