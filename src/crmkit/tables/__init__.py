@@ -6,7 +6,7 @@ and the reference pages are made from it.
 
 from __future__ import annotations
 
-from crmkit.tables.campaigns import CAMPAIGN_OFFERS, PLANNED
+from crmkit.tables.campaigns import CAMPAIGN_OFFERS, CAMPAIGN_OUTCOMES, PLANNED, TREATED
 from crmkit.tables.contracts import Column, Kind, Rule, Table
 from crmkit.tables.customers import (
     CUSTOMER_TOTALS,
@@ -60,6 +60,7 @@ __all__ = [
     "CALIBRATION",
     "CALL_LIST",
     "CAMPAIGN_OFFERS",
+    "CAMPAIGN_OUTCOMES",
     "COHORTS",
     "CONCENTRATION",
     "CONTRACTS",
@@ -97,6 +98,7 @@ __all__ = [
     "TIER",
     "TIER_POLICY",
     "TIER_SUMMARY",
+    "TREATED",
     "Column",
     "Kind",
     "Rule",

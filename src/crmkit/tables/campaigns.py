@@ -36,3 +36,26 @@ PLANNED: Final = Table(
     ),
     one_row_each="customer_id",
 )
+
+TREATED: Final = Table(
+    name="treated customers",
+    row="one customer",
+    made_by="crmkit.campaigns.split",
+    columns=(
+        Column("customer_id", "key", "who"),
+        Column("treated", "key", "whether contacted, or which treatment"),
+    ),
+    one_row_each="customer_id",
+)
+
+CAMPAIGN_OUTCOMES: Final = Table(
+    name="campaign outcomes",
+    row="one customer",
+    made_by=NOT_MADE,
+    columns=(
+        Column("customer_id", "key", "who", made_by=NOT_MADE),
+        Column("outcome", "key", "1 for those who did, 0 for others", made_by=NOT_MADE),
+        Column("amount", "number", "money of the time of the test", nullable=True, required=False),
+    ),
+    one_row_each="customer_id",
+)
