@@ -99,11 +99,11 @@ def risk(
     >>> columns = ["customer_id", "frequency", "days_since_last", "churn_risk", "risk_level"]
     >>> print(rated[columns].head(3).round(2).to_string(index=False))
     customer_id  frequency  days_since_last  churn_risk risk_level
-          00004          2               59        0.62     medium
-          00018          0              269        0.96       high
-          00021          1              260        0.94       high
+          00004          2               59        0.63     medium
+          00018          0              269        0.97       high
+          00021          1              260        0.95       high
     >>> print(rated["risk_reason"][0])
-    62% likely to buy nothing in 91 days; last bought 59 days ago
+    63% likely to buy nothing in 91 days; last bought 59 days ago
     """
     _require_limits(medium_from, high_from)
     frames.read(customers, RISK_SIGNALS)

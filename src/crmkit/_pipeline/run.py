@@ -122,9 +122,9 @@ def run(
     >>> columns = ["customer_id", "segment", "stage", "tier", "p_alive", "clv"]
     >>> print(result.customers[columns].head(3).round(2).to_string(index=False))
     customer_id                        segment  stage   tier  p_alive   clv
-          00004          Frequent, most recent active silver     0.66 31.28
-          00018       Infrequent, least recent   lost silver     1.00  5.35
-          00021 Medium frequency, least recent   lost silver     0.17  2.59
+          00004          Frequent, most recent active silver     0.73 35.13
+          00018       Infrequent, least recent   lost silver     0.27  2.81
+          00021 Medium frequency, least recent   lost silver     0.10  1.79
     """
     step = on_step or (lambda _: None)
     step("reading the ledger")

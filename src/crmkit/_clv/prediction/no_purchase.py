@@ -72,9 +72,9 @@ def no_purchase(customers: IntoFrameT, *, purchases: Fit, horizon_days: float) -
     >>> columns = ["customer_id", "frequency", "recency", "T", "p_no_purchase"]
     >>> print(found[columns].head(3).round(2).to_string(index=False))
     customer_id  frequency  recency   T  p_no_purchase
-          00004          2      213 272           0.62
-          00018          0        0 269           0.96
-          00021          1       12 272           0.94
+          00004          2      213 272           0.63
+          00018          0        0 269           0.97
+          00021          1       12 272           0.95
     """
     require_horizon(horizon_days)
     require_purchases(purchases)
