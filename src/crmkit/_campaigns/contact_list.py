@@ -282,7 +282,7 @@ def _chosen(
     made |= {"contact_rank": rank, "crmkit_known": known}
     if frames.is_lazy(like):
         small = {"customer_id": data["customer_id"].to_list(), **made}
-        joined = priced.join(frames.table_like(small, like=priced), on="customer_id", how="left")
+        joined = frames.join_left(priced, frames.table_like(small, like=priced), on="customer_id")
     else:
         series = (
             nw.Series.from_numpy(name, values, backend=data.implementation)

@@ -25,21 +25,20 @@ def read(
     experiment: IntoFrame,
     *,
     treated: str,
-    outcome: str | None,
+    outcome: str,
     amount: str | None = None,
     numbers: Sequence[str] = (),
     others: Sequence[str] = (),
 ) -> frames.Frame:
     """Read an experiment, with the treatment as text and the outcome as a number."""
-    named = {"treated": treated, "outcome": outcome, "amount": amount}
-    for argument, name in named.items():
-        if name is not None:
-            require_column_name(name, argument=argument)
+    require_column_name(treated, argument="treated")
+    require_column_name(outcome, argument="outcome")
+    if amount is not None:
+        require_column_name(amount, argument="amount")
     columns = [Column(treated, "key", "treatment", made_by=NOT_MADE)]
     columns += [Column(name, "number", name, nullable=True, made_by=NOT_MADE) for name in numbers]
     columns += [Column(name, "key", name, nullable=True, made_by=NOT_MADE) for name in others]
-    if outcome is not None:
-        columns.append(Column(outcome, "key", "what happened", made_by=NOT_MADE))
+    columns.append(Column(outcome, "key", "what happened", made_by=NOT_MADE))
     if amount is not None:
         columns.append(Column(amount, "number", "money", nullable=True, made_by=NOT_MADE))
     unique = {column.name: column for column in reversed(columns)}
@@ -49,8 +48,7 @@ def read(
     frame = frames.read(experiment, table)
     schema = frame.collect_schema()
     steps: dict[str, nw.Expr] = {ARM: _as_text(treated, schema[treated])}
-    if outcome is not None:
-        steps[OUTCOME] = _as_number(outcome, schema[outcome])
+    steps[OUTCOME] = as_number(outcome, schema[outcome])
     if amount is not None:
         known = frames.known(amount)
         steps[AMOUNT] = nw.when(known.is_null()).then(nw.lit(0.0)).otherwise(known)
@@ -84,11 +82,14 @@ def control_of(arms: Sequence[str], control: object, *, treated: str) -> str:
     return name
 
 
-def require_both(cells: Sequence[dict[str, Any]], *, by: str, control: str) -> None:
+def require_both(cells: Sequence[dict[str, Any]], group: str, *, by: str, control: str) -> None:
     """Require a control group in each segment, and somebody treated."""
-    values = {row[by] for row in cells}
-    alone = [v for v in values if all(row[ARM] != control for row in cells if row[by] == v)]
-    untreated = [v for v in values if all(row[ARM] == control for row in cells if row[by] == v)]
+    arms: dict[str, set[str]] = {}
+    for row in cells:
+        arms.setdefault(row[group], set()).add(row[ARM])
+    values = list(arms)
+    alone = [value for value, found in arms.items() if control not in found]
+    untreated = [value for value, found in arms.items() if found == {control}]
     for bad, what in ((alone, "no control group"), (untreated, "nobody who was treated")):
         if bad:
             first = ", ".join(map(repr, sorted(map(str, bad))[:5]))
@@ -119,7 +120,8 @@ def _as_text(name: str, dtype: Any) -> nw.Expr:  # noqa: ANN401 - a data type of
     return column.cast(nw.String)
 
 
-def _as_number(name: str, dtype: Any) -> nw.Expr:  # noqa: ANN401 - as above
+def as_number(name: str, dtype: Any) -> nw.Expr:  # noqa: ANN401 - as above
+    """Give a flag or a number as a number."""
     if dtype == nw.Boolean:
         return nw.when(nw.col(name)).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
     if not dtype.is_numeric():

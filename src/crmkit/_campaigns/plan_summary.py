@@ -22,7 +22,7 @@ def plan_summary(
     capacity: int | None = None,
     level: float = 0.9,
 ) -> IntoFrameT:
-    """Sum up a contact list: expected profit with its interval, cost, and what limits it.
+    """Sum up a contact list: expected profit with its interval, and what limits it.
 
     Parameters
     ----------
@@ -50,8 +50,7 @@ def plan_summary(
     ``n_left_out``              int    who would pay but are not contacted
     ``profit_left_out``         float  their expected profit
     ``next_profit_per_unit``    float  profit of the next unit of budget: the best left out, by
-                                       profit per unit of cost; 0 where nobody is left out, null
-                                       where contacts cost nothing
+                                       profit per unit of cost; 0 where nobody is left out
     ``most_possible``           float  no list within the budget brings more than this
     ==========================  =====  ========================================================
 
@@ -103,7 +102,9 @@ def plan_summary(
         {name: float(value or 0.0) for name, value in found.items()}, budget, capacity, level
     )
     columns = {name: [value] for name, value in row.items()}
-    return frames.give(frames.table_like(columns, like=frame), like=planned)
+    table = frames.table_like(columns, like=frame)
+    unknown = (nw.col(name).fill_nan(None) for name in ("share_of_budget", "share_of_capacity"))
+    return frames.give(frames.with_columns(table, *unknown), like=planned)
 
 
 def _sum(value: nw.Expr | float, *, where: nw.Expr) -> nw.Expr:

@@ -58,7 +58,7 @@ def record(treated: IntoFrameT, *, outcomes: IntoFrameT) -> IntoFrameT:
     _require_drawn(found, drawn)
     new = [name for name in schema.names() if name not in drawn.collect_schema().names()]
     found = frames.with_columns(found, outcome=value.cast(nw.Int64)).select("customer_id", *new)
-    joined = drawn.join(found, on="customer_id", how="left")
+    joined = frames.join_left(drawn, found, on="customer_id")
     filled = {"outcome": nw.col("outcome").fill_null(0).cast(nw.Int64)}
     if "amount" in schema:
         known = frames.known("amount")

@@ -22,7 +22,12 @@ from crmkit._campaigns.experiment import (
     require_names,
 )
 from crmkit._door import frames
-from crmkit._words.arguments import require_choice, require_number
+from crmkit._words.arguments import (
+    require_choice,
+    require_column_name,
+    require_flag,
+    require_number,
+)
 from crmkit._words.rates import require_level, require_margin
 from crmkit.errors import InvalidRowsError
 from crmkit.models.numerics.proportions import newcombe
@@ -48,7 +53,7 @@ def result(
     interval: RateInterval = "newcombe",
     level: float = 0.95,
 ) -> IntoFrameT:
-    """Did the campaign work: lift over the control group, incremental profit, break-even cost.
+    """Did the campaign work: lift over the control group, profit and break-even cost.
 
     What counts is the difference to a control group that was drawn by chance and was not
     contacted. The rate of those contacted alone says nothing: many would have bought anyway.
@@ -122,7 +127,7 @@ def result(
     MissingColumnsError, InvalidRowsError
         If a column is missing, the outcome is not 0 or 1, or a segment lacks one of the groups.
     InvalidArgumentError
-        If nobody was treated, or nobody was not: without a control group there is no result.
+        If nobody was treated, or everybody was: nothing can be told without a control group.
 
     Notes
     -----
@@ -168,6 +173,9 @@ def result(
         advice="Write 0.5 for 50 cents a contact.",
     )
     earlier = require_names(before, argument="before")
+    require_flag(good, argument="good")
+    if by is not None:
+        require_column_name(by, argument="by")
     frame = read(
         outcomes,
         treated=treated,
@@ -181,7 +189,7 @@ def result(
     arms = sorted({cell[ARM] for cell in cells})
     name = control_of(arms, control, treated=treated)
     if by is not None:
-        require_both(cells, by=_GROUP, control=name)
+        require_both(cells, _GROUP, by=by, control=name)
     groups = [_WHOLE] if by is None else [_WHOLE, *sorted({cell[_GROUP] for cell in cells})]
     options = {"margin": margin, "cost": contact_cost, "good": good, "level": level}
     rows = [
@@ -265,7 +273,7 @@ def _require_flags(cells: Sequence[Mapping[str, Any]], outcome: str) -> None:
             f"experiment: `{outcome}` {what}.\n"
             "Give 1 for those who did and 0 for those who did not; money goes into `amount`."
         )
-        raise InvalidRowsError(msg, n_rows=int(unknown))
+        raise InvalidRowsError(msg, n_rows=int(unknown), examples=())
 
 
 def _of(cells: Sequence[Mapping[str, Any]], group: str, arm: str) -> dict[str, float]:
@@ -291,7 +299,7 @@ def _compared(
     else:
         args = (np.array([x]) for x in (mine["k"], n, others["k"], m))
         lower, upper = (float(each[0]) for each in newcombe(*args, level=options["level"]))
-    row = {
+    row: dict[str, Any] = {
         "treatment": arm,
         "n_treated": int(n),
         "n_control": int(m),

@@ -78,7 +78,7 @@ def sample_size(
     >>> sample_size(baseline_rate=0.5, lift=0.25, power=0.9)
     SampleSize(n_treated=77, n_control=77)
     >>> sample_size(baseline_rate=0.106, lift=0.01, control_share=0.1)
-    SampleSize(n_treated=76806, n_control=8534)
+    SampleSize(n_treated=78397, n_control=8711)
     """
     for argument, share in (
         ("baseline_rate", baseline_rate),
@@ -179,7 +179,7 @@ def split(
     )
     lasts = _last_of_control(hashed, share=share)
     small = frames.table_like({_STRATUM: list(lasts), _LAST: list(lasts.values())}, like=hashed)
-    marked = hashed.join(small, on=_STRATUM, how="left")
+    marked = frames.join_left(hashed, small, on=_STRATUM)
     drawn = frames.with_columns(marked, treated=nw.col(_HASH) > nw.col(_LAST))
     return frames.give(drawn.drop(_HASH, _STRATUM, _LAST), like=customers)
 
