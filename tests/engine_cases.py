@@ -170,7 +170,7 @@ def _experiment(customers: pl.DataFrame) -> pl.DataFrame:
         treated=row % 2,
         bought=(row % 3 == 0) | (row % 8 == 0),
         amount=row % 5 * 2.0,
-        rule=row % 4 == 0,
+        target=row % 4 == 0,
         branch=pl.when(row % 5 < 2).then(pl.lit("north")).otherwise(pl.lit("south")),
     )
 
@@ -261,6 +261,19 @@ BREAKPOINTS: Final = rfm.Breakpoints(
     orders=(2, 3, 4, 6),
     total_amount=(20, 40, 80, 160),
 )
+
+
+@cache
+def uplift() -> campaigns.UpliftModel:
+    """What a contact changes, learned once."""
+    return campaigns.fit_uplift(
+        _experiment(tables()["customers"]),
+        treated="treated",
+        outcome="bought",
+        features=["frequency", "branch"],
+    )
+
+
 STAGE_RULES: Final = lifecycle.StageRules(60, 1, 120, 1.5, 3, 2, 3, 5)
 TIERS: Final = tiers.TierRule(
     ("diamond", "gold", "silver"), (200.0, 50.0), ("total_amount",), (1.0,), (1.0,), "thresholds"
@@ -626,7 +639,7 @@ CASES: Final[Mapping[str, Case]] = {
             p_without="p0",
             contact_cost=0.1,
             offers=pd.DataFrame(
-                {"offer": ["card", "call"], "cost": [1.0, 0.0], "p_with": ["p1", "p2"]}
+                {"offer": ["card", "call"], "cost": [1.0, 0.0], "p_with_column": ["p1", "p2"]}
             ),
             capacity=4,
             within="branch",
@@ -673,7 +686,7 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "campaigns.compare_policies": Case(
         lambda experiment: campaigns.compare_policies(
-            experiment, treated="treated", outcome="bought", policies=["rule"], value=5
+            experiment, treated="treated", outcome="bought", policies=["target"], value=5
         ),
         ("experiment",),
         ("policy",),
@@ -691,6 +704,24 @@ CASES: Final[Mapping[str, Case]] = {
         ),
         ("experiment",),
         ("depth",),
+    ),
+    "campaigns.fit_uplift": Case(
+        lambda experiment: (
+            campaigns.fit_uplift(
+                experiment, treated="treated", outcome="bought", features=["frequency", "branch"]
+            ).verdict
+        ),
+        ("experiment",),
+    ),
+    "campaigns.score_uplift": Case(
+        lambda experiment: campaigns.score_uplift(experiment, model=uplift()), ("experiment",)
+    ),
+    "campaigns.uplift_curve": Case(
+        lambda experiment: campaigns.uplift_curve(
+            experiment, treated="treated", outcome="bought", score="frequency", points=5
+        ),
+        ("experiment",),
+        ("share",),
     ),
     "economics.cost_benefit": Case(
         lambda costs: economics.cost_benefit(costs, declared={"total_cost": 380}), ("costs",), ()

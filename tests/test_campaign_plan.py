@@ -157,7 +157,7 @@ def test_each_customer_gets_the_offer_that_fits_the_budget() -> None:
         {
             "offer": ["card", "call"],
             "cost": [20, 0],
-            "p_with": ["p1", "p2"],
+            "p_with_column": ["p1", "p2"],
             "contact_cost": [1, 30],
         }
     )

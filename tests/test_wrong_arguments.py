@@ -33,6 +33,7 @@ from tests.engine_cases import (
     purchases,
     spend,
     tables,
+    uplift,
 )
 from tests.engines import ENGINES, marks_of
 
@@ -222,7 +223,7 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
             {
                 "treated": "treated",
                 "outcome": "bought",
-                "policies": ["rule"],
+                "policies": ["target"],
                 "value": 5.0,
                 "amount": None,
                 "margin": 1.0,
@@ -230,6 +231,29 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
                 "control": None,
                 "propensity": None,
                 "level": 0.95,
+            },
+        ),
+        "campaigns.fit_uplift": (
+            "experiment",
+            {
+                "treated": "treated",
+                "outcome": "bought",
+                "features": ["frequency"],
+                "control": None,
+                "risk": None,
+                "level": 0.9,
+                "seed": 0,
+            },
+        ),
+        "campaigns.score_uplift": ("experiment", {"model": uplift()}),
+        "campaigns.uplift_curve": (
+            "experiment",
+            {
+                "treated": "treated",
+                "outcome": "bought",
+                "score": "frequency",
+                "control": None,
+                "points": 3,
             },
         ),
         "campaigns.plan": (

@@ -18,6 +18,12 @@ Did it work
     compare_policies: Which rule of contacting brings most, beside contacting everybody and nobody.
     response_table: Response by cell or by depth of a score: what pays, and how deep to mail.
 
+Uplift
+    UpliftModel: What a contact changes, learned from an experiment.
+    fit_uplift: Learn from an experiment whom a contact changes, and test it on others.
+    score_uplift: Score customers by what a contact changes, for `crmkit.campaigns.plan`.
+    uplift_curve: Uplift by depth of a score, beside customers drawn by chance.
+
 Break-even
     break_even_rate: Break-even response rate of a campaign.
     break_even_index: Break-even index: response rate relative to break-even, in percent.
@@ -32,12 +38,16 @@ from crmkit._campaigns.record import record
 from crmkit._campaigns.response_table import response_table
 from crmkit._campaigns.result import result
 from crmkit._campaigns.split import SampleSize, sample_size, split
+from crmkit._campaigns.uplift.fit_uplift import UpliftModel, fit_uplift
+from crmkit._campaigns.uplift.score_uplift import score_uplift, uplift_curve
 
 __all__ = [
     "SampleSize",
+    "UpliftModel",
     "break_even_index",
     "break_even_rate",
     "compare_policies",
+    "fit_uplift",
     "plan",
     "plan_summary",
     "reactivate",
@@ -46,6 +56,8 @@ __all__ = [
     "result",
     "sample_size",
     "save_list",
+    "score_uplift",
     "split",
+    "uplift_curve",
     "win_back",
 ]

@@ -66,8 +66,8 @@ def plan(
         Cost of the offer, which is paid to those who buy.
     offers
         Several offers, of which each customer gets one at most: one row per `offer` with its
-        `cost` (as `offer_cost`) and the name of its column `p_with`, and where they differ its
-        `contact_cost`. Leave out `p_with` and `offer_cost` then.
+        `cost` (as `offer_cost`) and `p_with_column`, the name of its column of probabilities, and
+        where they differ its `contact_cost`. Leave out `p_with` and `offer_cost` then.
     budget
         The most that the contacts may cost, in expectation: contacts, and offers of those who
         are expected to take them.
@@ -238,7 +238,7 @@ def _ways(
         cost = Given("offer_cost", offer_cost, "cost of the offer")
         return [_Way(None, 0, after, contact, cost)]
     if p_with is not None or offer_cost != 0:
-        msg = "`offers` has the columns `p_with` and `cost`.\nLeave `p_with` and `offer_cost` out."
+        msg = "`offers` has the columns `p_with_column` and `cost`.\nLeave `p_with` and `offer_cost` out."
         raise InvalidArgumentError(msg)
     listed = frames.read(offers, CAMPAIGN_OFFERS).collect().rows(named=True)
     if not listed:
@@ -248,7 +248,7 @@ def _ways(
         _Way(
             str(row["offer"]),
             i,
-            Given(f"p_with {i}", str(row["p_with"]), meaning, most=1),
+            Given(f"p_with {i}", str(row["p_with_column"]), meaning, most=1),
             Given(
                 f"contact_cost {i}", row.get("contact_cost", contact_cost), "cost of one contact"
             ),
