@@ -238,7 +238,10 @@ def _ways(
         cost = Given("offer_cost", offer_cost, "cost of the offer")
         return [_Way(None, 0, after, contact, cost)]
     if p_with is not None or offer_cost != 0:
-        msg = "`offers` has the columns `p_with_column` and `cost`.\nLeave `p_with` and `offer_cost` out."
+        msg = (
+            "`offers` says `p_with_column` and `cost` of each offer.\n"
+            "Leave `p_with` and `offer_cost` out."
+        )
         raise InvalidArgumentError(msg)
     listed = frames.read(offers, CAMPAIGN_OFFERS).collect().rows(named=True)
     if not listed:

@@ -14,7 +14,10 @@ CAMPAIGN_OFFERS: Final = Table(
         Column("offer", "text", "what is offered", made_by=NOT_MADE),
         Column("cost", "number", "what it costs if it is taken", 0, made_by=NOT_MADE),
         Column(
-            "p_with", "text", "the column with the probability to buy with it", made_by=NOT_MADE
+            "p_with_column",
+            "text",
+            "the column with the probability to buy with it",
+            made_by=NOT_MADE,
         ),
         Column("contact_cost", "number", "cost of one contact", 0, required=False),
     ),
