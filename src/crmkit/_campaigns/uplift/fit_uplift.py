@@ -115,8 +115,8 @@ def fit_uplift(
     MissingColumnsError, InvalidRowsError
         If a column is missing, or the outcome is null.
     InvalidArgumentError
-        If nobody was treated or everybody was, there are several treatments, `features` has the
-        outcome or the treatment in it, or scikit-learn is not installed.
+        If nobody was treated or everybody was, there are several treatments, or `features` has
+        the outcome or the treatment in it.
     FitError
         If one of the groups has fewer than 100 customers, or all have the same outcome.
 

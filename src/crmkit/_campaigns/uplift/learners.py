@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from crmkit._door.frames import Floats
-from crmkit.errors import InvalidArgumentError
 
 Learner = Literal["t", "x"]
 
@@ -72,13 +71,7 @@ def fit(
 
 def regressor() -> Regressor:
     """Give the maker of a learner of numbers: shallow boosted trees, since effects are small."""
-    try:
-        trees = importlib.import_module("sklearn.ensemble").HistGradientBoostingRegressor
-    except ModuleNotFoundError as missing:
-        if missing.name not in ("sklearn", "sklearn.ensemble"):
-            raise
-        msg = "The package scikit-learn is not installed.\nRun: pip install crmkit[ml]"
-        raise InvalidArgumentError(msg) from None
+    trees = importlib.import_module("sklearn.ensemble").HistGradientBoostingRegressor
 
     def make(is_category: list[bool], seed: int) -> Any:  # noqa: ANN401 - of scikit-learn
         return trees(
