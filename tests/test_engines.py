@@ -37,6 +37,21 @@ from tests.engines import (
 
 # How many plans of lazy tables are run by each function; those that are not here run none.
 _RUN: Final[Mapping[str, int]] = {
+    "campaigns.plan": 1,
+    "campaigns.plan of offers": 1,
+    "campaigns.plan_summary": 1,
+    "campaigns.save_list": 1,
+    "campaigns.win_back": 1,
+    "campaigns.reactivate": 1,
+    "campaigns.split": 1,
+    "campaigns.record": 1,
+    "campaigns.result": 1,
+    "campaigns.response_table": 1,
+    "campaigns.response_table by depth": 1,
+    "campaigns.compare_policies": 2,
+    "campaigns.fit_uplift": 2,
+    "campaigns.score_uplift": 1,
+    "campaigns.uplift_curve": 1,
     "churn.fit_calibration": 2,
     "churn.reliability": 2,
     "churn.risk": 1,

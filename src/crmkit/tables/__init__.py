@@ -6,6 +6,7 @@ and the reference pages are made from it.
 
 from __future__ import annotations
 
+from crmkit.tables.campaigns import CAMPAIGN_OFFERS, CAMPAIGN_OUTCOMES, PLANNED, TREATED
 from crmkit.tables.contracts import Column, Kind, Rule, Table
 from crmkit.tables.customers import (
     CUSTOMER_TOTALS,
@@ -61,6 +62,8 @@ __all__ = [
     "BACKTEST",
     "CALIBRATION",
     "CALL_LIST",
+    "CAMPAIGN_OFFERS",
+    "CAMPAIGN_OUTCOMES",
     "COHORTS",
     "CONCENTRATION",
     "CONTRACTS",
@@ -76,6 +79,7 @@ __all__ = [
     "OPPORTUNITIES",
     "PAST_AMOUNT",
     "PEOPLE",
+    "PLANNED",
     "POOLED_RATES",
     "PROSPECTS",
     "RANKINGS",
@@ -100,6 +104,7 @@ __all__ = [
     "TIER_POLICY",
     "TIER_SUMMARY",
     "TOTALS",
+    "TREATED",
     "Column",
     "Kind",
     "Rule",
