@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +12,14 @@ Floats = npt.NDArray[np.float64]
 
 
 def wilson(k: Floats, n: Floats, *, level: float) -> tuple[Floats, Floats]:
-    """Wilson's score interval of k of n; NaN where n is 0."""
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        middle = (k + z * z / 2) / (n + z * z)
-        half = np.sqrt(k * (n - k) / n + z * z / 4) * z / (n + z * z)
+    """Wilson's score interval of k of n; 0 and 1 where n is 0."""
+    return wilson_at(k, n, z=NormalDist().inv_cdf((1 + level) / 2))
+
+
+def wilson_at(k: Any, n: Any, *, z: float) -> tuple[Floats, Floats]:  # noqa: ANN401 - counts
+    """Wilson's score interval at a distance of z standard errors."""
+    middle = (k + z * z / 2) / (n + z * z)
+    half = np.sqrt(k * (n - k) / np.maximum(n, 1) + z * z / 4) * z / (n + z * z)
     return np.clip(middle - half, 0.0, 1.0), np.clip(middle + half, 0.0, 1.0)
 
 
