@@ -8,11 +8,24 @@ from datetime import date
 from functools import cache
 from typing import Any, Final
 
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 
 import crmkit
-from crmkit import actions, churn, clv, cohorts, economics, intake, lifecycle, pipeline, rfm, tiers
+from crmkit import (
+    actions,
+    campaigns,
+    churn,
+    clv,
+    cohorts,
+    economics,
+    intake,
+    lifecycle,
+    pipeline,
+    rfm,
+    tiers,
+)
 from crmkit.datasets import load_cdnow
 from tests.engines import ENGINES
 
@@ -94,6 +107,13 @@ def tables() -> Mapping[str, pl.DataFrame]:
             rfm.holdout(orders, split=SPLIT, as_of=AS_OF), purchases=purchases(), horizon_days=273
         ),
         "recommended": actions.recommend(churn.value_at_risk(rated, past=past)),
+        "chances": _chances(valued),
+        "treated": _treated(customers),
+        "outcomes": _outcomes(customers),
+        "experiment": _experiment(customers),
+        "planned": campaigns.plan(
+            _chances(valued), value="value", p_without="p0", p_with="p1", contact_cost=1, budget=20
+        ),
         "rates": cohorts.retention(orders, as_of=AS_OF),
         "survivors": pl.DataFrame(_SURVIVORS),
         "contracts": _contracts(orders),
@@ -115,6 +135,44 @@ def _with_channel(customers: pl.DataFrame) -> pl.DataFrame:
     row = pl.int_range(pl.len())
     channel = pl.when(row % 3 == 0).then(pl.lit("web")).otherwise(pl.lit("shop"))
     return customers.with_columns(channel=channel)
+
+
+def _chances(valued: pl.DataFrame) -> pl.DataFrame:
+    """Give each customer a value, and chances with and without a contact; one is not known."""
+    row = pl.int_range(pl.len())
+    return valued.select("customer_id").with_columns(
+        value=(row % 7 * 12.5).cast(pl.Float64),
+        p0=(row % 5) / 10.0,
+        p1=(row % 5) / 10.0 + (row % 3) / 10.0,
+        p2=pl.when(row > 0).then((row % 5) / 10.0 + (row % 4) / 20.0),
+        branch=pl.when(row % 2 == 0).then(pl.lit("north")).otherwise(pl.lit("south")),
+        stage=pl.when(row % 3 == 0).then(pl.lit("lost")).otherwise(pl.lit("at risk")),
+    )
+
+
+def _treated(customers: pl.DataFrame) -> pl.DataFrame:
+    """Treat every other customer."""
+    return customers.select("customer_id", treated=pl.int_range(pl.len()) % 2 == 0)
+
+
+def _outcomes(customers: pl.DataFrame) -> pl.DataFrame:
+    """Let every third customer buy."""
+    row = pl.int_range(pl.len())
+    return customers.select("customer_id", outcome=row % 3 % 2, amount=row * 1.5).gather_every(2)
+
+
+def _experiment(customers: pl.DataFrame) -> pl.DataFrame:
+    """Treat and follow customers in two branches."""
+    row = pl.int_range(pl.len())
+    return customers.select(
+        "customer_id",
+        "frequency",
+        treated=row % 2,
+        bought=(row % 3 == 0) | (row % 8 == 0),
+        amount=row % 5 * 2.0,
+        target=row % 4 == 0,
+        branch=pl.when(row % 5 < 2).then(pl.lit("north")).otherwise(pl.lit("south")),
+    )
 
 
 def _lines(orders: pl.DataFrame) -> pl.DataFrame:
@@ -203,6 +261,19 @@ BREAKPOINTS: Final = rfm.Breakpoints(
     orders=(2, 3, 4, 6),
     total_amount=(20, 40, 80, 160),
 )
+
+
+@cache
+def uplift() -> campaigns.UpliftModel:
+    """What a contact changes, learned once."""
+    return campaigns.fit_uplift(
+        _experiment(tables()["customers"]),
+        treated="treated",
+        outcome="bought",
+        features=["frequency", "branch"],
+    )
+
+
 STAGE_RULES: Final = lifecycle.StageRules(60, 1, 120, 1.5, 3, 2, 3, 5)
 TIERS: Final = tiers.TierRule(
     ("diamond", "gold", "silver"), (200.0, 50.0), ("total_amount",), (1.0,), (1.0,), "thresholds"
@@ -237,6 +308,12 @@ def trees() -> clv.Trees:
 def donations() -> clv.OpportunityFit:
     """Fit a model of opportunities."""
     return clv.fit_opportunities(clv.opportunities(_orders(), as_of=AS_OF), every="month")
+
+
+@cache
+def kept() -> pipeline.Kept:
+    """Fit the values of a quarter before."""
+    return pipeline.run(_orders(), as_of=date(1998, 3, 31), split=SPLIT).kept
 
 
 # The functions
@@ -573,13 +650,123 @@ CASES: Final[Mapping[str, Case]] = {
     "tiers.whale": Case(
         lambda customers: tiers.whale(customers, by="total_amount"), ("customers",), ()
     ),
+    "campaigns.plan": Case(
+        lambda chances: campaigns.plan(
+            chances, value="value", p_without="p0", p_with="p1", contact_cost=0.5, budget=9
+        ),
+        ("chances",),
+    ),
+    "campaigns.plan of offers": Case(
+        lambda chances: campaigns.plan(
+            chances,
+            value="value",
+            p_without="p0",
+            contact_cost=0.1,
+            offers=pd.DataFrame(
+                {"offer": ["card", "call"], "cost": [1.0, 0.0], "p_with_column": ["p1", "p2"]}
+            ),
+            capacity=4,
+            within="branch",
+        ),
+        ("chances",),
+    ),
+    "campaigns.plan_summary": Case(
+        lambda planned: campaigns.plan_summary(planned, budget=20), ("planned",), ()
+    ),
+    "campaigns.save_list": Case(
+        lambda chances: campaigns.save_list(
+            chances, value="value", p_leave="p0", save_rate=0.5, contact_cost=1
+        ),
+        ("chances",),
+    ),
+    "campaigns.win_back": Case(
+        lambda chances: campaigns.win_back(chances, value="value", p_with="p1", contact_cost=1),
+        ("chances",),
+    ),
+    "campaigns.reactivate": Case(
+        lambda chances: campaigns.reactivate(
+            chances, potential=60, value="value", p_with="p1", contact_cost=1
+        ),
+        ("chances",),
+    ),
+    "campaigns.split": Case(
+        lambda chances: campaigns.split(chances, share=0.3, within=["branch"]), ("chances",)
+    ),
+    "campaigns.record": Case(
+        lambda treated, outcomes: campaigns.record(treated, outcomes=outcomes),
+        ("treated", "outcomes"),
+    ),
+    "campaigns.result": Case(
+        lambda experiment: campaigns.result(
+            experiment,
+            treated="treated",
+            outcome="bought",
+            amount="amount",
+            by="branch",
+            before=["frequency"],
+        ),
+        ("experiment",),
+        ("branch", "treatment"),
+    ),
+    "campaigns.compare_policies": Case(
+        lambda experiment: campaigns.compare_policies(
+            experiment, treated="treated", outcome="bought", policies=["target"], value=5
+        ),
+        ("experiment",),
+        ("policy",),
+    ),
+    "campaigns.response_table": Case(
+        lambda experiment: campaigns.response_table(
+            experiment, outcome="bought", by="branch", amount="amount", contact_cost=1
+        ),
+        ("experiment",),
+        ("branch",),
+    ),
+    "campaigns.response_table by depth": Case(
+        lambda experiment: campaigns.response_table(
+            experiment, outcome="bought", score="frequency", groups=4, profit_per_response=5
+        ),
+        ("experiment",),
+        ("depth",),
+    ),
+    "campaigns.fit_uplift": Case(
+        lambda experiment: (
+            campaigns.fit_uplift(
+                experiment, treated="treated", outcome="bought", features=["frequency", "branch"]
+            ).verdict
+        ),
+        ("experiment",),
+    ),
+    "campaigns.score_uplift": Case(
+        lambda experiment: campaigns.score_uplift(experiment, model=uplift()), ("experiment",)
+    ),
+    "campaigns.uplift_curve": Case(
+        lambda experiment: campaigns.uplift_curve(
+            experiment, treated="treated", outcome="bought", score="frequency", points=5
+        ),
+        ("experiment",),
+        ("share",),
+    ),
     "economics.cost_benefit": Case(
         lambda costs: economics.cost_benefit(costs, declared={"total_cost": 380}), ("costs",), ()
     ),
     "actions.recommend": Case(actions.recommend, ("signals",)),
+    "pipeline.evaluate": Case(
+        lambda orders: pipeline.evaluate(orders, horizon_days=91, origins=[SPLIT]),
+        ("orders",),
+        (),
+        _FIT,
+    ),
     "pipeline.run": Case(
         lambda orders, people: pipeline.run(orders, as_of=AS_OF, split=SPLIT, prospects=people),
         ("orders", "people"),
+        (),
+        _FIT,
+        ignored=("seconds",),
+    ),
+    "pipeline.run by kept values": Case(
+        lambda orders: pipeline.run(orders, as_of=AS_OF, split=SPLIT, kept=kept()),
+        ("orders",),
         (),
         _FIT,
         ignored=("seconds",),
@@ -596,6 +783,7 @@ NO_TABLE_TO_READ: Final[Mapping[str, str]] = {
     "clv.discounted_residual_lifetime": "reads a fit only",
     "clv.forecast_retention": "reads a fit only",
     "clv.from_lifetimes": "reads a fit of another package only",
+    "clv.parameters": "reads fits only",
     "clv.simulate": "reads a fit only",
     "clv.to_lifetimes": "reads a fit only",
     "cohorts.bracket": "makes windows from numbers",
@@ -608,6 +796,7 @@ NO_TABLE_TO_READ: Final[Mapping[str, str]] = {
     "report.render": "draws the result of the main job, which pipeline.run makes on any engine",
     "campaigns.break_even_index": "works on two numbers",
     "campaigns.break_even_rate": "works on two numbers",
+    "campaigns.sample_size": "works on numbers",
     "rfm.segment_map": "makes a table from nothing",
     "tiers.policy": "makes a table from nothing",
 }

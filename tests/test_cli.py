@@ -120,6 +120,38 @@ def test_a_second_run_removes_what_the_first_wrote_and_nothing_else(
     assert not (folder / "tables" / "tiers.csv").exists()
 
 
+def test_next_month_is_told_by_the_kept_values(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    orders = load_cdnow(sample=True, backend="polars").drop("quantity")
+    euros = orders.with_columns(amount=pl.concat_str(pl.col("amount"), pl.lit(" €")))
+    for name, table in (("may", euros.filter(pl.col("date") < date(1998, 6, 1))), ("june", euros)):
+        table.write_csv(tmp_path / f"{name}.csv")
+    out, kept = tmp_path / "out", tmp_path / "out" / "kept"
+    assert cli.main(["report", str(tmp_path / "may.csv"), "--out", str(out)]) == 0
+    assert "Since" not in capsys.readouterr().out
+    before = {path.name: path.read_bytes() for path in kept.iterdir()}
+    june = ["report", str(tmp_path / "june.csv"), "--out", str(out), "--kept", str(kept)]
+    assert cli.main(june) == 0
+    told = capsys.readouterr().out
+    assert "looking 365 days ahead; by values kept as of 1998-05-31." in told
+    assert told.count("Note: Since 1998-05-31 the shares of r_score (PSI 0.50) and segment") == 1
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == before
+    assert "Since 1998-05-31</h2>" in (out / "report.html").read_text()
+    assert pl.read_csv(out / "tables" / "drift.csv")["measure"].n_unique() == 7
+
+    assert cli.main([*june, "--currency", "$"]) == 2
+    assert "`kept` was fitted to amounts in €, and these are in $." in capsys.readouterr().err
+    (kept / "tiers.json").write_text("{}")
+    assert cli.main(june) == 2
+    assert (
+        f"crmkit: {kept / 'tiers.json'}: TierRule: `names` is missing." in capsys.readouterr().err
+    )
+    assert (out / "customers.csv").exists()
+    assert cli.main([*june[:-1], str(tmp_path / "nowhere")]) == 2
+    assert "about.json: this file is missing." in capsys.readouterr().err
+
+
 def test_hashed_ids_leave_no_name_behind(log: Path, tmp_path: Path) -> None:
     options = ["--out", str(tmp_path), "--hash-ids", "a long secret"]
     assert cli.main(["report", str(log), *options]) == 0

@@ -37,6 +37,21 @@ from tests.engines import (
 
 # How many plans of lazy tables are run by each function; those that are not here run none.
 _RUN: Final[Mapping[str, int]] = {
+    "campaigns.plan": 1,
+    "campaigns.plan of offers": 1,
+    "campaigns.plan_summary": 1,
+    "campaigns.save_list": 1,
+    "campaigns.win_back": 1,
+    "campaigns.reactivate": 1,
+    "campaigns.split": 1,
+    "campaigns.record": 1,
+    "campaigns.result": 1,
+    "campaigns.response_table": 1,
+    "campaigns.response_table by depth": 1,
+    "campaigns.compare_policies": 2,
+    "campaigns.fit_uplift": 2,
+    "campaigns.score_uplift": 1,
+    "campaigns.uplift_curve": 1,
     "churn.fit_calibration": 2,
     "churn.reliability": 2,
     "churn.risk": 1,
@@ -82,6 +97,7 @@ _RUN: Final[Mapping[str, int]] = {
     "rfm.check_map": 1,
     "rfm.segment": 1,
     "clv.validate": 1,
+    "pipeline.evaluate": 3,
     "tiers.abc": 2,
     "tiers.concentration": 1,
     "tiers.gini": 1,
@@ -93,6 +109,7 @@ _MADE_FOR_A_LOOK: Final = (
     "intake.check",
     "intake.check_costs",
     "pipeline.run",
+    "pipeline.run by kept values",
     "pipeline.run_summary",
 )
 """They run many plans: one for each finding, and those of all the other functions."""
@@ -111,7 +128,9 @@ _SAMPLE: Final[Mapping[str, Sequence[str]]] = {
 _SEVERAL_TABLES: Final = (
     "clv.validate",
     "intake.clean",
+    "pipeline.evaluate",
     "pipeline.run",
+    "pipeline.run by kept values",
     "pipeline.run_summary",
 )
 """They give tables of other functions, which document the columns."""
@@ -128,6 +147,8 @@ def _call(name: str, engine: str) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CrmkitWarning)
         found = case.call(*(on(engine, table) for table in case.tables))
+    if isinstance(found, pipeline.Evaluation):
+        return {**found.frames(), "notes": found.notes, "left_out": found.left_out}
     if isinstance(found, pipeline.Result):
         return {**found.frames(), "kept": found.kept}
     # A column of Spark Connect may have any name, so whether it has `_asdict` tells nothing.

@@ -62,6 +62,25 @@ TABLES: dict[str, dict[str, list[Any]]] = {
         "cohort_size": [5, 5, 3, 3],
         "customers": [5.0, 2.0, 3.0, None],
     },
+    "rankings": {
+        "origin": [JANUARY, FEBRUARY, JANUARY, FEBRUARY, JANUARY],
+        "question": ["who buys nothing"] * 4 + ["money lost"],
+        "method": ["recency", "recency", "churn risk", "churn risk", "past money"],
+        "is_default": [False, False, True, True, False],
+        "n_customers": [100, 120, 100, 120, 60],
+        "auc": [0.7, 0.72, 0.75, 0.79, None],
+        "brier": [None, None, 0.13, 0.12, None],
+        "risk_error": [None, None, 0.03, 0.02, None],
+        "captured_share": [None, None, None, None, 0.3],
+    },
+    "reliability": {
+        "bin": [2, 1],
+        "n_customers": [400, 400],
+        "said": [0.7, 0.2],
+        "happened": [0.58, 0.25],
+        "low": [0.54, 0.19],
+        "high": [0.62, 0.27],
+    },
     "retention_curve": {
         "period": [0, 1, 2, 3],
         "retention_rate": [1.0, 0.3, 0.2, None],
@@ -98,6 +117,18 @@ TABLES: dict[str, dict[str, list[Any]]] = {
         "customer_share": [0.75, 0.2, 0.05],
         "value_share": [0.3, 0.7, 0.0],
     },
+    "totals": {
+        "origin": [FEBRUARY, JANUARY, JANUARY],
+        "quantity": ["money", "money", "purchases"],
+        "method": ["model with misses"] * 3,
+        "is_default": [True, True, True],
+        "actual": [120.0, 90.0, 9.0],
+        "predicted": [100.0, 99.0, 8.0],
+        "lower": [70.0, 80.0, 7.0],
+        "upper": [110.0, 120.0, 9.0],
+        "error": [-1 / 6, 0.1, -1 / 9],
+        "held": [0.0, 1.0, 1.0],
+    },
 }
 
 # The title, the names in the order in which they are drawn, and how many marks there are.
@@ -113,6 +144,12 @@ EXPECTED: dict[str, tuple[str, list[str], int]] = {
         4,  # two bars, and the two ends of the line between too few and too many
     ),
     "new_and_returning": ("New and returning customers, by month", ["2024-01", "2024-02"], 4),
+    "rankings": (
+        "Who buys nothing: how well each method ranks",
+        ["churn risk (crmkit)", "recency"],
+        6,  # a bar for each method, and a dot for each origin
+    ),
+    "reliability": ("Churn risk: said, and what happened", [], 2),
     "retention_curve": ("Share of customers who bought again", ["1", "2"], 2),
     "retention_heatmap": (
         "Percent of each cohort that bought again",
@@ -123,6 +160,11 @@ EXPECTED: dict[str, tuple[str, list[str], int]] = {
     "segments": ("Segments: share of customers and of money", ["Champions", "Lost"], 4),
     "stages": ("Stages: share of customers and of money", ["active", "lost"], 4),
     "tiers": ("Tiers: share of customers and of value", ["gold", "silver", "\N{EN DASH}"], 6),
+    "totals": (
+        "Total money: forecast and what came",
+        ["from 2024-01-01", "from 2024-02-01"],
+        4,  # a bar and a point for each origin
+    ),
 }
 ALL = sorted(TABLES)
 

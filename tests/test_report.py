@@ -249,7 +249,7 @@ def test_pictures_scale_and_name_themselves(html: str) -> None:
     page = read(html)
     n = page.tags["svg"]
     of_svg = [(name, value) for tag, name, value in page.attributes if tag == "svg"]
-    assert Counter(name for name, _ in of_svg)["viewbox"] == n == 11
+    assert Counter(name for name, _ in of_svg)["viewbox"] == n == 12
     assert [value for name, value in of_svg if name == "role"] == ["img"] * n
     labels = [value for name, value in of_svg if name == "aria-label"]
     assert all(labels)

@@ -34,6 +34,7 @@ from tests.engine_cases import (
     spend,
     tables,
     trees,
+    uplift,
 )
 from tests.engines import ENGINES, marks_of
 
@@ -63,6 +64,8 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
     scored |= {"annual_discount_rate": 0.0, "calibrate": None, "level": 0.9}
     rule = dict.fromkeys(("at_risk_from", "lapsing_from", "lost_from"), 2.0)
     rule |= {"typical_gap_days": 30, "prior_gaps": 1.0, "new_days": 9, "growing_purchases": 3}
+    contact: dict[str, Any] = {"value": "value", "contact_cost": 1.0, "offer_cost": 0.0}
+    contact |= {"budget": 9.0, "capacity": 3, "within": "branch"}
     return {
         "rfm.breakpoints": (
             "customers",
@@ -146,6 +149,7 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
         "clv.forecast_retention": (None, {"fit": retention, "periods": 3, **NO_FITS}),
         "clv.no_purchase": ("customers", {"purchases": fit, **ahead}),
         "clv.opportunities": ("orders", {**ORDERS, "every": "month"}),
+        "clv.parameters": (None, {"fits": [fit, money], **NO_FITS}),
         "clv.pattern": ("orders", {"purchases": fit, **ORDERS, **ahead}),
         "clv.posterior": ("customers", {"fit": fit, "draws": 100, "seed": 0, "prior": None}),
         "clv.predict": ("customers", scored | {"level": None}),
@@ -230,6 +234,102 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
         "actions.plan": (None, NO_FITS),
         "actions.recommend": ("signals", {"plan": None}),
         "actions.summary": ("recommended", {}),
+        "campaigns.compare_policies": (
+            "experiment",
+            {
+                "treated": "treated",
+                "outcome": "bought",
+                "policies": ["target"],
+                "value": 5.0,
+                "amount": None,
+                "margin": 1.0,
+                "contact_cost": 1.0,
+                "control": None,
+                "propensity": None,
+                "level": 0.95,
+            },
+        ),
+        "campaigns.fit_uplift": (
+            "experiment",
+            {
+                "treated": "treated",
+                "outcome": "bought",
+                "features": ["frequency"],
+                "control": None,
+                "risk": None,
+                "level": 0.9,
+                "seed": 0,
+            },
+        ),
+        "campaigns.score_uplift": ("experiment", {"model": uplift()}),
+        "campaigns.uplift_curve": (
+            "experiment",
+            {
+                "treated": "treated",
+                "outcome": "bought",
+                "score": "frequency",
+                "control": None,
+                "points": 3,
+            },
+        ),
+        "campaigns.plan": (
+            "chances",
+            contact | {"p_without": "p0", "p_with": "p1", "offers": None},
+        ),
+        "campaigns.plan_summary": ("planned", {"budget": 9.0, "capacity": 3, "level": 0.9}),
+        "campaigns.reactivate": (
+            "chances",
+            contact | {"potential": 50.0, "p_without": 0.0, "p_with": "p1", "tiers": ["silver"]},
+        ),
+        "campaigns.record": ("treated", {"outcomes": tables()["outcomes"]}),
+        "campaigns.response_table": (
+            "experiment",
+            {
+                "outcome": "bought",
+                "by": None,
+                "score": "frequency",
+                "groups": 4,
+                "amount": "amount",
+                "profit_per_response": None,
+                "margin": 1.0,
+                "contact_cost": 1.0,
+            },
+        ),
+        "campaigns.result": (
+            "experiment",
+            {
+                "treated": "treated",
+                "outcome": "bought",
+                "amount": "amount",
+                "margin": 1.0,
+                "contact_cost": 1.0,
+                "good": True,
+                "control": None,
+                "by": "branch",
+                "before": ["frequency"],
+                "interval": "normal",
+                "level": 0.95,
+            },
+        ),
+        "campaigns.sample_size": (
+            None,
+            {
+                "baseline_rate": 0.1,
+                "lift": 0.02,
+                "power": 0.8,
+                "level": 0.95,
+                "control_share": 0.5,
+            },
+        ),
+        "campaigns.save_list": (
+            "chances",
+            contact | {"save_rate": 0.5, "p_leave": "p0", "stages": ["lost"]},
+        ),
+        "campaigns.split": ("chances", {"share": 0.3, "within": ["branch"], "seed": 0}),
+        "campaigns.win_back": (
+            "chances",
+            contact | {"p_without": 0.0, "p_with": "p1", "stages": ["lost"]},
+        ),
         "campaigns.break_even_index": (None, {"response_rate": 0.1, "break_even_rate": 0.05}),
         "campaigns.break_even_rate": (None, {"cost_per_contact": 1.0, "profit_per_sale": 40.0}),
         "economics.cost_benefit": ("costs", {"declared": None}),
@@ -261,6 +361,7 @@ OTHERS: Final = {
     "cohorts.n_day": "takes days only, see tests/test_cohorts.py",
     "cohorts.rolling": "the same",
     "cohorts.bracket": "the same",
+    "pipeline.evaluate": "calls the others, see tests/test_evaluate.py",
     "pipeline.run": "calls the others",
     "report.render": "takes what pipeline.run gives",
 }

@@ -1,4 +1,4 @@
-"""The command: from a log in a file to a folder of tables and a report.
+"""The command: from a log in a file to a folder of tables and a report, or to a test of it.
 
 Exit codes: 0 done, 2 cannot be read, 3 too much would be set aside.
 """
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from crmkit._cli import inspect, report, told
+from crmkit._cli import evaluate, inspect, report, told
 from crmkit._cli.options import parser
 from crmkit.errors import CrmkitError, TooMuchSetAsideError
 
@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "inspect":
             inspect.run(options)
+        elif options.command == "evaluate":
+            evaluate.run(options, _progress(on_terminal=sys.stderr.isatty()))
         else:
             report.run(options, _progress(on_terminal=sys.stderr.isatty()))
     except TooMuchSetAsideError as error:

@@ -9,6 +9,7 @@ Fit
     Choice: The purchase model that held-out days chose, and the scores of all that were tried.
     fit: Fit a purchase or spend model to the customers' histories.
     Fit: Fitted purchase or spend model: a value to keep and predict with.
+    parameters: List the parameters of fitted models with their standard errors.
     FitInUnits: A fit with time in another unit, as `Fit.in_units` gives it.
     LogNormal: Lognormal prior of a parameter, which is above 0.
     posterior: Draw parameters from their posterior distribution.
@@ -78,6 +79,7 @@ from crmkit._clv.fitting.choice import Choice
 from crmkit._clv.fitting.choose import choose
 from crmkit._clv.fitting.fit import fit
 from crmkit._clv.fitting.fitted import Fit, FitInUnits
+from crmkit._clv.fitting.parameters import parameters
 from crmkit._clv.fitting.priors import LogNormal, Normal
 from crmkit._clv.lifetimes import from_lifetimes, to_lifetimes
 from crmkit._clv.opportunities.bg_bb import (
@@ -135,6 +137,7 @@ __all__ = [
     "from_lifetimes",
     "no_purchase",
     "opportunities",
+    "parameters",
     "pattern",
     "posterior",
     "predict",

@@ -20,6 +20,10 @@ Cohorts
 Forecasts
     forecast_error: Bar chart of the forecast error of each model and baseline.
     calibration: Calibration plot: predicted and actual purchases by past frequency.
+    reliability: Reliability diagram: stated churn risk, and the share who then bought nothing.
+Evaluation
+    rankings: Dot plot of how well each method ranks at each origin.
+    totals: Plot of the total forecast at each origin with its bounds, and what came.
 Economics
     cost_benefit: Bar chart of cost and revenue of each group.
 """
@@ -27,7 +31,8 @@ Economics
 from crmkit._plots.bars import actions, call_list, cost_benefit, segments, stages, tiers
 from crmkit._plots.cohorts import new_and_returning, retention_curve, retention_heatmap
 from crmkit._plots.distribution import concentration, rfm_grid
-from crmkit._plots.forecasts import calibration, forecast_error
+from crmkit._plots.evaluation import rankings, totals
+from crmkit._plots.forecasts import calibration, forecast_error, reliability
 
 __all__ = [
     "actions",
@@ -37,10 +42,13 @@ __all__ = [
     "cost_benefit",
     "forecast_error",
     "new_and_returning",
+    "rankings",
+    "reliability",
     "retention_curve",
     "retention_heatmap",
     "rfm_grid",
     "segments",
     "stages",
     "tiers",
+    "totals",
 ]

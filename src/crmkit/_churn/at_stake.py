@@ -123,7 +123,7 @@ def value_at_risk(customers: IntoFrameT, *, past: IntoFrameT) -> IntoFrameT:
     """
     frame = frames.read(customers, AT_STAKE).drop("past_amount", "value_at_risk", strict=False)
     amounts = frames.read(past, PAST_AMOUNT).select("customer_id", "past_amount")
-    joined = frame.join(amounts, on="customer_id", how="left")
+    joined = frames.join_left(frame, amounts, on="customer_id")
     known = ~frames.known("churn_risk").is_null()
     brought = frames.known("past_amount")
     joined = frames.with_columns(

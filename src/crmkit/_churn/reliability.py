@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +13,7 @@ from crmkit._churn.held_out import held_out_risk
 from crmkit._door import frames
 from crmkit._words.arguments import require_choice, require_whole
 from crmkit._words.rates import require_level
+from crmkit.models.numerics.proportions import wilson
 
 _MOST_BINS: Final = 1000
 
@@ -118,11 +118,3 @@ def _columns(groups: list[tuple[Any, Any]], *, level: float) -> dict[str, Any]:
         "low": low,
         "high": high,
     }
-
-
-def wilson(k: Any, n: Any, *, level: float) -> tuple[Any, Any]:  # noqa: ANN401 - arrays
-    """Wilson's score interval of k of n."""
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    middle = (k + z * z / 2) / (n + z * z)
-    half = np.sqrt(k * (n - k) / n + z * z / 4) * z / (n + z * z)
-    return np.clip(middle - half, 0.0, 1.0), np.clip(middle + half, 0.0, 1.0)

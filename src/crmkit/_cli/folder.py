@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +26,6 @@ def write(
     """Write the customers, the tables behind them, the fitted values and the report."""
     _remove_what_was_written(folder)
     (folder / "tables").mkdir(parents=True, exist_ok=True)
-    (folder / "kept").mkdir(exist_ok=True)
     written: list[Path] = []
     for name, table in {**result.frames(), **tables}.items():
         stem = (folder if name == "customers" else folder / "tables") / name
@@ -37,12 +35,8 @@ def write(
         path = folder / "tables" / "orders.parquet"
         ledger.write_parquet(path)
         written.append(path)
-    for field in fields(result.kept):
-        value = getattr(result.kept, field.name)
-        if value is not None:
-            path = folder / "kept" / f"{field.name}.json"
-            path.write_text(value.to_json(), encoding="utf-8")
-            written.append(path)
+    if result.kept.about is not None:
+        written += result.kept.save(folder / "kept")
     report = folder / "report.html"
     report.write_text(page, encoding="utf-8")
     written.append(report)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from datetime import date
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from crmkit._intake.column_names import ROLES
 
@@ -15,7 +15,7 @@ FORMS: Final = ("date_format", "decimal", "returns", "amount_per", "negate")
 
 
 def parser() -> argparse.ArgumentParser:
-    """Describe the command, its two parts and their options."""
+    """Describe the command, its parts and their options."""
     command = argparse.ArgumentParser(
         prog="crmkit",
         description="From a company's own records to decisions about customers.",
@@ -31,6 +31,15 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_reading(report)
     _add_answers(report)
+    evaluate = parts.add_parser(
+        "evaluate",
+        help="how well risk, value and forecast would have done on the log's own later days",
+        description="Goes back to earlier days of a log of purchases, runs the main job on what "
+        "was known then, and compares its rankings and forecasts, and those of plain rules, with "
+        "what happened.",
+    )
+    _add_reading(evaluate)
+    _add_evaluation(evaluate)
     inspect = parts.add_parser(
         "inspect",
         help="look at a file: its columns, their forms, what is wrong and the money at stake",
@@ -104,11 +113,59 @@ def _add_answers(command: argparse.ArgumentParser) -> None:
         "--currency", default="", metavar="SIGN", help='"$" or "EUR" (that of the file, if any)'
     )
     command.add_argument(
+        "--kept",
+        metavar="FOLDER",
+        help="values fitted earlier, to apply in place of new ones: out/kept of another run",
+    )
+    command.add_argument(
         "--hash-ids",
         metavar="KEY",
         help="write hashes in place of customer ids, and no names and contacts, for a copy that "
         "can leave the house; one key gives one customer one hash",
     )
+
+
+def _add_evaluation(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--origins",
+        nargs="+",
+        type=_origin,
+        action=_Origins,
+        default=4,
+        metavar="DAY",
+        help="the days to forecast from, or their number: spread over the second half (4)",
+    )
+    command.add_argument(
+        "--horizon-days", type=int, default=91, help="how far to look ahead from each (91)"
+    )
+    command.add_argument("--out", default="out", metavar="FOLDER", help="to write to (out)")
+
+
+class _Origins(argparse.Action):
+    """One number of origins, or days."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,  # noqa: ANN401 - what argparse read
+        option_string: str | None = None,
+    ) -> None:
+        """Keep a number by itself, and days as a list."""
+        if len(values) > 1 and any(isinstance(each, int) for each in values):
+            parser.error(f"argument {option_string}: give one number, or days")
+        is_number = isinstance(values[0], int)
+        setattr(namespace, self.dest, values[0] if is_number else values)
+
+
+def _origin(text: str) -> int | date:
+    if text.isdecimal():
+        return int(text)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        msg = f"{text!r} is neither a number of origins nor a day; write 4, or 1997-12-31"
+        raise argparse.ArgumentTypeError(msg) from None
 
 
 def _day(text: str) -> date:

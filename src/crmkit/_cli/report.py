@@ -19,13 +19,14 @@ Step = Callable[[str], None]
 
 def run(options: argparse.Namespace, step: Step) -> None:
     """Read the log, run the main job, write its tables and the report, and print the figures."""
+    kept = None if options.kept is None else pipeline.Kept.load(options.kept)
     step("reading the file")
     log = reading.read(options, today=date.today(), accept_loss=options.accept_loss)  # noqa: DTZ011 - the day of the user
     if options.hash_ids:
         log = hashed(log, options.hash_ids)
     currency = options.currency or log.currency
     log = _with_names_of_their_own(log)
-    result = _result(log, options, step)
+    result = _result(log, options, step, kept=kept, currency=currency)
     step("drawing the report")
     page = report.render(
         result,
@@ -51,10 +52,19 @@ def run(options: argparse.Namespace, step: Step) -> None:
     print(f"\nWrote {out / 'report.html'}, {out / 'customers.csv'} and {len(written) - 2} more.")
 
 
-def _result(log: intake.Log, options: argparse.Namespace, step: Step) -> pipeline.Result[Any]:
+def _result(
+    log: intake.Log,
+    options: argparse.Namespace,
+    step: Step,
+    *,
+    kept: pipeline.Kept | None,
+    currency: str,
+) -> pipeline.Result[Any]:
     if log.customers is not None:
         step("adding up")
-        return pipeline.run_summary(log.customers, as_of=log.as_of, keep=log.keep)
+        return pipeline.run_summary(
+            log.customers, as_of=log.as_of, keep=log.keep, kept=kept, currency=currency
+        )
     return pipeline.run(
         log.kept,
         as_of=log.as_of,
@@ -62,6 +72,8 @@ def _result(log: intake.Log, options: argparse.Namespace, step: Step) -> pipelin
         margin=options.margin,
         annual_discount_rate=options.annual_discount_rate,
         keep=log.keep,
+        kept=kept,
+        currency=currency,
         on_step=step,
     )
 
@@ -84,4 +96,6 @@ def _day(log: intake.Log, result: pipeline.Result[Any], *, asked: bool) -> str:
     chosen = "" if asked else ", the last day in it"
     horizon = result.settings.horizon_days
     ahead = "" if horizon is None else f"; looking {horizon:g} days ahead"
-    return f"As of {log.as_of}{chosen}{ahead}."
+    since = result.settings.kept_as_of
+    kept = "" if since is None else f"; by values kept as of {since}"
+    return f"As of {log.as_of}{chosen}{ahead}{kept}."

@@ -259,6 +259,15 @@ def spread_least(frame: Frame, key: str | Sequence[str], *, of: str, into: str) 
     return frame.with_columns(nw.col(of).min().over(*keys).alias(into))
 
 
+def join_left(frame: Frame, other: Frame, *, on: str) -> Frame:
+    """Append the columns of another table, and keep the order of rows where there is one."""
+    if frame.implementation.is_polars():
+        joined = frame.to_native().join(other.to_native(), on=on, how="left", maintain_order="left")
+        in_order: Frame = nw.from_native(joined)
+        return in_order
+    return frame.join(other, on=on, how="left")
+
+
 def first_value(frame: Frame, key: str, *, value: str, by: str) -> tuple[Frame, nw.Expr]:
     """Prepare the aggregate of each group that picks `value` where the date `by` is least.
 

@@ -34,6 +34,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 table_like = engines.table_like
 spread_least = engines.spread_least
 first_value = engines.first_value
+join_left = engines.join_left
 by_customer = engines.by_customer
 with_columns = engines.with_columns
 in_one_piece = engines.in_one_piece

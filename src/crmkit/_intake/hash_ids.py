@@ -59,7 +59,7 @@ def hash_ids(table: IntoFrameT, *, key: str) -> IntoFrameT:
     hashes = [_hash(each, key) for each in plain]
     names = frame.collect_schema().names()
     new = frames.table_like({"customer_id": plain, "_crmkit_hash": hashes}, like=frame)
-    joined = frame.join(new, on="customer_id", how="left")
+    joined = frames.join_left(frame, new, on="customer_id")
     columns = [nw.col("_crmkit_hash" if n == "customer_id" else n).alias(n) for n in names]
     return frames.give(joined.select(*columns), like=table)
 

@@ -284,7 +284,7 @@ class Matches:
         )
         dtype = frame.collect_schema()["customer_id"]
         typed = small.with_columns(nw.col("customer_id", _NEW).cast(dtype))
-        joined = frame.join(typed, on="customer_id", how="left")
+        joined = frames.join_left(frame, typed, on="customer_id")
         new = nw.when(~nw.col(_NEW).is_null()).then(nw.col(_NEW)).otherwise(nw.col("customer_id"))
         return frames.with_columns(joined, customer_id=new).select(*names)
 

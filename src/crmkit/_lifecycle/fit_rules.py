@@ -26,6 +26,7 @@ from crmkit._summary.purchase_days import purchase_days
 from crmkit._words.arguments import require_fitted, require_whole
 from crmkit._words.formats import percent
 from crmkit.errors import CrmkitWarning, FitError
+from crmkit.models.numerics.proportions import wilson_at
 from crmkit.tables import LEDGER
 
 _SURE: Final = 1.645
@@ -195,9 +196,9 @@ def _limit(step: int | None, at_first: float, seen: Silences) -> float:
 def _lost_from(seen: Silences, *, least: int, lost_below: float) -> int | None:
     """Find the first step of silence beyond which few enough come back; None without one."""
     n, k = (_beyond(each) for each in (seen.n_customers, seen.n_returned))
-    likely = _wilson(k[-1], n[-1], z=_SURE)[1]
+    likely = wilson_at(k[-1], n[-1], z=_SURE)[1]
     if len(n) > 1:
-        lower, upper = _wilson(k, n, z=_LIKELY)
+        lower, upper = wilson_at(k, n, z=_LIKELY)
         rise = (lower[1:] / upper[:-1]).max(axis=0)
         likely = likely * np.maximum(rise, 1.0)
     holds = np.flatnonzero(likely[least:] < lost_below)
@@ -226,13 +227,3 @@ def _beyond(counts: Counts) -> Counts:
     """Count those at each step of silence or beyond it."""
     beyond: Counts = np.flip(np.cumsum(np.flip(counts, axis=1), axis=1), axis=1)
     return beyond
-
-
-def _wilson(
-    k: npt.NDArray[np.int64], n: npt.NDArray[np.int64], *, z: float
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Ends of Wilson's interval; 0 and 1 where nobody was counted."""
-    known = np.maximum(n, 1)
-    middle = (k + z * z / 2) / (n + z * z)
-    half = np.sqrt(k * (n - k) / known + z * z / 4) * z / (n + z * z)
-    return np.clip(middle - half, 0.0, 1.0), np.clip(middle + half, 0.0, 1.0)

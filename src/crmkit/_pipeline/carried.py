@@ -82,7 +82,7 @@ def with_last_known(
     last = frames.by_customer(frames.reopen(known), partial(_last_known, keep=tuple(keep)))
     frame = frames.reopen(customers)
     others = [name for name in frame.collect_schema().names() if name != "customer_id"]
-    joined = frame.join(last, on="customer_id", how="left")
+    joined = frames.join_left(frame, last, on="customer_id")
     ordered = joined.select("customer_id", *keep, *others)
     return frames.give(ordered, like=customers, order_by=["customer_id"])
 

@@ -40,12 +40,17 @@ class Staged(NamedTuple, Generic[IntoFrameT]):
 
 
 def staged(
-    customers: IntoFrameT, found: Known, *, days: IntoFrameT, as_of: date
+    customers: IntoFrameT,
+    found: Known,
+    *,
+    days: IntoFrameT,
+    as_of: date,
+    kept: StageRules | None = None,
 ) -> Staged[IntoFrameT]:
-    """Append life-cycle stages by the usual gap between purchases."""
-    if why := known.no_stages(found):
+    """Append life-cycle stages by the usual gap between purchases, or that of kept rules."""
+    if kept is None and (why := known.no_stages(found)):
         return Staged(customers, None, (why,))
-    rules, returns, left_out = stage_rules(customers, found, days=days, as_of=as_of)
+    rules, returns, left_out = stage_rules(customers, found, days=days, as_of=as_of, kept=kept)
     return Staged(lifecycle.assign(customers, rules=rules), rules, left_out, returns)
 
 

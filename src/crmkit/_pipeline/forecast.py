@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
@@ -17,10 +18,11 @@ from crmkit._clv.evaluation.misses import past_totals
 from crmkit._clv.fitting.choose import first_day
 from crmkit._door import frames, time
 from crmkit._pipeline import known
+from crmkit._pipeline.kept import Kept
 from crmkit._pipeline.known import Known
 from crmkit._pipeline.result import Settings
 from crmkit._words import formats
-from crmkit.errors import FitError
+from crmkit.errors import CrmkitWarning, FitError
 from crmkit.models.inference.diagnostics import STOPPED
 
 _OTHERWISE: Final = ("mbg_nbd", "bg_nbd")
@@ -45,6 +47,8 @@ _SPEND: Final = "gamma_gamma"
 _NO_BASELINES: Final = (
     "Comparison of the forecast with baselines: it needs the amounts of repeat purchases."
 )
+
+_NOTHING: Final = Kept()
 
 
 class Models(NamedTuple):
@@ -72,23 +76,56 @@ class HeldOut(NamedTuple, Generic[IntoFrameT]):
     left_out: tuple[str, ...] = ()
 
 
-def fitted(customers: IntoFrame, found: Known, *, days: IntoFrame, settings: Settings) -> Models:
-    """Fit the models that the customers allow, for purchases the one that forecasts best."""
-    if why := known.no_model(found):
+def fitted(
+    customers: IntoFrame,
+    found: Known,
+    *,
+    days: IntoFrame,
+    settings: Settings,
+    kept: Kept = _NOTHING,
+) -> Models:
+    """Fit the models that the customers allow, for purchases the one that forecasts best.
+
+    Models that were kept are not fitted anew.
+    """
+    why = known.no_model(found)
+    purchases, chosen = _kept(kept.purchases), ""
+    if purchases is None and why is not None:
         return Models(left_out=(why,))
-    choice = clv.choose(days, as_of=settings.as_of)
-    purchases, why = fit_or_why(customers, choice.best)
-    for other in _OTHERWISE:
-        if purchases is None and other != choice.best:
-            purchases, _ = fit_or_why(customers, other)
     if purchases is None:
-        return Models(left_out=(f"{known.forecast_of(found)}: {why}",))
+        choice = clv.choose(days, as_of=settings.as_of)
+        purchases, unfitted = _best(customers, choice)
+        chosen = choice.reason
+        if purchases is None:
+            return Models(left_out=(f"{known.forecast_of(found)}: {unfitted}",))
+    elif purchases.choice is not None:
+        chosen = purchases.choice.reason
     if not found.has_money:
-        return Models(purchases, chosen=choice.reason)
-    spend, why = fit_or_why(customers, _SPEND)
+        return Models(purchases, chosen=chosen)
+    spend = _kept(kept.spend)
     if spend is None:
-        return Models(purchases, chosen=choice.reason, left_out=(f"Expected value: {why}",))
-    return Models(purchases, spend, choice.reason)
+        spend, unfitted = (None, why) if why is not None else fit_or_why(customers, _SPEND)
+        if spend is None:
+            return Models(purchases, chosen=chosen, left_out=(f"Expected value: {unfitted}",))
+    return Models(purchases, spend, chosen)
+
+
+def _best(customers: IntoFrame, choice: clv.Choice) -> tuple[clv.Fit | None, str]:
+    """Fit the model that was chosen, or another where it cannot be fitted."""
+    found, why = fit_or_why(customers, choice.best)
+    if found is not None:
+        return replace(found, choice=choice), ""
+    for other in _OTHERWISE:
+        if found is None and other != choice.best:
+            found, _ = fit_or_why(customers, other)
+    return found, why
+
+
+def _kept(fit: clv.Fit | None) -> clv.Fit | None:
+    """Take a kept fit, and say again what there is to know of it."""
+    for note in () if fit is None else fit.diagnostics:
+        warnings.warn(f"{fit.name}: {note}", CrmkitWarning, stacklevel=2)  # type: ignore[union-attr]
+    return fit
 
 
 def fit_or_why(customers: IntoFrame, model: str) -> tuple[clv.Fit | None, str]:

@@ -41,18 +41,35 @@ def split_of(settings: Settings) -> date | None:
     return time.day_of(max(time.number_of(settings.split), one_horizon))
 
 
-def tested(days: IntoFrameT, models: Models, settings: Settings) -> RiskTest[IntoFrameT]:
-    """Test churn risk on held-out days and calibrate it, or say why that cannot be done."""
+def serves(calibration: RiskCalibration, horizon_days: float) -> bool:
+    """Whether a calibration was learned from days enough, and not too many, for the horizon."""
+    return 1 / _MOST_STRETCH <= horizon_days / calibration.horizon_days <= _MOST_STRETCH
+
+
+def tested(
+    days: IntoFrameT,
+    models: Models,
+    settings: Settings,
+    *,
+    kept: RiskCalibration | None,
+) -> RiskTest[IntoFrameT]:
+    """Test churn risk on held-out days and calibrate it, or say why that cannot be done.
+
+    A calibration that was kept is not learned anew.
+    """
     split = split_of(settings)
     if models.purchases is None or split is None or settings.horizon_days is None:
-        return RiskTest()
+        return RiskTest(calibration=kept)
     held_out = frames.keep(rfm.holdout(days, split=split, as_of=settings.as_of))
     model, why = fit_or_why(held_out, models.purchases.name)
     if model is None:
-        return RiskTest(left_out=(f"Test of churn risk on held-out days: {why}",))
+        return RiskTest(None, kept, (f"Test of churn risk on held-out days: {why}",))
     n_days = (settings.as_of - split).days
     rated = frames.keep(churn.risk(held_out, purchases=model, horizon_days=n_days))
-    calibration, left_out = _calibration(rated, settings.horizon_days, n_days)
+    left_out: tuple[str, ...] = ()
+    calibration = kept
+    if kept is None:
+        calibration, left_out = _calibration(rated, settings.horizon_days, n_days)
     n = int(frames.reopen(rated).select("customer_id").collect().shape[0])
     bins = max(min(n // _FEWEST_IN_A_BIN, _BINS), 1)
     method = "identity" if calibration is None else calibration.method

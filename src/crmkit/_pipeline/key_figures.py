@@ -14,7 +14,6 @@ from crmkit._pipeline.held_out_risk import split_of
 from crmkit._pipeline.known import one_row
 from crmkit._pipeline.result import Settings
 from crmkit._words import formats
-from crmkit.clv import Fit
 from crmkit.models import PURCHASE_MODELS
 
 _BEST: Final = 0.20
@@ -66,20 +65,6 @@ def key_figures(
         *_of_the_risk(reliability, settings),
     ]
     return _as_table(figures, like=customers)
-
-
-def parameters(fits: Sequence[Fit], *, like: IntoFrameT) -> IntoFrameT:
-    """List the parameters of fitted models with their standard errors."""
-    lines = [
-        (fit.name, name, estimate, fit.standard_errors[name])
-        for fit in fits
-        for name, estimate in fit.estimates.items()
-    ]
-    names = ("model", "parameter", "estimate", "standard_error")
-    columns = dict(zip(names, map(list, zip(*lines, strict=True)), strict=True))
-    table = frames.table_like(columns, like=frames.reopen(like))
-    typed = table.with_columns(nw.col("estimate", "standard_error").cast(nw.Float64))
-    return frames.give(typed, like=like)
 
 
 def _sums(customers: IntoFrame) -> Mapping[str, float | None]:

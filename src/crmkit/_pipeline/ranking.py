@@ -39,16 +39,27 @@ class Ranked(NamedTuple, Generic[IntoFrameT]):
 
 
 def ranked(
-    customers: IntoFrameT, *, days: IntoFrame, models: Models, settings: Settings, ranking: Ranking
+    customers: IntoFrameT,
+    *,
+    days: IntoFrame,
+    models: Models,
+    settings: Settings,
+    ranking: Ranking,
+    kept: clv.Trees | None = None,
 ) -> Ranked[IntoFrameT]:
-    """Append what the models predict, with trees where they are asked for or found to pay."""
+    """Append what the models predict, with trees where they are asked for or found to pay.
+
+    Kept trees were asked for or paid when they were trained: they count where they can be applied.
+    """
     if ranking == "model" or models.purchases is None or settings.horizon_days is None:
         return Ranked(predicted(customers, models, settings))
     try:
-        use, note = (True, "") if ranking == "blend" else _pays(days, models, settings)
-        if not use:
-            return Ranked(predicted(customers, models, settings), None, note)
-        trees = _trained(days, settings)
+        trees, note = _applicable(kept, models, settings), ""
+        if trees is None and ranking == "best":
+            use, note = _pays(days, models, settings)
+            if not use:
+                return Ranked(predicted(customers, models, settings), None, note)
+        trees = trees or _trained(days, settings)
     except FitError as error:
         why = f"Ranking with trees: {known.on_one_line(error)}"
         return Ranked(predicted(customers, models, settings), None, why)
@@ -62,6 +73,13 @@ def ranked(
         annual_discount_rate=settings.annual_discount_rate or 0.0,
     )
     return Ranked(frames.keep(with_trees), trees, note)
+
+
+def _applicable(kept: clv.Trees | None, models: Models, settings: Settings) -> clv.Trees | None:
+    """Take kept trees of the same horizon, with amounts where these are forecast."""
+    if kept is None or kept.horizon_days != settings.horizon_days:
+        return None
+    return None if models.spend is not None and kept.amount is None else kept
 
 
 def _trained(days: IntoFrame, settings: Settings) -> clv.Trees:

@@ -8,29 +8,15 @@ from typing import Generic
 
 from narwhals.typing import IntoFrameT
 
-from crmkit.churn import RiskCalibration
-from crmkit.clv import Fit, Trees
-from crmkit.lifecycle import StageRules
-from crmkit.rfm import Breakpoints
-from crmkit.tiers import TierRule
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """The fitted values, to keep as JSON and apply again next month; None for what is left out."""
-
-    breakpoints: Breakpoints | None = None
-    purchases: Fit | None = None
-    spend: Fit | None = None
-    stages: StageRules | None = None
-    tiers: TierRule | None = None
-    risk: RiskCalibration | None = None
-    trees: Trees | None = None
+from crmkit._pipeline.kept import Kept
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the job was asked; None for what it cannot be asked with one row per customer."""
+    """What the job was asked; None for what it cannot be asked with one row per customer.
+
+    `kept_as_of` is the day that the kept values were fitted as of, where such were given.
+    """
 
     as_of: date
     split: date | None = None
@@ -38,6 +24,7 @@ class Settings:
     margin: float | None = None
     annual_discount_rate: float | None = None
     keep: tuple[str, ...] = ()
+    kept_as_of: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +64,15 @@ class Result(Generic[IntoFrameT]):
         and `crmkit.clv.calibration`.
     reliability
         Churn risk on held-out days, said and happened: see `crmkit.churn.reliability`.
+    drift
+        Where kept values were given: what has moved since they were fitted. One row per score,
+        segment, stage and tier with the share of the customers `expected` by then and the
+        `actual` one now, the `psi` of all values of the `measure`, and the `change`: "little",
+        "moderate" or "large". Rows of the measure churn_risk have the risk that the kept model
+        stated then of no purchase by now, and the share who made none with its interval from
+        `low` to `high`, by groups of risk.
     kept
-        The fitted values behind the tables.
+        The fitted values behind the tables: those given, and what was missing.
     settings
         What the job was asked.
     notes
@@ -103,6 +97,7 @@ class Result(Generic[IntoFrameT]):
     backtest: IntoFrameT | None = None
     calibration: IntoFrameT | None = None
     reliability: IntoFrameT | None = None
+    drift: IntoFrameT | None = None
     kept: Kept
     settings: Settings
     notes: tuple[str, ...] = ()

@@ -8,17 +8,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 
+import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit import actions, cohorts, lifecycle, rfm
 from crmkit._actions.call_list import STOP
+from crmkit._clv.fitting.parameters import parameter_columns, with_types
 from crmkit._door import frames, time
-from crmkit._pipeline import carried, decisions, forecast, held_out_risk, known, value
-from crmkit._pipeline.key_figures import key_figures, parameters
+from crmkit._pipeline import carried, decisions, drift, forecast, held_out_risk, known, value
+from crmkit._pipeline.applicable import applicable, require_measures
+from crmkit._pipeline.kept import About, Kept, require_currency, require_kept
+from crmkit._pipeline.key_figures import key_figures
 from crmkit._pipeline.ranking import RANKINGS, Ranking, ranked
-from crmkit._pipeline.result import Kept, Result, Settings
+from crmkit._pipeline.result import Result, Settings
 from crmkit._words.arguments import require_choice
 from crmkit._words.rates import require_discount_rate, require_horizon, require_margin
+from crmkit.clv import Fit
 from crmkit.errors import CrmkitWarning, InvalidArgumentError
 
 Step = Callable[[str], None]
@@ -38,6 +43,8 @@ def run(
     no_contact: Sequence[str] = STOP,
     keep: Sequence[str] = (),
     ranking: Ranking = "model",
+    kept: Kept | None = None,
+    currency: str = "",
     on_step: Step | None = None,
 ) -> Result[IntoFrameT]:
     """Run the main job: segments, value, stages, risk and actions, from a ledger.
@@ -84,6 +91,13 @@ def run(
         which appends `blended_purchases` and `blended_amount`; "best" does that only where held-out
         days say that it finds more money in the top tenth. It pays on replacement cycles, and costs
         about as much again as all other predictions.
+    kept
+        `Result.kept` of an earlier day: its cut points, fits, rules and calibration are applied,
+        so that a score, a tier and a stage mean what they meant then; what is None in it is
+        fitted anew. `tier_shares` then has no effect on tiers. `Result.drift` has what has
+        moved since, and a note says whether to fit anew.
+    currency
+        Sign or code of the amounts, to be kept. Kept values of another one are refused.
     on_step
         Called with the name of each step as it begins, to show progress.
 
@@ -98,10 +112,12 @@ def run(
     Raises
     ------
     MissingColumnsError, InvalidRowsError
-        If `orders` breaks its contract, or lacks a column to keep.
+        If `orders` breaks its contract, or lacks a column to keep or one that a kept value was
+        fitted on.
     InvalidArgumentError
         If `orders` has no row by `as_of` and no prospects are given, a date, rate or share is
-        outside its range, or `keep` names a column that the job makes itself.
+        outside its range, `keep` names a column that the job makes itself, or `kept` is of a
+        later day or of another currency.
 
     Notes
     -----
@@ -140,6 +156,7 @@ def run(
     require_margin(margin)
     require_discount_rate(annual_discount_rate)
     require_choice(ranking, RANKINGS, argument="ranking")
+    currency = require_currency(currency)
     settings = Settings(
         as_of=time.as_day(as_of, argument="as_of"),
         split=None if split is None else time.as_day(split, argument="split"),
@@ -148,6 +165,8 @@ def run(
         annual_discount_rate=annual_discount_rate,
         keep=carried.require_names(keep),
     )
+    given = require_kept(kept, as_of=settings.as_of, currency=currency)
+    settings = with_kept_day(settings, given)
     notes: list[str] = []
     with collecting(notes):
         days = frames.keep(rfm.purchase_days(orders, as_of=settings.as_of))
@@ -166,19 +185,28 @@ def run(
         found = known.look_at(customers)
         if not found.n_customers:
             why = known.nobody(settings.as_of, only_returns=settings.split is not None)
-            return people_only(customers, settings=settings, why=why)
+            return people_only(customers, settings=settings, why=why, kept=given)
+        use, not_applied = applicable(given, customers, found, horizon_days=horizon_days)
         step("fitting lifetime value")
-        scored = value.scored(customers, found)
-        models = forecast.fitted(customers, found, days=days, settings=settings)
+        scored = value.scored(customers, found, kept=use.breakpoints)
+        models = forecast.fitted(customers, found, days=days, settings=settings, kept=use)
         step("predicting lifetime value")
         predicted = ranked(
-            scored.customers, days=days, models=models, settings=settings, ranking=ranking
+            scored.customers,
+            days=days,
+            models=models,
+            settings=settings,
+            ranking=ranking,
+            kept=use.trees,
         )
         step("testing churn risk on held-out days")
-        risk = held_out_risk.tested(days, models, settings)
+        risk = held_out_risk.tested(days, models, settings, kept=use.risk)
         step("deciding what to do")
-        tiered = value.tiered(predicted.customers, found, shares=tier_shares)
-        staged = decisions.staged(tiered.customers, found, days=days, as_of=settings.as_of)
+        require_measures(use, predicted.customers)
+        tiered = value.tiered(predicted.customers, found, shares=tier_shares, kept=use.tiers)
+        staged = decisions.staged(
+            tiered.customers, found, days=days, as_of=settings.as_of, kept=use.stages
+        )
         rated = decisions.at_risk(
             staged.customers,
             days=days,
@@ -194,10 +222,15 @@ def run(
         totals = forecast.totals(
             predicted.customers, days=days, models=models, held_out=held_out, settings=settings
         )
+        if kept is not None:
+            step("comparing with what was kept")
+        counts = drift.counts(customers)
+        moved = drift.since(given, counts, days=days, as_of=settings.as_of, like=orders)
     step("adding up")
     fits = [fit for fit in (models.purchases, models.spend) if fit is not None]
     left_out = (
         *filter(None, [known.no_money(found)]),
+        *not_applied,
         *scored.left_out,
         *models.left_out,
         *tiered.left_out,
@@ -228,28 +261,43 @@ def run(
         cohorts=_cohort_table(retention),
         retention=retention,
         retention_by_month=cohorts.pooled(retention),
-        models=parameters(fits, like=orders) if fits else None,
+        models=_parameters(fits, like=orders) if fits else None,
         backtest=held_out.backtest,
         calibration=held_out.calibration,
         reliability=risk.reliability,
-        kept=Kept(
-            scored.breakpoints,
-            models.purchases,
-            models.spend,
-            staged.rules,
-            tiered.rule,
-            risk.calibration,
-            predicted.trees,
+        drift=moved.table,
+        kept=given.completed(
+            Kept(
+                scored.breakpoints,
+                models.purchases,
+                models.spend,
+                staged.rules,
+                tiered.rule,
+                risk.calibration,
+                About(
+                    settings.as_of,
+                    n_customers=found.n_customers,
+                    n_purchase_days=_n_rows(days),
+                    currency=currency,
+                    horizon_days=horizon_days,
+                    counts=counts,
+                ),
+                predicted.trees,
+            )
         ),
         settings=settings,
         notes=tuple(
-            dict.fromkeys(filter(None, [*notes, models.chosen, predicted.note, *totals.notes]))
+            dict.fromkeys(
+                filter(None, [moved.note, *notes, models.chosen, predicted.note, *totals.notes])
+            )
         ),
         left_out=left_out,
     )
 
 
-def people_only(customers: IntoFrameT, *, settings: Settings, why: str) -> Result[IntoFrameT]:
+def people_only(
+    customers: IntoFrameT, *, settings: Settings, why: str, kept: Kept
+) -> Result[IntoFrameT]:
     """Give the list of people and how many they are, where nobody has bought."""
     figures = key_figures(
         customers,
@@ -263,7 +311,7 @@ def people_only(customers: IntoFrameT, *, settings: Settings, why: str) -> Resul
         customers=customers,
         key_figures=figures,
         settings=settings,
-        kept=Kept(),
+        kept=kept,
         left_out=(why,),
     )
 
@@ -281,6 +329,11 @@ def collecting(notes: list[str]) -> Iterator[None]:
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
 
 
+def with_kept_day(settings: Settings, kept: Kept) -> Settings:
+    """Note the day that the kept values are of, where they are."""
+    return settings if kept.about is None else replace(settings, kept_as_of=kept.about.as_of)
+
+
 def _with_split(settings: Settings, days: IntoFrame, *, may_be_empty: bool) -> Settings:
     """Halve the time from the first purchase day to `as_of` if it can be, or take what is given."""
     frame = frames.reopen(days)
@@ -296,6 +349,16 @@ def _with_split(settings: Settings, days: IntoFrame, *, may_be_empty: bool) -> S
     first_day = time.day_of(int(number[0]))
     split = forecast.test_split(days, first=first_day, as_of=settings.as_of)
     return replace(settings, split=split)
+
+
+def _n_rows(native: IntoFrame) -> int:
+    return int(frames.reopen(native).select(n=nw.len()).collect().item())
+
+
+def _parameters(fits: Sequence[Fit], *, like: IntoFrameT) -> IntoFrameT:
+    """List the parameters as `crmkit.clv.parameters` does, on the engine of the orders."""
+    table = frames.table_like(parameter_columns(fits), like=frames.reopen(like))
+    return frames.give(with_types(table), like=like)
 
 
 def _cohort_table(retention: IntoFrameT) -> IntoFrameT:

@@ -11,10 +11,12 @@ from narwhals.typing import IntoFrameT
 
 from crmkit import actions
 from crmkit._door import frames, time
-from crmkit._pipeline import carried, decisions, known, value
+from crmkit._pipeline import carried, decisions, drift, known, value
+from crmkit._pipeline.applicable import applicable, require_measures
+from crmkit._pipeline.kept import About, Kept, require_currency, require_kept
 from crmkit._pipeline.key_figures import key_figures
-from crmkit._pipeline.result import Kept, Result, Settings
-from crmkit._pipeline.run import collecting, people_only
+from crmkit._pipeline.result import Result, Settings
+from crmkit._pipeline.run import collecting, people_only, with_kept_day
 from crmkit.errors import InvalidRowsError, MissingColumnsError
 from crmkit.tables import CUSTOMER_TOTALS
 
@@ -27,6 +29,8 @@ def run_summary(
     as_of: date,
     tier_shares: tuple[float, float] = (0.05, 0.20),
     keep: Sequence[str] = (),
+    kept: Kept | None = None,
+    currency: str = "",
 ) -> Result[IntoFrameT]:
     """Run what one row per customer allows: RFM segments, tiers, concentration.
 
@@ -47,6 +51,10 @@ def run_summary(
     keep
         Columns that describe the customer, such as name, phone and region: they stand unchanged
         right after `customer_id` in `customers` and in `call_list`.
+    kept
+        `Result.kept` of an earlier day, whose cut points and tier rule are applied, as in `run`.
+    currency
+        Sign or code of the amounts, to be kept. Kept values of another one are refused.
 
     Returns
     -------
@@ -59,10 +67,10 @@ def run_summary(
     ------
     MissingColumnsError, InvalidRowsError
         If `customers` breaks its contract, has a customer twice, a `last_date` after `as_of`, or
-        lacks a column to keep.
+        lacks a column to keep or one that the kept tiers are by.
     InvalidArgumentError
-        If `as_of` is not a date, a share is outside its range, or `keep` names a column that the
-        job makes itself.
+        If `as_of` is not a date, a share is outside its range, `keep` names a column that the
+        job makes itself, or `kept` is of a later day or of another currency.
 
     Notes
     -----
@@ -89,18 +97,25 @@ def run_summary(
             ben    02      311 Infrequent, less recent  silver
     """
     settings = Settings(time.as_day(as_of, argument="as_of"), keep=carried.require_names(keep))
+    currency = require_currency(currency)
+    given = require_kept(kept, as_of=settings.as_of, currency=currency)
+    settings = with_kept_day(settings, given)
     notes: list[str] = []
     with collecting(notes):
         summary = frames.keep(_summary(customers, settings))
         found = known.look_at(summary)
         if not found.n_customers:
             why = known.nobody(settings.as_of, only_returns=False)
-            return people_only(summary, settings=settings, why=why)
+            return people_only(summary, settings=settings, why=why, kept=given)
         if not found.has_money:
             summary = _without_money(summary)
-        scored = value.scored(summary, found)
-        tiered = value.tiered(scored.customers, found, shares=tier_shares)
-    described = tiered.customers
+        use, not_applied = applicable(given, summary, found, horizon_days=None)
+        scored = value.scored(summary, found, kept=use.breakpoints)
+        require_measures(use, scored.customers)
+        tiered = value.tiered(scored.customers, found, shares=tier_shares, kept=use.tiers)
+        described = tiered.customers
+        counts = drift.counts(described)
+        moved = drift.since(given, counts, days=None, as_of=settings.as_of, like=customers)
     return Result(
         customers=described,
         key_figures=key_figures(
@@ -115,11 +130,19 @@ def run_summary(
         segments=value.segment_summary(described, scored.breakpoints),
         tiers=value.tier_summary(described, tiered.rule),
         concentration=tiered.concentration,
-        kept=Kept(breakpoints=scored.breakpoints, tiers=tiered.rule),
+        drift=moved.table,
+        kept=given.completed(
+            Kept(
+                breakpoints=scored.breakpoints,
+                tiers=tiered.rule,
+                about=About(settings.as_of, found.n_customers, currency=currency, counts=counts),
+            )
+        ),
         settings=settings,
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(dict.fromkeys(filter(None, [moved.note, *notes]))),
         left_out=(
             *filter(None, [known.no_money(found)]),
+            *not_applied,
             *scored.left_out,
             *tiered.left_out,
             known.no_dates(),

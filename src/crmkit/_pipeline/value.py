@@ -35,11 +35,16 @@ class Tiered(NamedTuple, Generic[IntoFrameT]):
     left_out: tuple[str, ...] = ()
 
 
-def scored(customers: IntoFrameT, found: Known) -> Scored[IntoFrameT]:
-    """Append RFM scores and segments; without money, those of recency and frequency."""
-    if why := known.no_scores(found):
+def scored(
+    customers: IntoFrameT, found: Known, *, kept: Breakpoints | None = None
+) -> Scored[IntoFrameT]:
+    """Append RFM scores and segments; without money, those of recency and frequency.
+
+    By cut points that were kept, one customer is enough.
+    """
+    if (kept is None or not found.has_orders) and (why := known.no_scores(found)):
         return Scored(customers, None, (why,))
-    breakpoints = rfm.breakpoints(_of_known_money(customers, found))
+    breakpoints = kept or rfm.breakpoints(_of_known_money(customers, found))
     with_scores = rfm.score(customers, breakpoints=breakpoints)
     segmented = rfm.segment(with_scores)
     if found.has_money and found.n_without_money:
@@ -51,17 +56,24 @@ def scored(customers: IntoFrameT, found: Known) -> Scored[IntoFrameT]:
 
 
 def tiered(
-    customers: IntoFrameT, found: Known, *, shares: tuple[float, float]
+    customers: IntoFrameT,
+    found: Known,
+    *,
+    shares: tuple[float, float],
+    kept: TierRule | None = None,
 ) -> Tiered[IntoFrameT]:
-    """Append tiers and ABC classes by past revenue, and sum up how concentrated it is."""
-    if not found.has_money or known.too_few_to_compare(found):
+    """Append tiers and ABC classes by past revenue, and sum up how concentrated it is.
+
+    By a rule that was kept, a tier begins where it began then, and `shares` are not looked at.
+    """
+    if not found.has_money or (kept is None and known.too_few_to_compare(found)):
         return Tiered(customers)  # said already
     if why := known.no_shares(found):
         return Tiered(customers, left_out=(why,))
     concentration = tiers.concentration(customers)
-    if why := known.no_tiers(found):
+    if kept is None and (why := known.no_tiers(found)):
         return Tiered(customers, None, concentration, (why,))
-    rule = tiers.rule(customers, method="customer_share", cuts=shares)
+    rule = kept or tiers.rule(customers, method="customer_share", cuts=shares)
     return Tiered(tiers.abc(tiers.assign(customers, rule=rule)), rule, concentration)
 
 

@@ -80,6 +80,79 @@ def calibration(calibration: IntoFrame, *, most: int = 7, ax: Axes | None = None
     return ax
 
 
+def reliability(reliability: IntoFrame, *, ax: Axes | None = None) -> Axes:
+    """Reliability diagram: stated churn risk, and the share who then bought nothing.
+
+    Parameters
+    ----------
+    reliability
+        One row per group of like risk, as made by `crmkit.churn.reliability`.
+    ax
+        The Axes to draw on; by default a new figure.
+
+    Returns
+    -------
+    The Axes: a point for each group with the interval of what happened, and the diagonal on which
+    what was said is what happened.
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If the table lacks a column, or a share is outside 0 ... 1.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "bin": [1, 2],
+    ...         "n_customers": [400, 400],
+    ...         "said": [0.2, 0.7],
+    ...         "happened": [0.25, 0.58],
+    ...         "low": [0.19, 0.54],
+    ...         "high": [0.27, 0.62],
+    ...     }
+    ... )
+    >>> axes = reliability(table)
+    >>> axes.get_title()
+    'Churn risk: said, and what happened'
+    >>> [text.get_text() for text in axes.texts][:2]
+    ['risk 20%: 25% bought nothing', 'risk 70%: 58% bought nothing']
+    """
+    rows = frames.read_rows(reliability, tables.RELIABILITY)
+    rows.sort(key=lambda row: row["bin"])
+    ax = canvas.start(ax, title="Churn risk: said, and what happened", height=3.6)
+    if not rows:
+        return canvas.say_empty(ax)
+    ax.plot([0, 1], [0, 1], color=canvas.GREY, linewidth=1, linestyle=(0, (4, 3)))
+    for row in rows:
+        ax.vlines(row["said"], row["low"], row["high"], color=canvas.BLUE, linewidth=1.6)
+        ax.plot(row["said"], row["happened"], color=canvas.BLUE, marker="o", markersize=5)
+    for row, place in ((rows[0], -1), (rows[-1], 1)) if len(rows) > 1 else ((rows[0], 1),):
+        happened, said = (formats.percent(row[name]) for name in ("happened", "said"))
+        left = row["said"] < 0.5  # noqa: PLR2004 - the text goes to the wider side
+        canvas.write(
+            ax,
+            (row["said"], row["happened"]),
+            f"risk {said}: {happened} bought nothing",
+            shift=(8 if left else -8, 9 * place),
+            ha="left" if left else "right",
+        )
+    canvas.write(
+        ax, (0.02, 0.97), "above the line: more bought nothing than was said", color=canvas.FAINT
+    )
+    canvas.write(ax, (1.0, 0.03), "below: fewer than was said", color=canvas.FAINT, ha="right")
+    ax.set_xlabel("risk that was said")
+    ax.set_ylabel("share who then bought nothing")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(lambda share, _: formats.percent(share, digits=0))
+    ax.set_xlim(-0.02, 1.02)
+    ax.set_ylim(-0.02, 1.02)
+    ax.grid(color=canvas.PALE, linewidth=0.6)
+    ax.set_axisbelow(True)
+    return ax
+
+
 def forecast_error(backtest: IntoFrame, *, ax: Axes | None = None) -> Axes:
     """Bar chart of the forecast error of each model and baseline.
 

@@ -18,6 +18,7 @@ _CONTENTS: Final[Mapping[str, str]] = {
     "cohorts": "customers of each cohort who bought in each month",
     "concentration": "share of the revenue from the best customers",
     "customers": "one row per customer: all results, and the recommended action",
+    "drift": "shares and risk as the kept values were fitted, and now",
     "findings": "checks of the raw rows, with the number of rows found",
     "key_figures": "the figures at the top of this page",
     "models": "the fitted parameters with their standard errors",

@@ -14,6 +14,9 @@ Kind = Literal["text", "whole", "tenths", "decimal", "money", "percent"]
 
 COLUMNS: Final[Mapping[str, tuple[str, Kind]]] = {
     "action": ("Action", "text"),
+    "change": ("Change", "text"),
+    "measure": ("Measure", "text"),
+    "psi": ("PSI", "decimal"),
     "bin": ("Group", "whole"),
     "happened": ("Happened", "percent"),
     "high": ("To", "percent"),

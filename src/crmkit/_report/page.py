@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from crmkit._report.appendix import data_quality, left_out, notes, tables
 from crmkit._report.customers import actions, call_list, customers, segments, stages, tiers
+from crmkit._report.drift import drift
 from crmkit._report.inputs import ReportInputs
 from crmkit._report.overview import assumptions, cards
 from crmkit._report.retention_and_value import lifetime_value, retention
@@ -30,6 +31,7 @@ _SECTIONS: Final[tuple[Callable[[ReportInputs], Section | None], ...]] = (
     churn_risk,
     retention,
     lifetime_value,
+    drift,
     data_quality,
     notes,
     tables,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from crmkit import plots
 from crmkit._door.frames import Row
 from crmkit._pipeline.held_out_risk import split_of
 from crmkit._report.html_tables import html_table
 from crmkit._report.inputs import ReportInputs
 from crmkit._report.sections import Section
+from crmkit._report.svg import draw_svg
 from crmkit._words import formats
 
 
@@ -34,8 +36,12 @@ def churn_risk(inputs: ReportInputs) -> Section | None:
         heading="Churn risk, and how far it holds",
         reading=_reading(rows),
         remarks=(remark,),
+        pictures=(
+            draw_svg("reliability", lambda: plots.reliability(inputs.tables["reliability"])),
+        ),
         html_tables=(table,),
         tables=("reliability", "customers"),
+        is_split=True,
     )
 
 

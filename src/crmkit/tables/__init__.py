@@ -6,6 +6,7 @@ and the reference pages are made from it.
 
 from __future__ import annotations
 
+from crmkit.tables.campaigns import CAMPAIGN_OFFERS, CAMPAIGN_OUTCOMES, PLANNED, TREATED
 from crmkit.tables.contracts import Column, Kind, Rule, Table
 from crmkit.tables.customers import (
     CUSTOMER_TOTALS,
@@ -40,7 +41,9 @@ from crmkit.tables.summaries import (
     CALL_LIST,
     CONCENTRATION,
     COST_GROUPS,
+    EVALUATION_SUMMARY,
     POOLED_RATES,
+    RANKINGS,
     RELIABILITY,
     RETENTION_RATES,
     SCORES,
@@ -48,6 +51,7 @@ from crmkit.tables.summaries import (
     STAGE_RETURNS,
     STAGE_SUMMARY,
     TIER_SUMMARY,
+    TOTALS,
 )
 
 __all__ = [
@@ -58,12 +62,15 @@ __all__ = [
     "BACKTEST",
     "CALIBRATION",
     "CALL_LIST",
+    "CAMPAIGN_OFFERS",
+    "CAMPAIGN_OUTCOMES",
     "COHORTS",
     "CONCENTRATION",
     "CONTRACTS",
     "COSTS",
     "COST_GROUPS",
     "CUSTOMER_TOTALS",
+    "EVALUATION_SUMMARY",
     "FINDINGS",
     "HELD_OUT_RISK",
     "HOLDOUT",
@@ -72,8 +79,10 @@ __all__ = [
     "OPPORTUNITIES",
     "PAST_AMOUNT",
     "PEOPLE",
+    "PLANNED",
     "POOLED_RATES",
     "PROSPECTS",
+    "RANKINGS",
     "RECOMMENDED",
     "RELIABILITY",
     "RETENTION",
@@ -94,6 +103,8 @@ __all__ = [
     "TIER",
     "TIER_POLICY",
     "TIER_SUMMARY",
+    "TOTALS",
+    "TREATED",
     "Column",
     "Kind",
     "Rule",

@@ -154,3 +154,52 @@ RELIABILITY: Final = _table(
     Column("low", "number", "lower end of the interval of that share", 0, 1),
     Column("high", "number", "upper end", 0, 1),
 )
+
+_METHOD: Final = (
+    Column("method", "text", "model or plain rule"),
+    Column("is_default", "flag", "whether the main job does it so"),
+)
+_BOUNDS: Final = (
+    _column("lower", "number", "lower bound"),
+    _column("upper", "number", "upper bound"),
+)
+RANKINGS: Final = _table(
+    "evaluated rankings",
+    "one origin, question and method",
+    "crmkit.pipeline.evaluate",
+    Column("origin", "date", "last day that the method knew"),
+    Column("question", "text", "who buys nothing, money lost, or money to come"),
+    *_METHOD,
+    _N_CUSTOMERS,
+    _column("auc", "number", "area under the ROC curve of who buys nothing"),
+    _column("brier", "number", "mean square of probability less outcome"),
+    _column("risk_error", "number", "mean distance of said and happened by tenths of risk"),
+    _column("captured_share", "number", "share of the money that the tenth ranked first holds"),
+)
+TOTALS: Final = _table(
+    "evaluated totals",
+    "one origin, quantity and method",
+    "crmkit.pipeline.evaluate",
+    Column("origin", "date", "last day that the forecast knew"),
+    Column("quantity", "text", "purchases or money"),
+    *_METHOD,
+    Column("actual", "number", "total of the customers known at the origin"),
+    Column("predicted", "number", "forecast of it"),
+    *_BOUNDS,
+    _column("error", "number", "predicted / actual - 1"),
+    _column("held", "number", "1 where the bounds hold the actual total, else 0"),
+)
+EVALUATION_SUMMARY: Final = _table(
+    "summary of an evaluation",
+    "one question and method",
+    "crmkit.pipeline.evaluate",
+    Column("question", "text", "what is ranked or forecast"),
+    *_METHOD,
+    Column("measure", "text", "auc, captured_share or absolute_error"),
+    Column("n_origins", "count", "origins at which it could be measured", minimum=1),
+    Column("mean", "number", "the measure, in the mean over the origins"),
+    _column("better_share", "number", "share of the origins at which it beats the plain rule"),
+    _column("lead", "number", "by how much it is better than the plain rule in the mean"),
+    *_BOUNDS,
+    _column("held_share", "number", "share of bounds that held the actual total"),
+)
