@@ -13,6 +13,7 @@ from crmkit._churn.held_out import held_out_risk
 from crmkit._door import frames
 from crmkit._words.arguments import require_choice, require_whole
 from crmkit._words.rates import require_level
+from crmkit.models.numerics.proportions import wilson
 
 _MOST_BINS: Final = 1000
 
