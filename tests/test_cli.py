@@ -27,7 +27,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("log") / "sales.csv"
     named = load_cdnow(sample=True, backend="polars").select(
         pl.col("customer_id")
-        .replace({"15562": "<script>alert(1)</script>", "00021": "=cmd()"})
+        .replace({"05420": "<script>alert(1)</script>", "00021": "=cmd()"})
         .alias("Customer ID"),
         pl.col("date").dt.strftime("%d.%m.%Y").alias("Order Date"),
         pl.col("amount").cast(pl.String).alias("Total"),

@@ -164,8 +164,10 @@ def bare(empty: pipeline.Result[pl.DataFrame]) -> str:
 def odd(result: pipeline.Result[pl.DataFrame], empty: pipeline.Result[pl.DataFrame]) -> str:
     """A report with a poor forecast, a month that is not over, and findings with more columns."""
     assert result.backtest is not None
+    is_model = ~pl.col("method").str.starts_with("same rate")
     worse = result.backtest.with_columns(
-        purchases_error=pl.when(pl.col("method") == "bg_nbd").then(0.9).otherwise("purchases_error")
+        pl.when(is_model).then(0.9).otherwise(pl.col(name)).alias(name)
+        for name in ("purchases_error", "amount_error")
     )
     orders = pl.DataFrame(
         {"customer_id": ["a", "b", "a"], "date": [date(2024, m, 5) for m in (1, 2, 3)]}
@@ -290,7 +292,7 @@ def test_every_table_is_named_with_its_file_and_its_rows(
 def test_every_section_names_the_tables_behind_it(html: str) -> None:
     sections = re.findall(r'<section id="([\w-]+)"(.*?)</section>', html, flags=re.DOTALL)
     silent = [key for key, text in sections if '<p class="tables">' not in text]
-    assert len(sections) == 11
+    assert len(sections) == 12
     assert silent == ["data-quality", "notes", "tables"]  # nobody gave findings to this one
 
 
@@ -325,19 +327,35 @@ def test_the_forecast_is_compared_with_both_baselines(
     result: pipeline.Result[pl.DataFrame], html: str
 ) -> None:
     assert result.backtest is not None
+    errors = result.backtest.select("method", "amount_error", "purchases_error").iter_rows()
     off = {
-        method: f"{abs(error):.0%} too {'few' if error < 0 else 'many'}"
-        for method, error in result.backtest.select("method", "purchases_error").iter_rows()
+        method: (
+            f"{abs(money):.0%} too {'little' if money < 0 else 'much'} money "
+            f"({abs(purchases):.0%} too {'few' if purchases < 0 else 'many'} purchases)"
+        )
+        for method, money, purchases in errors
     }
+    assert result.kept.purchases is not None
     text = (
-        f"the model forecast {off['bg_nbd']} purchases; the baselines forecast "
+        f"the model forecast {off[result.kept.purchases.name]}; the baselines forecast "
         f"{off['same rate']} and {off['same rate if recent']}."
     )
     assert text in " ".join(read(html).texts_in("p"))
 
 
+def test_the_parameters_are_told_in_words(result: pipeline.Result[pl.DataFrame], html: str) -> None:
+    assert result.kept.purchases is not None
+    of = result.kept.purchases.estimates  # Pareto/NBD: lifetimes are Pareto, of median as below
+    days, half = of["alpha"] / of["r"], of["beta"] * (2 ** (1 / of["s"]) - 1)
+    text = (
+        f"By the model, active customers buy every {days:,.0f} days on average, and half of them "
+        f"become inactive for good within {half:,.0f} days."
+    )
+    assert text in " ".join(read(html).texts_in("p"))
+
+
 def test_a_model_that_does_not_beat_a_baseline_is_not_praised(odd: str) -> None:
-    assert "90% too many purchases" in odd
+    assert "90% too much money (90% too many purchases)" in odd
     assert "A baseline did as well: use the forecast with care." in odd
 
 
@@ -501,11 +519,12 @@ LAST = ["data-quality", "notes", "tables"]
 
 
 def test_without_amounts_the_page_has_no_money(without_money: Partial) -> None:
-    middle = ["call-list", "actions", "segments", "stages", "retention", "lifetime-value"]
+    middle = ["call-list", "actions", "segments", "stages", "churn-risk"]
+    middle += ["retention", "lifetime-value"]
     assert without_money.sections == ["key-figures", "left-out", *middle, *LAST]
     assert "$" not in without_money.html.partition("<main>")[2].partition("<script>")[0]
     known = ["customers", "orders", "repeat rate", "expected purchases", "customers running late"]
-    assert without_money.cards == [*known, "forecast error"]
+    assert without_money.cards == [*known, "forecast error", "risk error"]
     readings = " ".join(without_money.page.texts_in("p"))
     assert "late by their own rhythm and not yet lost; those expected to buy most come first" in (
         readings

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from crmkit import plots
@@ -144,18 +145,32 @@ def _written(error: float) -> str:
 
 
 def _parameters_in_words(inputs: ReportInputs) -> tuple[str, ...]:
-    """Explain the parameters of the BG/NBD model in a sentence."""
-    rows = [row for row in inputs.rows["models"] if row["model"] == "bg_nbd"]
-    found = {row["parameter"]: row["estimate"] for row in rows}
+    """Explain the parameters of the purchase model in a sentence."""
+    rows = [row for row in inputs.rows["models"] if row["model"] in _LEAVES]
     has_maximum = all(row["standard_error"] is not None for row in rows)
     if not rows or not has_maximum:
         return ()
-    days, dropout = found["alpha"] / found["r"], found["a"] / (found["a"] + found["b"])
-    text = (
-        f"By the model, active customers buy every {formats.whole(days)} days on average, and "
-        f"after a repeat purchase {formats.percent(dropout)} become inactive for good."
-    )
-    return (text,)
+    found = {row["parameter"]: row["estimate"] for row in rows}
+    pace = f"By the model, active customers buy every {formats.whole(found['alpha'] / found['r'])}"
+    return (f"{pace} days on average, and {_LEAVES[rows[0]['model']](found)}.",)
+
+
+def _by_chance(after: str, found: Mapping[str, float]) -> str:
+    share = formats.percent(found["a"] / (found["a"] + found["b"]))
+    return f"after {after} {share} become inactive for good"
+
+
+def _in_time(found: Mapping[str, float]) -> str:
+    half = found["beta"] * (2 ** (1 / found["s"]) - 1)
+    return f"half of them become inactive for good within {formats.whole(half)} days"
+
+
+_LEAVES: Final[Mapping[str, Callable[[Mapping[str, float]], str]]] = {
+    "bg_nbd": partial(_by_chance, "a repeat purchase"),
+    "mbg_nbd": partial(_by_chance, "a purchase"),
+    "pareto_nbd": _in_time,
+}
+"""How each purchase model lets customers leave, in words."""
 
 
 def _forecasts(inputs: ReportInputs) -> HtmlTable:

@@ -40,8 +40,8 @@ class Choice:
     n_customers, n_purchases
         Customers seen by the split, and their purchase days after it.
     log_scores
-        Each model and its mean log score of a customer, the best first; the closer to 0 the
-        better. Empty where nothing was held out.
+        Each model and its mean log score of a customer, the chosen one first; the closer to 0
+        the better. Empty where nothing was held out.
     left_out
         What was not tried, and why, one sentence each.
     """
