@@ -113,6 +113,18 @@ def test_the_risk_of_the_kept_model_is_tested_on_the_days_since(
     assert (n * of_risk["actual"]).sum() == pytest.approx(silent.sum())
 
 
+def test_kept_trees_rank_as_they_did(tmp_path: Path) -> None:
+    blended = pipeline.run(whole_dollars(), as_of=MAY, currency="$", ranking="blend")
+    assert blended.kept.trees is not None
+    blended.kept.save(tmp_path)
+    again = pipeline.run(
+        whole_dollars(), as_of=MAY, currency="$", ranking="blend", kept=Kept.load(tmp_path)
+    )
+    assert again.kept.trees == blended.kept.trees
+    assert_frame_equal(again.customers, blended.customers, rel_tol=1e-12)
+    assert "blended_amount" in again.customers.columns
+
+
 # Properties
 
 

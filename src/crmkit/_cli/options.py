@@ -110,6 +110,13 @@ def _add_answers(command: argparse.ArgumentParser) -> None:
         "--annual-discount-rate", type=float, default=0.0, metavar="RATE", help="0.1 for 10 %% (0)"
     )
     command.add_argument(
+        "--ranking",
+        choices=("model", "blend", "best"),
+        default="model",
+        help="value by the model, by model and boosted trees (blend), or by what ranked held-out "
+        "days better (best)",
+    )
+    command.add_argument(
         "--currency", default="", metavar="SIGN", help='"$" or "EUR" (that of the file, if any)'
     )
     command.add_argument(

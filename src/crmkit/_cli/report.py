@@ -74,6 +74,7 @@ def _result(
         keep=log.keep,
         kept=kept,
         currency=currency,
+        ranking=options.ranking,
         on_step=step,
     )
 
