@@ -20,6 +20,7 @@ from crmkit import (
     clv,
     cohorts,
     economics,
+    events,
     intake,
     lifecycle,
     pipeline,
@@ -107,6 +108,9 @@ def tables() -> Mapping[str, pl.DataFrame]:
             rfm.holdout(orders, split=SPLIT, as_of=AS_OF), purchases=purchases(), horizon_days=273
         ),
         "recommended": actions.recommend(churn.value_at_risk(rated, past=past)),
+        "staged before": (before := _staged_at(orders, SPLIT, tiered)),
+        "staged after": (after := _staged_at(orders, AS_OF, tiered[5:])),
+        "events": events.compare(before, after),
         "chances": _chances(valued),
         "treated": _treated(customers),
         "outcomes": _outcomes(customers),
@@ -135,6 +139,12 @@ def _with_channel(customers: pl.DataFrame) -> pl.DataFrame:
     row = pl.int_range(pl.len())
     channel = pl.when(row % 3 == 0).then(pl.lit("web")).otherwise(pl.lit("shop"))
     return customers.with_columns(channel=channel)
+
+
+def _staged_at(orders: pl.DataFrame, day: date, tiered: pl.DataFrame) -> pl.DataFrame:
+    """Give the customers of a day their stages and tiers."""
+    staged = lifecycle.assign(lifecycle.rhythm(orders, as_of=day), rules=STAGE_RULES)
+    return staged.join(tiered.select("customer_id", "tier"), on="customer_id")
 
 
 def _chances(valued: pl.DataFrame) -> pl.DataFrame:
@@ -747,6 +757,12 @@ CASES: Final[Mapping[str, Case]] = {
         ("experiment",),
         ("share",),
     ),
+    "events.compare": Case(
+        events.compare,
+        ("staged before", "staged after"),
+        ("customer_id", "event"),
+    ),
+    "events.summary": Case(events.summary, ("events",), ("event",)),
     "economics.cost_benefit": Case(
         lambda costs: economics.cost_benefit(costs, declared={"total_cost": 380}), ("costs",), ()
     ),
@@ -797,6 +813,7 @@ NO_TABLE_TO_READ: Final[Mapping[str, str]] = {
     "campaigns.break_even_index": "works on two numbers",
     "campaigns.break_even_rate": "works on two numbers",
     "campaigns.sample_size": "works on numbers",
+    "events.rules": "makes a table from nothing",
     "rfm.segment_map": "makes a table from nothing",
     "tiers.policy": "makes a table from nothing",
 }

@@ -52,6 +52,7 @@ _RUN: Final[Mapping[str, int]] = {
     "campaigns.fit_uplift": 2,
     "campaigns.score_uplift": 1,
     "campaigns.uplift_curve": 1,
+    "events.compare": 3,
     "churn.fit_calibration": 2,
     "churn.reliability": 2,
     "churn.risk": 1,

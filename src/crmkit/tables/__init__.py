@@ -22,6 +22,7 @@ from crmkit.tables.customers import (
     TIER,
     customers_with,
 )
+from crmkit.tables.events import EVENT_RULES, EVENTS
 from crmkit.tables.groups import (
     ACTION_INPUTS,
     ACTION_PLAN,
@@ -71,6 +72,8 @@ __all__ = [
     "COST_GROUPS",
     "CUSTOMER_TOTALS",
     "EVALUATION_SUMMARY",
+    "EVENTS",
+    "EVENT_RULES",
     "FINDINGS",
     "HELD_OUT_RISK",
     "HOLDOUT",

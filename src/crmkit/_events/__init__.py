@@ -1,0 +1,3 @@
+"""Events, behind `crmkit.events`."""
+
+from __future__ import annotations

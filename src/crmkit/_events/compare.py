@@ -1,0 +1,329 @@
+"""What changed between two snapshots of the customers, one row per customer and event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Final, NamedTuple
+
+import narwhals as nw
+from narwhals.typing import IntoFrame, IntoFrameT
+
+from crmkit._door import frames, time
+from crmkit._events.flaps import with_flaps
+from crmkit._events.rules import EventRule, columns_of, read_rules
+from crmkit._words import wording
+from crmkit._words.arguments import require_column_name
+from crmkit.errors import InvalidArgumentError, InvalidRowsError
+from crmkit.tables import EVENTS, Column, Table
+
+_OLD: Final = "crmkit_old_"
+_NEW: Final = "crmkit_new_"
+_WAS: Final = "crmkit_was"
+_IS: Final = "crmkit_is"
+_WORTH: Final = ("value_at_risk", "clv", "total_amount")
+_CARRIED: Final = "treated"
+
+
+def compare(
+    before: IntoFrameT,
+    after: IntoFrameT,
+    *,
+    rules: IntoFrame | None = None,
+    value: str | None = None,
+    before_date: date | str | None = None,
+    after_date: date | str | None = None,
+    earlier: IntoFrameT | None = None,
+) -> IntoFrameT:
+    """What changed for whom between two snapshots: one row per customer and event.
+
+    Both must be made by the same rules and models (`crmkit.pipeline.run(kept=)`): with fresh cut
+    points customers change places though nothing happened to them.
+
+    Parameters
+    ----------
+    before, after
+        One row per customer, as in the customers of `crmkit.pipeline.run` on an earlier and a later
+        day.
+    rules
+        What counts as an event, in the form of `crmkit.events.rules`, which is the default. Rules
+        on columns that the snapshots do not both have are skipped.
+    value
+        The column of money at stake, taken from `after`, or from `before` for one who vanished. By
+        default the first that is there of `value_at_risk`, `clv` and `total_amount`.
+    before_date, after_date
+        Days of the snapshots, as dates or ISO text; by default found from `last_date` and
+        `days_since_last`.
+    earlier
+        Events of earlier comparisons, to mark customers who change back and forth.
+
+    Returns
+    -------
+    The highest priority first, then the most money at stake:
+
+    ================  =====  ==================================================================
+    ``customer_id``          who
+    ``event``         text   name of the event
+    ``priority``      int    of the rule: 1 first
+    ``old_value``     text   value before; null where it was unknown
+    ``new_value``     text   value after, or "in 5 days" for what will happen
+    ``at_stake``      float  money at stake
+    ``reason``        text   of the rule
+    ``before_date``   date   day of the first snapshot
+    ``after_date``    date   day of the second
+    ``treated``              of the control group, where `after` has the column
+    ``flaps``         flag   with `earlier`: whether this is at least the fourth event of this
+                             kind of the customer in twenty comparisons
+    ================  =====  ==================================================================
+
+    Equal snapshots give all columns and no rows, but for what will happen.
+
+    Raises
+    ------
+    MissingColumnsError, InvalidRowsError
+        If a snapshot breaks its contract: a customer is there twice, or a tier is not in the order
+        of the rule.
+    InvalidArgumentError
+        If a rule cannot be applied, or the snapshots are in the wrong order.
+
+    Notes
+    -----
+    A threshold fires when it is crossed, once: ``before < threshold <= after``. Who appeared or
+    vanished has no other event. A customer whose value is unknown on one side has no event of that
+    column, but for "known".
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> before = pd.DataFrame(
+    ...     {"customer_id": ["ann", "ben"], "stage": ["lapsing", "active"], "clv": [90.0, 10.0]}
+    ... )
+    >>> after = pd.DataFrame(
+    ...     {"customer_id": ["ann", "cid"], "stage": ["lost", "new"], "clv": [80.0, 30.0]}
+    ... )
+    >>> found = compare(before, after)
+    >>> columns = ["customer_id", "event", "priority", "old_value", "new_value", "at_stake"]
+    >>> print(found[columns].to_string(index=False, na_rep=""))
+    customer_id    event  priority old_value new_value  at_stake
+            ann     lost         1   lapsing      lost      80.0
+            ben vanished         2                          10.0
+            cid appeared         3                          30.0
+    """
+    found = read_rules(rules)
+    if value is not None:
+        require_column_name(value, argument="value")
+    first, second = _snapshot(before, "before"), _snapshot(after, "after")
+    days = _days((first, second), (before_date, after_date))
+    shared = set(first.collect_schema().names()) & set(second.collect_schema().names())
+    kinds = second.collect_schema()
+    applied = [rule for rule in found if not rule.column or rule.column in shared]
+    _require_kinds(applied, kinds)
+    joined = _joined(first, second, columns_of(applied), value=_worth(value, shared, kinds))
+    _require_known_values(joined, applied)
+    parts = [_events(joined, rule, kinds) for rule in applied]
+    events = nw.concat([part for part in parts if part is not None], how="vertical")
+    dated = events.with_columns(
+        before_date=nw.lit(days[0]).cast(nw.Date), after_date=nw.lit(days[1]).cast(nw.Date)
+    )
+    if _CARRIED in kinds:
+        dated = dated.join(second.select("customer_id", _CARRIED), on="customer_id", how="left")
+    if earlier is not None:
+        dated = with_flaps(dated, frames.read(earlier, EVENTS), rules=found)
+    ranked = dated.sort(
+        "priority",
+        "at_stake",
+        "customer_id",
+        "event",
+        descending=[False, True, False, False],
+        nulls_last=True,
+    )
+    return frames.give_in_order(ranked, like=after)
+
+
+def _snapshot(native: IntoFrame, name: str) -> frames.Frame:
+    table = Table(
+        name=f"customers {name}",
+        row="one customer",
+        made_by="crmkit.pipeline.run",
+        columns=(Column("customer_id", "key", "who"),),
+        one_row_each="customer_id",
+    )
+    return frames.read(native, table)
+
+
+def _days(
+    snapshots: tuple[frames.Frame, frames.Frame], given: tuple[date | str | None, ...]
+) -> tuple[date | None, date | None]:
+    names = ("before_date", "after_date")
+    days = [
+        _as_of(frame) if day is None else time.as_day(day, argument=name)
+        for frame, day, name in zip(snapshots, given, names, strict=True)
+    ]
+    first, second = days
+    if first is not None and second is not None and first > second:
+        msg = (
+            f"`before` is of {first} and `after` of {second}.\n"
+            "Give the earlier snapshot first, or say the days with `before_date` and `after_date`."
+        )
+        raise InvalidArgumentError(msg)
+    return first, second
+
+
+def _as_of(frame: frames.Frame) -> date | None:
+    """Find the day that a snapshot describes: the latest purchase was the fewest days ago."""
+    if not (frames.has(frame, "last_date") and frames.has(frame, "days_since_last")):
+        return None
+    latest = {
+        "last": time.day_number(frame, "last_date").max(),
+        "ago": frames.known("days_since_last").min(),
+    }
+    (row,) = frames.rows(frame.select(**latest))
+    return None if row["last"] is None else time.day_of(int(row["last"] + row["ago"]))
+
+
+def _worth(value: str | None, shared: set[str], kinds: nw.Schema) -> str | None:
+    if value is None:
+        return next((name for name in _WORTH if name in shared), None)
+    if value not in shared or not kinds[value].is_numeric():
+        msg = f"`value` names {value!r}, which is not a column of numbers in both snapshots."
+        raise InvalidArgumentError(msg)
+    return value
+
+
+def _joined(
+    first: frames.Frame, second: frames.Frame, columns: Sequence[str], *, value: str | None
+) -> frames.Frame:
+    """Put both sides of each customer beside each other; one side may be null."""
+    extra = [name for name in ("days_since_last", "expected_gap_days") if frames.has(second, name)]
+    names = list(dict.fromkeys([*columns, *extra, *([value] if value else [])]))
+    old = first.select(
+        "customer_id", nw.lit(1).alias(_WAS), *(_side(first, name, _OLD) for name in names)
+    )
+    new = second.select(
+        "customer_id", nw.lit(1).alias(_IS), *(_side(second, name, _NEW) for name in names)
+    )
+    ids = nw.concat([old.select("customer_id"), new.select("customer_id")]).unique()
+    joined = ids.join(old, on="customer_id", how="left").join(new, on="customer_id", how="left")
+    stake = nw.lit(None).cast(nw.Float64)
+    if value is not None:
+        stake = nw.coalesce(frames.known(_NEW + value), frames.known(_OLD + value))
+    return joined.with_columns(at_stake=stake)
+
+
+def _side(frame: frames.Frame, name: str, prefix: str) -> nw.Expr:
+    column = nw.col(name) if frames.has(frame, name) else nw.lit(None)
+    return column.alias(prefix + name)
+
+
+def _require_kinds(rules: Sequence[EventRule], kinds: nw.Schema) -> None:
+    for rule in rules:
+        needs_number = rule.change in ("above", "below", "soon")
+        if needs_number and not kinds[rule.column].is_numeric():
+            msg = (
+                f"event rules: {rule.event!r} compares `{rule.column}` with a number; it has type "
+                f"{kinds[rule.column]}."
+            )
+            raise InvalidArgumentError(msg)
+
+
+def _require_known_values(joined: frames.Frame, rules: Sequence[EventRule]) -> None:
+    """Require that values in an order are among those that the rule names."""
+    for column in dict.fromkeys(rule.column for rule in rules if rule.change in ("up", "down")):
+        order = next(r.order for r in rules if r.column == column and r.change in ("up", "down"))
+        seen = joined.select(old=_OLD + column, new=_NEW + column).unique().collect()
+        values = {str(v) for name in ("old", "new") for v in seen[name].to_list() if v is not None}
+        strange = sorted(values - set(order) - {"nan"})
+        if strange:
+            msg = (
+                f"event rules: `{column}` has {frames.quoted(strange)}, which the rule does not "
+                f"name ({' > '.join(order)}).\nName all of them in `value`, the best first."
+            )
+            raise InvalidRowsError(msg, n_rows=len(strange), examples=tuple(strange[:3]))
+
+
+class _Change(NamedTuple):
+    happened: nw.Expr
+    old: nw.Expr
+    new: nw.Expr
+
+
+def _events(joined: frames.Frame, rule: EventRule, kinds: nw.Schema) -> frames.Frame | None:
+    if rule.change == "soon" and not {
+        _NEW + "days_since_last",
+        _NEW + "expected_gap_days",
+    } <= set(joined.collect_schema().names()):
+        return None
+    change = _change(rule, kinds)
+    both = ~nw.col(_WAS).is_null() & ~nw.col(_IS).is_null()
+    happened = (
+        change.happened if rule.change in ("appeared", "vanished") else both & change.happened
+    )
+    return joined.filter(happened).select(
+        "customer_id",
+        event=nw.lit(rule.event),
+        priority=nw.lit(rule.priority).cast(nw.Int64),
+        old_value=change.old.cast(nw.String),
+        new_value=change.new.cast(nw.String),
+        at_stake=nw.col("at_stake"),
+        reason=nw.lit(rule.reason),
+    )
+
+
+def _change(rule: EventRule, kinds: nw.Schema) -> _Change:
+    nothing = nw.lit(None).cast(nw.String)
+    if rule.change == "appeared":
+        return _Change(nw.col(_WAS).is_null(), nothing, nothing)
+    if rule.change == "vanished":
+        return _Change(nw.col(_IS).is_null(), nothing, nothing)
+    is_number = kinds[rule.column].is_numeric()
+    if is_number:
+        old, new = frames.known(_OLD + rule.column), frames.known(_NEW + rule.column)
+        texts = (_written(old), _written(new))
+    else:
+        old, new = (nw.col(side + rule.column).cast(nw.String) for side in (_OLD, _NEW))
+        texts = (old, new)
+    if rule.change in ("up", "down"):
+        old, new = (_rank(side + rule.column, rule.order) for side in (_OLD, _NEW))
+    if rule.change == "soon":
+        return _soon(rule, new)
+    happened = {
+        "to": lambda: (new == rule.value) & (old != rule.value),
+        "moves": lambda: old.is_in(rule.move[0]) & new.is_in(rule.move[1]),
+        "from": lambda: (old == rule.value) & (new != rule.value),
+        "changes": lambda: old != new,
+        "up": lambda: new < old,
+        "down": lambda: new > old,
+        "above": lambda: (old < rule.threshold) & (new >= rule.threshold),
+        "below": lambda: (old >= rule.threshold) & (new < rule.threshold),
+        "known": lambda: old.is_null() & ~new.is_null(),
+    }[rule.change]()
+    return _Change(happened, *texts)
+
+
+def _soon(rule: EventRule, ratio: nw.Expr) -> _Change:
+    """Whether a ratio of silence to the expected gap will cross a threshold in a few days."""
+    gap = frames.known(_NEW + "expected_gap_days")
+    days = (rule.threshold * gap - frames.known(_NEW + "days_since_last")).ceil()
+    happened = (ratio < rule.threshold) & (days > 0) & (days <= rule.within_days)
+    return _Change(happened, _written(ratio), nw.concat_str(nw.lit("in "), wording.days(days)))
+
+
+def _rank(column: str, order: Sequence[str]) -> nw.Expr:
+    rank = nw.lit(None).cast(nw.Float64)
+    for i, name in enumerate(order):
+        rank = (
+            nw.when(nw.col(column).cast(nw.String) == name).then(nw.lit(float(i))).otherwise(rank)
+        )
+    return rank
+
+
+def _written(value: nw.Expr) -> nw.Expr:
+    """Write a number with two decimals at most, null where it is unknown."""
+    hundredths = (value * 100).round(0)
+    whole = (hundredths // 100).cast(nw.Int64)
+    part = (hundredths - (hundredths // 100) * 100).cast(nw.Int64)
+    tens, ones = part // 10, part - part // 10 * 10
+    text = nw.concat_str(
+        whole.cast(nw.String), nw.lit("."), tens.cast(nw.String), ones.cast(nw.String)
+    )
+    return nw.when(~value.is_null()).then(text)
