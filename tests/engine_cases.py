@@ -410,7 +410,7 @@ CASES: Final[Mapping[str, Case]] = {
     "intake.shared_contacts": Case(
         lambda records: intake.shared_contacts(records, least=2, country_code="49"),
         ("records",),
-        ("field", "contact"),
+        ("field", "contact_value"),
     ),
     "rfm.summarize": Case(lambda orders: rfm.summarize(orders, as_of=AS_OF), ("orders",)),
     "rfm.summarize of lines": Case(lambda lines: rfm.summarize(lines, as_of=AS_OF), ("lines",)),

@@ -21,6 +21,7 @@ _OLD: Final = "crmkit_old_"
 _NEW: Final = "crmkit_new_"
 _WAS: Final = "crmkit_was"
 _IS: Final = "crmkit_is"
+_WHOSE: Final = "crmkit_whose"
 _WORTH: Final = ("value_at_risk", "clv", "total_amount")
 _CARRIED: Final = "treated"
 
@@ -119,6 +120,8 @@ def compare(
     applied = [rule for rule in found if not rule.column or rule.column in shared]
     _require_kinds(applied, kinds)
     joined = _joined(first, second, columns_of(applied), value=_worth(value, shared, kinds))
+    if not frames.is_lazy(after):
+        joined = joined.collect().lazy()  # once for all rules
     _require_known_values(joined, applied)
     parts = [_events(joined, rule, kinds) for rule in applied]
     events = nw.concat([part for part in parts if part is not None], how="vertical")
@@ -202,8 +205,11 @@ def _joined(
     new = second.select(
         "customer_id", nw.lit(1).alias(_IS), *(_side(second, name, _NEW) for name in names)
     )
-    ids = nw.concat([old.select("customer_id"), new.select("customer_id")]).unique()
-    joined = ids.join(old, on="customer_id", how="left").join(new, on="customer_id", how="left")
+    whose = new.rename({"customer_id": _WHOSE})
+    joined = old.join(whose, left_on="customer_id", right_on=_WHOSE, how="full")
+    joined = joined.with_columns(
+        customer_id=nw.coalesce(nw.col("customer_id"), nw.col(_WHOSE))
+    ).drop(_WHOSE)
     stake = nw.lit(None).cast(nw.Float64)
     if value is not None:
         stake = nw.coalesce(frames.known(_NEW + value), frames.known(_OLD + value))
@@ -231,8 +237,8 @@ def _require_known_values(joined: frames.Frame, rules: Sequence[EventRule]) -> N
     for column in dict.fromkeys(rule.column for rule in rules if rule.change in ("up", "down")):
         order = next(r.order for r in rules if r.column == column and r.change in ("up", "down"))
         seen = joined.select(old=_OLD + column, new=_NEW + column).unique().collect()
-        values = {str(v) for name in ("old", "new") for v in seen[name].to_list() if v is not None}
-        strange = sorted(values - set(order) - {"nan"})
+        values = {str(v) for name in ("old", "new") for v in seen[name].drop_nulls().to_list()}
+        strange = sorted(values - set(order))
         if strange:
             msg = (
                 f"event rules: `{column}` has {frames.quoted(strange)}, which the rule does not "

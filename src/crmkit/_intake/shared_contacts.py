@@ -50,12 +50,12 @@ def shared_contacts(
     One row per value, most customers first. A lazy table is run, and the values that are shared
     come to this machine:
 
-    ===============  ====  ==============================================
-    ``field``        text  the column's name
-    ``contact``      text  the value in its normal form
-    ``n_customers``  int   customers with it
-    ``example``      text  the first three of them
-    ===============  ====  ==============================================
+    =================  ====  ==============================================
+    ``field``          text  the column's name
+    ``contact_value``  text  the value in its normal form
+    ``n_customers``    int   customers with it
+    ``example``        text  the first three of them
+    =================  ====  ==============================================
 
     Raises
     ------
@@ -74,8 +74,8 @@ def shared_contacts(
     ...     }
     ... )
     >>> print(shared_contacts(people, fields=["phone"]).to_string(index=False))
-    field    contact  n_customers       example
-    phone 0891234567            3 ann, ben, cid
+    field contact_value  n_customers       example
+    phone    0891234567            3 ann, ben, cid
     """
     require_country_code(country_code)
     require_whole(least, argument="least", least=2, advice="Write 3.")
@@ -90,10 +90,11 @@ def shared_contacts(
         examples = _examples(counts, pairs)
         found += [(field.column, value, n, text) for value, (n, text) in examples.items()]
     found.sort(key=lambda row: (-row[2], row[0], row[1]))
-    names = ("field", "contact", "n_customers", "example")
+    names = ("field", "contact_value", "n_customers", "example")
     columns: dict[str, list[Any]] = {n: [row[i] for row in found] for i, n in enumerate(names)}
     table = frames.table_like(columns, like=frame).with_columns(
-        nw.col("field", "contact", "example").cast(nw.String), nw.col("n_customers").cast(nw.Int64)
+        nw.col("field", "contact_value", "example").cast(nw.String),
+        nw.col("n_customers").cast(nw.Int64),
     )
     return frames.give(table, like=people)
 
