@@ -310,3 +310,37 @@ def test_progress_is_shown_on_a_terminal(log: Path, tmp_path: Path) -> None:
     assert running.returncode == 0
     assert b"fitting lifetime value ..." in shown
     assert b"drawing the report (" in shown
+
+
+# What changed
+
+
+def test_what_changed_is_told_and_said_by_the_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, after, out = tmp_path / "may", tmp_path / "june", tmp_path / "events.csv"
+    path = tmp_path / "log.csv"
+    load_cdnow(sample=True, backend="polars").write_csv(path)
+    assert cli.main(["report", str(path), "--as-of", "1998-05-31", "--out", str(before)]) == 0
+    kept = ["--kept", str(before / "kept"), "--as-of", "1998-06-30"]
+    assert cli.main(["report", str(path), *kept, "--out", str(after)]) == 0
+    capsys.readouterr()
+    both = ["check", "--before", str(before), "--after", str(after), "--out", str(out)]
+    assert cli.main(both) == 4
+    told = capsys.readouterr().out
+    assert "from 1998-05-31 to 1998-06-30" in told
+    found = pl.read_parquet(tmp_path / "events.parquet")
+    assert f"{found.height:,} events" in told
+    assert pl.read_csv(out).height == found.height
+    log = ["check", str(path), "--before", str(before), "--as-of", "1998-06-30"]
+    assert cli.main([*log, "--out", str(tmp_path / "again.csv"), "--json"]) == 4
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert len(lines) == found.height
+    assert (
+        pl.read_parquet(tmp_path / "again.parquet").drop("at_stake").equals(found.drop("at_stake"))
+    )
+    same = ["check", "--before", str(before), "--after", str(before), "--out", str(out)]
+    assert cli.main(same) == 0
+    assert cli.main(["check", "--before", str(tmp_path), "--after", str(after)]) == 2
+    assert "has no customers.parquet" in capsys.readouterr().err
+    assert cli.main(["check", "--before", str(before)]) == 2

@@ -324,3 +324,14 @@ def test_several_files_are_one_log_whose_rows_are_counted_once(tmp_path: Path) -
     repeated = log.findings[log.findings["rule"] == "exact duplicate rows"]
     assert repeated[["rows", "money", "example"]].values.tolist() == [[1, 7.0, "line 32"]]
     assert "empty row" not in " ".join(log.set_aside["reason"])
+
+
+def test_days_after_as_of_are_left_out_and_not_lost(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(
+        "customer,date,amount\nann,2024-01-05,10\nben,2024-02-05,20\nann,2024-03-05,30\n"
+    )
+    log = crmkit.read_log(path, as_of="2024-01-31")
+    assert len(log.kept) == 1
+    assert "2 rows are after as_of and left out, with 50.00 of 60.00 (83%)." in log.notes
+    assert log.set_aside["reason"].tolist() == ["date after as_of"] * 2

@@ -1,6 +1,7 @@
 """The command: from a log in a file to a folder of tables and a report, or to a test of it.
 
-Exit codes: 0 done, 2 cannot be read, 3 too much would be set aside.
+Exit codes: 0 done, 2 cannot be read, 3 too much would be set aside, 4 events of the first
+priority (`check`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from crmkit._cli import evaluate, inspect, report, told
+from crmkit._cli import check, evaluate, inspect, report, told
 from crmkit._cli.options import parser
 from crmkit.errors import CrmkitError, TooMuchSetAsideError
 
@@ -24,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "inspect":
             inspect.run(options)
+        elif options.command == "check":
+            return check.run(options, _progress(on_terminal=sys.stderr.isatty()))
         elif options.command == "evaluate":
             evaluate.run(options, _progress(on_terminal=sys.stderr.isatty()))
         else:

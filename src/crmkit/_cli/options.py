@@ -19,7 +19,8 @@ def parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser(
         prog="crmkit",
         description="From a company's own records to decisions about customers.",
-        epilog="Exit codes: 0 done, 2 cannot be read, 3 too much would be set aside.",
+        epilog="Exit codes: 0 done, 2 cannot be read, 3 too much would be set aside, 4 events of "
+        "the first priority (check).",
     )
     command.add_argument("--version", action="version", version=f"crmkit {version('crmkit')}")
     parts = command.add_subparsers(title="commands", required=True, dest="command")
@@ -47,6 +48,26 @@ def parser() -> argparse.ArgumentParser:
         "which form, what is wrong with how many rows, and how much money they have.",
     )
     _add_reading(inspect)
+    check = parts.add_parser(
+        "check",
+        help="what changed for whom since an earlier report",
+        description="Compares the customers of an earlier report with those of a later one, or of "
+        "a log on which the job is run anew by the earlier report's kept values. Exit code 4 says "
+        "that there are events of the first priority.",
+    )
+    _add_reading(check)
+    _add_answers(check)
+    check.set_defaults(out="events.csv")
+    check.add_argument(
+        "--before", required=True, metavar="FOLDER", help="of the earlier report, or its customers"
+    )
+    check.add_argument(
+        "--after", metavar="FOLDER", help="of the later report, or its customers, without a log"
+    )
+    check.add_argument(
+        "--rules", metavar="FILE", help="what counts as an event, as a CSV of crmkit.events.rules()"
+    )
+    check.add_argument("--json", action="store_true", help="print the events as JSON lines")
     return command
 
 

@@ -26,7 +26,7 @@ def run(options: argparse.Namespace, step: Step) -> None:
         log = hashed(log, options.hash_ids)
     currency = options.currency or log.currency
     log = _with_names_of_their_own(log)
-    result = _result(log, options, step, kept=kept, currency=currency)
+    result = result_of(log, options, step, kept=kept, currency=currency)
     step("drawing the report")
     page = report.render(
         result,
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace, step: Step) -> None:
     print(f"\nWrote {out / 'report.html'}, {out / 'customers.csv'} and {len(written) - 2} more.")
 
 
-def _result(
+def result_of(
     log: intake.Log,
     options: argparse.Namespace,
     step: Step,
@@ -60,6 +60,7 @@ def _result(
     kept: pipeline.Kept | None,
     currency: str,
 ) -> pipeline.Result[Any]:
+    """Run what the log allows."""
     if log.customers is not None:
         step("adding up")
         return pipeline.run_summary(

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from crmkit._words import formats
 
-GUESTS = ("missing customer", "customer ids that stand for none")
+GUESTS: Final = ("missing customer", "customer ids that stand for none")
+LATER: Final = ("date after as_of",)
+"""Rows that nobody asked for: they are set aside, and not lost."""
+
+_NOT_LOST: Final = (*GUESTS, *LATER)
 """Reasons of rows that no customer can be told of, though nothing is wrong with them."""
 
 
@@ -82,8 +86,8 @@ class Tally:
     currency: str = ""
 
     def lost(self) -> tuple[int, float, float]:
-        """Rows, money and share of all that cannot be read; guests are not lost."""
-        lost = [each for each in self.reasons if each[0] not in GUESTS]
+        """Rows, money and share of all that cannot be read; guests and later days are not lost."""
+        lost = [each for each in self.reasons if each[0] not in _NOT_LOST]
         rows, money = sum(each[1] for each in lost), sum(each[2] for each in lost)
         gross = sum(each[3] for each in lost)
         shares = (
@@ -94,8 +98,7 @@ class Tally:
 
     def guests(self) -> str:
         """Say how many rows have no customer, and how much of the money."""
-        found = [each for each in self.reasons if each[0] in GUESTS]
-        rows, money = sum(each[1] for each in found), sum(each[2] for each in found)
+        rows, money = self._of(GUESTS)
         if not rows:
             return ""
         have = "row has" if rows == 1 else "rows have"
@@ -104,13 +107,25 @@ class Tally:
             f"{self._of_money(money)}."
         )
 
+    def later(self) -> str:
+        """Say how many rows are after the day that was asked for, and how much of the money."""
+        rows, money = self._of(LATER)
+        if not rows:
+            return ""
+        are = "row is" if rows == 1 else "rows are"
+        return f"{formats.whole(rows)} {are} after as_of and left out{self._of_money(money)}."
+
+    def _of(self, reasons: Sequence[str]) -> tuple[int, float]:
+        found = [each for each in self.reasons if each[0] in reasons]
+        return sum(each[1] for each in found), sum(each[2] for each in found)
+
     def set_aside(self) -> str:
         """Say how many rows were set aside, with how much money, and why."""
         rows, money, _ = self.lost()
         why = "; ".join(
             f"{reason} {formats.whole(n)}"
             for reason, n, _, _ in self.reasons
-            if reason not in GUESTS
+            if reason not in _NOT_LOST
         )
         if not self.reasons:
             return "No row had to be set aside."

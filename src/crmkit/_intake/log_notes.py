@@ -60,7 +60,13 @@ def notes(
             "The file has one row per customer: RFM, tiers and concentration can be told from it; "
             "a forecast needs the date of each purchase."
         )
-    others = (_no_rows(raw), tally.set_aside(), tally.guests(), _duplicates(findings))
+    others = (
+        _no_rows(raw),
+        tally.set_aside(),
+        tally.later(),
+        tally.guests(),
+        _duplicates(findings),
+    )
     return (*said, *filter(None, others))
 
 

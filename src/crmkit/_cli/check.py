@@ -1,0 +1,101 @@
+"""What changed for whom since an earlier report."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from crmkit import events, pipeline
+from crmkit._cli import reading
+from crmkit._cli.report import result_of
+from crmkit._door import files
+from crmkit._words import formats
+from crmkit.errors import InvalidArgumentError
+
+Step = Callable[[str], None]
+
+URGENT: Final = 4
+"""Exit code where there are events of the first priority."""
+
+_SHOWN: Final = 10
+
+
+def run(options: argparse.Namespace, step: Step) -> int:
+    """Compare two snapshots, write and print the events, and give the exit code."""
+    if bool(options.log) == (options.after is not None):
+        msg = "Give either a log or --after, to compare the earlier customers with."
+        raise InvalidArgumentError(msg)
+    before = _customers(Path(options.before))
+    if options.after is not None:
+        after = _customers(Path(options.after))
+    else:
+        after = _customers_of_log(options, step)
+    step("comparing")
+    rules = (
+        None
+        if options.rules is None
+        else pl.read_csv(options.rules, missing_utf8_is_empty_string=True)
+    )
+    found = events.compare(before, after, rules=rules)
+    out = Path(options.out)
+    files.write_table(found, out.with_suffix(""))
+    step("")
+    if options.json:
+        print(found.write_ndjson(), end="")
+    else:
+        print(_as_text(found))
+        print(f"\nWrote {out.with_suffix('.csv')} and {out.with_suffix('.parquet')}.")
+    return URGENT if (found["priority"] == 1).any() else 0
+
+
+def _rules(path: str | None) -> pl.DataFrame | None:
+    return None if path is None else pl.read_csv(path)
+
+
+def _customers(path: Path) -> pl.DataFrame:
+    """Read the customers of a report's folder, or of a file."""
+    file = path / "customers.parquet" if path.is_dir() else path
+    if not file.is_file():
+        msg = f"{path} has no customers.parquet.\nGive the folder that crmkit report wrote."
+        raise InvalidArgumentError(msg)
+    return pl.read_parquet(file)
+
+
+def _customers_of_log(options: argparse.Namespace, step: Step) -> pl.DataFrame:
+    """Run the job on a log by the values of the earlier report, if it kept them."""
+    kept_in = Path(options.kept) if options.kept else Path(options.before) / "kept"
+    kept = pipeline.Kept.load(kept_in) if options.kept or kept_in.is_dir() else None
+    step("reading the file")
+    log = reading.read(options, today=date.today(), accept_loss=options.accept_loss)  # noqa: DTZ011 - the day of the user
+    result = result_of(log, options, step, kept=kept, currency=options.currency or log.currency)
+    customers: pl.DataFrame = result.customers
+    return customers
+
+
+def _as_text(found: pl.DataFrame) -> str:
+    if found.is_empty():
+        return "Nothing that the rules name has changed."
+    summary = events.summary(found)
+    days = found.select("before_date", "after_date").row(0)
+    between = f" from {days[0]} to {days[1]}" if None not in days else ""
+    lines = [f"{formats.counted(found.height, 'event')}{between}:"]
+    lines += [
+        f"  {row['priority']}  {row['event']:<18}{formats.whole(row['n_customers']):>9}"
+        + ("" if row["at_stake"] is None else f"   {formats.money(row['at_stake'])} at stake")
+        for row in summary.iter_rows(named=True)
+    ]
+    first = found.filter(pl.col("priority") == 1).head(_SHOWN)
+    if first.height:
+        lines += ["", "First:"]
+        lines += [f"  {_line(row)}" for row in first.iter_rows(named=True)]
+    return "\n".join(lines)
+
+
+def _line(row: dict[str, object]) -> str:
+    moved = f" ({row['old_value']} to {row['new_value']})" if row["old_value"] else ""
+    return f"{formats.name(row['customer_id'])}: {row['event']}{moved}; {row['reason']}"
