@@ -8,15 +8,15 @@ Risk
     p_active: P(active): rule of thumb by Schmittlein and Morrison, without a model.
 
 Survival
-    survival: x
-    survival_summary: x
-    survival_difference: x
-    cumulative_incidence: x
-    log_rank: x
-    log_rank_pairs: x
-    lapse_table: x
-    CoxFit: x
-    fit_cox: x
+    survival: Survival curve of contracts (Kaplan-Meier) with intervals and numbers at risk.
+    survival_summary: Median and restricted mean lifetime of contracts, with their intervals.
+    survival_difference: Difference in mean lifetime between groups of contracts, with its interval.
+    cumulative_incidence: Share of contracts that end for each reason, by duration (Aalen-Johansen).
+    log_rank: Log-rank test: do contracts of several groups last equally long?
+    log_rank_pairs: Log-rank test of each pair of groups, corrected for their number (Holm).
+    lapse_table: Lapse table: lapse rate, contracts in force and persistency by period of the contract.
+    CoxFit: Cox regression of contracts: the effect of each feature on the rate of ending.
+    fit_cox: Cox regression: how much earlier or later contracts end by feature (hazard ratios).
 
 Value at risk
     past_amount: Money that each customer brought in the last `horizon_days`.

@@ -17,6 +17,8 @@ Cohorts
     retention_heatmap: Retention heatmap: retention rate of each cohort by period or window.
     retention_curve: Retention curve: retention rate of all cohorts together, with intervals.
     new_and_returning: Stacked bar chart of new and returning customers by period.
+Contracts
+    survival: Survival curves of contracts with intervals, and the numbers at risk below.
 Forecasts
     forecast_error: Bar chart of the forecast error of each model and baseline.
     calibration: Calibration plot: predicted and actual purchases by past frequency.
@@ -28,6 +30,7 @@ from crmkit._plots.bars import actions, call_list, cost_benefit, segments, stage
 from crmkit._plots.cohorts import new_and_returning, retention_curve, retention_heatmap
 from crmkit._plots.distribution import concentration, rfm_grid
 from crmkit._plots.forecasts import calibration, forecast_error
+from crmkit._plots.survival import survival
 
 __all__ = [
     "actions",
@@ -42,5 +45,6 @@ __all__ = [
     "rfm_grid",
     "segments",
     "stages",
+    "survival",
     "tiers",
 ]

@@ -94,7 +94,10 @@ def followed(
     columns: Sequence[Column],
     every: Period | None = None,
 ) -> tuple[frames.Frame, Sequence[frames.Frame]]:
-    """Append DURATION, ENTRY and EVENT to contracts, in one or two parts; an entry below 0 is none."""
+    """Append DURATION, ENTRY and EVENT to contracts, in one or two parts.
+
+    An entry below 0 is none.
+    """
     first = None if observed_from is None else time.as_day(observed_from, argument="observed_from")
     schema = frames.open_table(contracts, CONTRACTS).collect_schema()
     if "duration" in schema and "start" not in schema:
@@ -214,7 +217,9 @@ def _spells(found: Sequence[Mapping[str, Any]], named: Mapping[str, str]) -> Spe
 def spells_of(data: Mapping[str, Any], *, n: Floats, keys: Mapping[str, Texts]) -> Spells:
     """Check histories, and leave out those that were over before they could be seen."""
     duration, event, entry = data[DURATION], data[EVENT], data[ENTRY]
-    _refuse(~(duration >= 0), n, duration, "`duration` is null or negative, or `end` before `start`")
+    _refuse(
+        ~(duration >= 0), n, duration, "`duration` is null or negative, or `end` before `start`"
+    )
     _refuse(~np.isin(event, (0.0, 1.0)), n, event, "`event` is not 0 or 1", key="event")
     late = np.where(entry > 0, entry, -np.inf)
     seen = late < duration

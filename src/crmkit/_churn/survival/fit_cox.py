@@ -17,7 +17,7 @@ from scipy.special import chdtrc
 
 from crmkit._churn.survival import durations
 from crmkit._churn.survival.concordance import concordance
-from crmkit._churn.survival.durations import DURATION, ENTRY, EVENT, Spells
+from crmkit._churn.survival.durations import DURATION, ENTRY, EVENT, Flags, Spells
 from crmkit._door import feature_matrix, frames
 from crmkit._door.feature_matrix import Features
 from crmkit._door.frames import Floats
@@ -173,7 +173,7 @@ def fit_cox(
     learner = _learner()
     data, learned = _rows(contracts, names, as_of=as_of, observed_from=observed_from, strata=strata)
     terms, matrix = _terms(learned, data)
-    known = ~np.isnan(matrix).any(axis=1)
+    known: Flags = np.isfinite(matrix.sum(axis=1))
     strata_of = None if strata is None else _codes(data[_STRATUM])
     history = durations.spells_of(
         data,

@@ -9,8 +9,8 @@ import numpy as np
 from narwhals.typing import IntoFrameT
 
 from crmkit._churn.survival import durations, result_table
-from crmkit._churn.survival.durations import Spells
-from crmkit._churn.survival.product_limit import Curve, product_limit
+from crmkit._churn.survival.durations import Flags, Spells
+from crmkit._churn.survival.product_limit import Curve, counted, product_limit
 from crmkit._churn.survival.result_table import Columns, whole
 from crmkit._door.frames import Floats
 from crmkit._words.arguments import require_column_name
@@ -26,7 +26,7 @@ def cumulative_incidence(
     observed_from: date | str | None = None,
     level: float = 0.95,
 ) -> IntoFrameT:
-    """Share of contracts that end for each reason, by duration (Aalen-Johansen).
+    r"""Share of contracts that end for each reason, by duration (Aalen-Johansen).
 
     One minus the survival of one reason alone overstates it, since a contract that ended for
     another reason can no longer end for this one. The incidences of all reasons and the survival
@@ -105,18 +105,19 @@ def cumulative_incidence(
         contracts, as_of=as_of, observed_from=observed_from, keys={"by": by, "reason": reason}
     )
     reasons = sorted(set(spells.keys["reason"][spells.event].tolist()))
-    parts = []
+    parts: list[tuple[str, Columns]] = []
     for group, part in spells.groups("by").items():
         curve = product_limit(part)
-        for each in reasons or ["none"]:
-            parts.append((group, _incidence(part, curve, each, level=level)))
+        parts += [
+            (group, _incidence(part, curve, each, level=level)) for each in reasons or ["none"]
+        ]
     return result_table.give(parts, by=by, frame=frame, like=contracts)
 
 
 def _incidence(spells: Spells, curve: Curve, reason: str, *, level: float) -> Columns:
-    mine = spells.event & (spells.keys["reason"] == reason)
+    mine: Flags = spells.event & (spells.keys["reason"] == reason)
     place = np.searchsorted(curve.time, spells.duration)
-    d = np.bincount(place, weights=spells.n * mine, minlength=len(curve.time))
+    d = counted(place, spells.n * mine, into=curve.time)
     before = np.concatenate([[1.0], curve.survival[:-1]])
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(d > 0, d / curve.n_risk, 0.0)
@@ -153,4 +154,5 @@ def _variance(incidence: Floats, before: Floats, d: Floats, curve: Curve) -> Flo
         + np.cumsum(incidence**2 * steps)
     )
     of_both = incidence * np.cumsum(both) - np.cumsum(incidence * both)
-    return np.maximum(of_all + np.cumsum(own) - 2 * of_both, 0.0)
+    variance: Floats = np.maximum(of_all + np.cumsum(own) - 2 * of_both, 0.0)
+    return variance

@@ -1,4 +1,4 @@
-"""Do contracts of several groups last equally long?"""
+"""Log-rank tests: whether contracts of several groups last equally long."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from crmkit._churn.survival import durations, result_table
 from crmkit._churn.survival.durations import Spells
 from crmkit._churn.survival.product_limit import n_at_risk, product_limit
 from crmkit._churn.survival.result_table import whole
-from crmkit._door.frames import Floats
+from crmkit._door.frames import Floats, Frame
 from crmkit._words.arguments import require_column_name, require_number
 
 
@@ -43,7 +43,7 @@ def log_rank(
     strata: str | None = None,
     rho: float = 0.0,
 ) -> IntoFrameT:
-    """Log-rank test: do contracts of several groups last equally long?
+    """Log-rank test: whether contracts of several groups last equally long.
 
     It has most power where one group ends at a constant multiple of the other's rate, and little
     where the curves cross: look at them with `crmkit.churn.survival`.
@@ -173,7 +173,9 @@ def log_rank_pairs(
     Examples
     --------
     >>> import pandas as pd
-    >>> followed = pd.DataFrame({"duration": range(1, 13), "event": 1, "plan": list("aaaabbbbcccc")})
+    >>> followed = pd.DataFrame(
+    ...     {"duration": range(1, 13), "event": 1, "plan": list("aaaabbbbcccc")}
+    ... )
     >>> found = log_rank_pairs(followed, by="plan")
     >>> print(found[["group", "other", "p_value_holm"]].round(3).to_string(index=False))
     group other  p_value_holm
@@ -216,7 +218,7 @@ def _read(
     by: str,
     strata: str | None,
     rho: float,
-) -> tuple[durations.frames.Frame, Spells]:
+) -> tuple[Frame, Spells]:
     require_column_name(by, argument="by")
     require_number(
         rho,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from crmkit._churn.survival.durations import Spells
 from crmkit._door.frames import Floats
@@ -81,13 +82,18 @@ class Curve:
 def product_limit(spells: Spells) -> Curve:
     """Estimate survival; whoever was first seen late is at risk from then on only."""
     time, place = np.unique(spells.duration, return_inverse=True)
-    ended = np.bincount(place, weights=spells.n * spells.event, minlength=len(time))
-    left = np.bincount(place, weights=spells.n, minlength=len(time))
+    ended = counted(place, spells.n * spells.event, into=time)
+    left = counted(place, spells.n, into=time)
     at_risk = n_at_risk(spells, time)
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = np.where(ended > 0, 1 - ended / at_risk, 1.0)
         steps = np.where(ended > 0, ended / (at_risk * (at_risk - ended)), 0.0)
-    return Curve(time, at_risk, ended, left - ended, np.cumprod(factor), steps)
+    return Curve(time, at_risk, ended, left - ended, np.cumprod(factor, dtype=np.float64), steps)
+
+
+def counted(place: npt.NDArray[Any], n: Floats, *, into: Floats) -> Floats:
+    """Add up the numbers of contracts at each duration."""
+    return np.bincount(place, weights=n, minlength=len(into)).astype(np.float64)
 
 
 def n_at_risk(spells: Spells, times: Floats) -> Floats:

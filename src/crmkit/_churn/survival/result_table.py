@@ -36,4 +36,5 @@ def give(
 
 def whole(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Make counts whole numbers."""
-    return np.rint(values).astype(np.int64)
+    counts: npt.NDArray[np.int64] = np.rint(values).astype(np.int64)
+    return counts

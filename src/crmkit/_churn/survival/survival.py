@@ -6,6 +6,7 @@ import math
 from datetime import date
 from itertools import combinations
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from narwhals.typing import IntoFrameT
@@ -33,7 +34,7 @@ def survival(
     interval: Interval = "log-log",
     level: float = 0.95,
 ) -> IntoFrameT:
-    """Survival curve of contracts (Kaplan-Meier) with intervals and numbers at risk.
+    r"""Survival curve of contracts (Kaplan-Meier) with intervals and numbers at risk.
 
     Contracts that still run count for as long as they were seen. The curve assumes that they will
     end as the others of their age did: those who begin now must resemble those who began earlier,
@@ -213,7 +214,7 @@ def survival_summary(
         lower, upper = curve.bounds(interval, level=level)
         mean = curve.restricted_mean(until)
         followed = product_limit(part.ended_by(~part.event))
-        row = {
+        row: dict[str, Any] = {
             "n_contracts": whole(np.array([part.n.sum()])),
             "n_events": whole(np.array([curve.n_event.sum()])),
             "median": median(curve.time, curve.survival),

@@ -100,7 +100,7 @@ def periods_until(frame: frames.Frame, day: date, *, every: Period) -> nw.Expr:
 
 
 def periods_begun(frame: frames.Frame, day: date, *, every: Period) -> nw.Expr:
-    """Count the periods begun before the end of the period that holds a day, as `periods_to_end`."""
+    """Count the periods begun by a day, one that ends on it included."""
     if every in _DAYS:
         size = _DAYS[every]
         return (time.number_of(day) - time.day_number(frame, "start") + (size - 1)) // size
