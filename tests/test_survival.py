@@ -335,7 +335,7 @@ def test_holm_corrects_for_the_number_of_pairs() -> None:
     p = sorted(found["p_value"].to_list())
     step, due = 0.0, {}
     for i, value in enumerate(p):
-        step = max(step, min(1.0, value * (len(p) - i)))
+        step = max(step, min(1.0, float(value) * (len(p) - i)))
         due[value] = step
     assert [due[value] for value in found["p_value"]] == near(found["p_value_holm"].to_list())
 

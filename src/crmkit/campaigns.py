@@ -25,9 +25,9 @@ Uplift
     uplift_curve: Uplift by depth of a score, beside customers drawn by chance.
 
 Acquisition
-    ScoredProspects: Prospects by their likeness to valued customers, and how far that can be relied on.
-    score_prospects: Score prospects by their likeness to valued customers, and test it on held-out customers.
-    sources: Acquisition by source: leads, conversion, cost per customer, and their later value.
+    ScoredProspects: Prospects by their likeness to valued customers, and how far that holds.
+    score_prospects: Likeness of prospects to valued customers, with its lift on held-out ones.
+    sources: Acquisition by source: leads, conversion, cost and later value.
 
 Break-even
     break_even_rate: Break-even response rate of a campaign.

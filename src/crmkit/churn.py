@@ -12,11 +12,11 @@ Survival
     survival_summary: Median and restricted mean lifetime of contracts, with their intervals.
     survival_difference: Difference in mean lifetime between groups of contracts, with its interval.
     cumulative_incidence: Share of contracts that end for each reason, by duration (Aalen-Johansen).
-    log_rank: Log-rank test: do contracts of several groups last equally long?
+    log_rank: Log-rank test: whether contracts of several groups last equally long.
     log_rank_pairs: Log-rank test of each pair of groups, corrected for their number (Holm).
-    lapse_table: Lapse table: lapse rate, contracts in force and persistency by period of the contract.
-    CoxFit: Cox regression of contracts: the effect of each feature on the rate of ending.
-    fit_cox: Cox regression: how much earlier or later contracts end by feature (hazard ratios).
+    lapse_table: Lapse table: lapse rate, contracts in force and persistency by period.
+    CoxFit: Cox regression of contracts: effect of each feature on the rate of ending.
+    fit_cox: Cox regression: how much earlier contracts end by feature (hazard ratios).
 
 Value at risk
     past_amount: Money that each customer brought in the last `horizon_days`.

@@ -32,7 +32,7 @@ _SHOWN: Final = 3
 
 
 class ScoredProspects(NamedTuple):
-    """Prospects by their likeness to valued customers, and how far that can be relied on.
+    """Prospects by their likeness to valued customers, and how far that holds.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ def score_prospects(
     joined: str | None = None,
     seed: int = 0,
 ) -> ScoredProspects:
-    """Score prospects by their likeness to valued customers, and test it on held-out customers.
+    """Likeness of prospects to valued customers, with its lift on held-out ones.
 
     Attributes alone tell little of what somebody will be worth: read `verdict` before the list.
     Likeness is to those who came so far, by the ways they came; prospects of another kind may do
@@ -98,8 +98,8 @@ def score_prospects(
 
     ====================  =====  =========================================================
     ``depth``             float  share of the customers down to this tenth
-    ``n_customers``       float  customers; equal probabilities count in parts
-    ``n_valued``          float  of whom are of value
+    ``customers``         float  customers; equal probabilities count in parts
+    ``valued``            float  of whom are of value
     ``valued_rate``       float  share of them
     ``lift``              float  that share over the share of all
     ``valued_share``      float  share of all customers of value, down to this tenth
@@ -137,6 +137,8 @@ def score_prospects(
     """
     require_seed(seed)
     require_column_name(outcome, argument="outcome")
+    if joined is not None:
+        require_column_name(joined, argument="joined")
     never = [outcome, "customer_id", *([] if joined is None else [joined])]
     names = feature_matrix.require_features(features, never=never)
     frame, data = _customers(customers, names, outcome, joined)
@@ -160,7 +162,6 @@ def _customers(
         Column(outcome, "key", "whether of value", made_by=NOT_MADE),
     ]
     if joined is not None:
-        require_column_name(joined, argument="joined")
         others.append(Column(joined, "date", "when they came", made_by=NOT_MADE))
     table = feature_matrix.contract("customers", names, others=others)
     frame = frames.read(customers, table)
@@ -269,8 +270,8 @@ def _lift(p: Floats, valued: Flags) -> dict[str, Floats]:
     size = np.full(_GROUPS, len(p) / _GROUPS)
     return {
         "depth": depth[1:],
-        "n_customers": size,
-        "n_valued": each,
+        "customers": size,
+        "valued": each,
         "valued_rate": each / size,
         "lift": each / size / valued.mean(),
         "valued_share": total[1:] / valued.sum(),

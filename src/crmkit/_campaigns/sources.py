@@ -32,7 +32,7 @@ def sources(
     value: str | None = None,
     level: float = 0.95,
 ) -> IntoFrameT:
-    """Acquisition by source: leads, conversion, cost per customer, and their later value.
+    """Acquisition by source: leads, conversion, cost and later value.
 
     The cheapest customers are seldom the best: compare what a source cost with what its customers
     are worth. It describes the source that a lead is booked under; who would have come without it

@@ -40,7 +40,7 @@ _STRATUM: Final = "crmkit_stratum"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CoxFit:
-    """Cox regression of contracts: the effect of each feature on the rate of ending.
+    """Cox regression of contracts: effect of each feature on the rate of ending.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ def fit_cox(
     ties: Ties = "efron",
     level: float = 0.95,
 ) -> CoxFit:
-    """Cox regression: how much earlier or later contracts end by feature (hazard ratios).
+    """Cox regression: how much earlier contracts end by feature (hazard ratios).
 
     A hazard ratio of 1.2 is a rate of ending 20 % higher, others things being equal, at every age
     of the contract: that it is the same at every age is the assumption that most often fails. It
@@ -214,11 +214,13 @@ def _fitted(
     spread = matrix.std(axis=0)
     scaled = (matrix - matrix.mean(axis=0)) / spread
     is_late = bool(np.isfinite(spells.entry).any())
+    # Only the order of days counts; as numbers of it, an entry falls between two of them.
+    days, place = np.unique(spells.duration, return_inverse=True)
     model = learner(
-        spells.duration,
+        place + 1.0,
         scaled,
         status=spells.event.astype(float),
-        entry=np.where(np.isfinite(spells.entry), spells.entry, -1.0) if is_late else None,
+        entry=np.searchsorted(days, spells.entry, side="right") + 0.5 if is_late else None,
         strata=strata,
         ties=ties,
     )

@@ -28,7 +28,7 @@ def lapse_table(
     cohort_size: int = 1000,
     periods: int | None = None,
 ) -> IntoFrameT:
-    """Lapse table: lapse rate, contracts in force and persistency by period of the contract.
+    """Lapse table: lapse rate, contracts in force and persistency by period.
 
     It assumes that contracts that begin now will lapse at each age as those of the data did.
 
