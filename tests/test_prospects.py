@@ -31,7 +31,7 @@ def customers(n: int = 1500, *, seed: int = 1, known: bool = True) -> pl.DataFra
     ).with_columns(pl.col("staff").fill_nan(None))
 
 
-NEW = {
+NEW: dict[str, list[Any]] = {
     "customer_id": ["small", "large", "unknown", "abroad"],
     "staff": [2.0, 190.0, None, 190.0],
     "region": ["south", "north", None, "mars"],

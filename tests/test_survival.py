@@ -332,10 +332,10 @@ def test_holm_corrects_for_the_number_of_pairs() -> None:
         a=([1, 2, 3, 4], []), b=([5, 6, 7, 8], []), c=([2, 4, 6, 20], []), d=([1, 3, 9], [10])
     )
     found = churn.log_rank_pairs(table, by="arm")
-    p = sorted(found["p_value"].to_list())
+    p = sorted(float(value) for value in found["p_value"])
     step, due = 0.0, {}
     for i, value in enumerate(p):
-        step = max(step, min(1.0, float(value) * (len(p) - i)))
+        step = max(step, min(1.0, value * (len(p) - i)))
         due[value] = step
     assert [due[value] for value in found["p_value"]] == near(found["p_value_holm"].to_list())
 

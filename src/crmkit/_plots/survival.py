@@ -63,7 +63,7 @@ def survival(curve: IntoFrame, *, by: str | None = None, ax: Axes | None = None)
     >>> axes.get_title()
     'Contracts that run on'
     >>> [text.get_text() for text in axes.texts]
-    ['at risk', '4', '4', '3', '2', '1']
+    ['at risk', '4', '3', '2', '1']
     """
     rows = frames.read_rows(curve, _with(by))
     groups: dict[str, list[frames.Row]] = {}
