@@ -6,8 +6,6 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import LinearConstraint, milp
-from scipy.sparse import coo_array
 
 from crmkit._door.frames import Floats
 
@@ -183,6 +181,9 @@ def _exact(
     gap: float,
 ) -> tuple[Whole, bool] | None:
     """Decide exactly those whom the gap leaves open; None where they are too many."""
+    from scipy.optimize import LinearConstraint, milp  # noqa: PLC0415 - loaded where it is used
+    from scipy.sparse import coo_array  # noqa: PLC0415 - likewise
+
     options = np.column_stack([_reduced(gain, cost, prices), np.zeros(len(gain))])
     ranked = np.partition(options, -2, axis=1)
     open_ = np.flatnonzero(ranked[:, -1] - ranked[:, -2] <= gap * (1 + _ROUNDING))
