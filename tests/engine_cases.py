@@ -49,6 +49,7 @@ _AWKWARD: Final = (
     ("Zoë O'Brien", date(1997, 12, 31), 1e6),
     ("Zoë O'Brien", date(1998, 1, 1), 0.01),
 )
+_FOLLOWED: Final[dict[str, Any]] = {"observed_from": date(1997, 3, 1)}
 _FIELDS: Final = {"name": "text", "email": "email", "phone": "phone", "born": "birth_date"}
 _RAW: Final[dict[str, Any]] = {"customer": "who", "date": "when", "amount": "paid"}
 _ITEMS: Final = {
@@ -121,6 +122,8 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "rates": cohorts.retention(orders, as_of=AS_OF),
         "survivors": pl.DataFrame(_SURVIVORS),
         "contracts": _contracts(orders),
+        "policies": _policies(orders),
+        "source costs": pl.DataFrame({"source": ["north", "fair"], "cost": [120.0, 30.0]}),
         "segment map": rfm.segment_map("rf_25", backend="polars"),
     }
 
@@ -243,6 +246,17 @@ def _contracts(orders: pl.DataFrame) -> pl.DataFrame:
     )
     runs_on = pl.col("end") > date(1998, 5, 1)
     return spans.with_columns(end=pl.when(~runs_on).then("end")).sort("customer_id")
+
+
+def _policies(orders: pl.DataFrame) -> pl.DataFrame:
+    """Give contracts a plan and, where they ended, a reason."""
+    row = pl.int_range(pl.len())
+    why = pl.when(row % 4 == 0).then(pl.lit("moved")).otherwise(pl.lit("price"))
+    return _contracts(orders).with_columns(
+        plan=pl.when(row % 3 == 0).then(pl.lit("long")).otherwise(pl.lit("short")),
+        why=pl.when(pl.col("end").is_not_null()).then(why),
+        seats=row % 5,
+    )
 
 
 @cache
@@ -647,6 +661,53 @@ CASES: Final[Mapping[str, Case]] = {
         lambda customers: clv.no_purchase(customers, purchases=purchases(), horizon_days=365),
         ("customers",),
     ),
+    "churn.survival": Case(
+        lambda policies: churn.survival(policies, as_of=AS_OF, by="plan", **_FOLLOWED),
+        ("policies",),
+        ("plan", "duration"),
+    ),
+    "churn.survival_summary": Case(
+        lambda policies: churn.survival_summary(policies, as_of=AS_OF, by="plan"),
+        ("policies",),
+        ("plan",),
+    ),
+    "churn.survival_difference": Case(
+        lambda policies: churn.survival_difference(policies, as_of=AS_OF, by="plan"),
+        ("policies",),
+        ("group", "other"),
+    ),
+    "churn.cumulative_incidence": Case(
+        lambda policies: churn.cumulative_incidence(policies, as_of=AS_OF, reason="why"),
+        ("policies",),
+        ("reason", "duration"),
+    ),
+    "churn.log_rank": Case(
+        lambda policies: churn.log_rank(policies, as_of=AS_OF, by="plan", strata="seats", rho=1),
+        ("policies",),
+        ("plan",),
+    ),
+    "churn.log_rank_pairs": Case(
+        lambda policies: churn.log_rank_pairs(policies, as_of=AS_OF, by="seats"),
+        ("policies",),
+        ("group", "other"),
+    ),
+    "churn.lapse_table": Case(
+        lambda policies: churn.lapse_table(
+            policies, as_of=AS_OF, every="month", by="plan", **_FOLLOWED
+        ),
+        ("policies",),
+        ("plan", "period"),
+    ),
+    "churn.fit_cox": Case(
+        lambda policies: (
+            churn.fit_cox(policies, as_of=AS_OF, features=["plan", "seats"], **_FOLLOWED)
+            .table(backend="polars")["coefficient"]
+            .to_list()
+        ),
+        ("policies",),
+        (),
+        _FIT,
+    ),
     "churn.p_active": Case(churn.p_active, ("customers",)),
     "tiers.rule": Case(
         lambda customers: tiers.rule(customers, method="value_share", cuts=(0.5, 0.8)),
@@ -763,6 +824,20 @@ CASES: Final[Mapping[str, Case]] = {
         ("customer_id", "event"),
     ),
     "events.summary": Case(events.summary, ("events",), ("event",)),
+    "campaigns.score_prospects": Case(
+        lambda experiment, others: campaigns.score_prospects(
+            others, customers=experiment, outcome="bought", features=["frequency", "branch"]
+        ),
+        ("experiment", "experiment"),
+        (),
+    ),
+    "campaigns.sources": Case(
+        lambda experiment, costs: campaigns.sources(
+            experiment, source="branch", converted="bought", costs=costs, value="amount"
+        ),
+        ("experiment", "source costs"),
+        ("branch",),
+    ),
     "economics.cost_benefit": Case(
         lambda costs: economics.cost_benefit(costs, declared={"total_cost": 380}), ("costs",), ()
     ),

@@ -110,6 +110,15 @@ TABLES: dict[str, dict[str, list[Any]]] = {
         "customer_share": [0.6, 0.4],
         "amount_share": [0.2, 0.8],
     },
+    "survival": {
+        "duration": [10.0, 20.0, 30.0],
+        "n_risk": [4, 3, 2],
+        "n_event": [1, 1, 2],
+        "n_censored": [0, 0, 0],
+        "survival": [0.75, 0.5, 0.0],
+        "lower": [0.13, 0.06, None],
+        "upper": [0.96, 0.84, None],
+    },
     "tiers": {
         "tier": ["silver", "gold", None],
         "cut": [None, 500.0, None],
@@ -159,6 +168,7 @@ EXPECTED: dict[str, tuple[str, list[str], int]] = {
     "rfm_grid": ("Customers by recency and frequency score", ["1", "2", "3", "4", "5"], 2),
     "segments": ("Segments: share of customers and of money", ["Champions", "Lost"], 4),
     "stages": ("Stages: share of customers and of money", ["active", "lost"], 4),
+    "survival": ("Contracts that run on", ["0", "6", "12", "18", "24", "30"], 4),
     "tiers": ("Tiers: share of customers and of value", ["gold", "silver", "\N{EN DASH}"], 6),
     "totals": (
         "Total money: forecast and what came",

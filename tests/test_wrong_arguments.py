@@ -65,6 +65,7 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
     rule = dict.fromkeys(("at_risk_from", "lapsing_from", "lost_from"), 2.0)
     rule |= {"typical_gap_days": 30, "prior_gaps": 1.0, "new_days": 9, "growing_purchases": 3}
     contact: dict[str, Any] = {"value": "value", "contact_cost": 1.0, "offer_cost": 0.0}
+    lasting = {**ORDERS, "observed_from": None}
     contact |= {"budget": 9.0, "capacity": 3, "within": "branch"}
     return {
         "rfm.breakpoints": (
@@ -187,6 +188,44 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
         "churn.fit_calibration": ("held out", {}),
         "churn.past_amount": ("orders", {**ORDERS, **ahead}),
         "churn.reliability": ("held out", {"method": "platt", "bins": 3, "level": 0.9}),
+        "churn.survival": (
+            "policies",
+            {**lasting, "by": "plan", "interval": "log", "level": 0.9},
+        ),
+        "churn.survival_summary": (
+            "policies",
+            {**lasting, "by": "plan", "restricted_to": 90, "interval": "log", "level": 0.9},
+        ),
+        "churn.survival_difference": (
+            "policies",
+            {**lasting, "by": "plan", "restricted_to": 90, "level": 0.9},
+        ),
+        "churn.cumulative_incidence": (
+            "policies",
+            {**lasting, "reason": "why", "by": "plan", "level": 0.9},
+        ),
+        "churn.log_rank": (
+            "policies",
+            {**lasting, "by": "plan", "strata": "seats", "rho": 1.0},
+        ),
+        "churn.log_rank_pairs": (
+            "policies",
+            {**lasting, "by": "plan", "strata": "seats", "rho": 1.0},
+        ),
+        "churn.lapse_table": (
+            "policies",
+            {**lasting, "by": "plan", "every": "year", "cohort_size": 1000, "periods": 2},
+        ),
+        "churn.fit_cox": (
+            "policies",
+            {
+                **lasting,
+                "features": ["plan"],
+                "strata": "seats",
+                "ties": "efron",
+                "level": 0.9,
+            },
+        ),
         "churn.value_at_risk": ("rated", {"past": tables()["past"]}),
         "lifecycle.assign": ("rhythm", {"rules": STAGE_RULES}),
         "lifecycle.calibrate": (
@@ -234,6 +273,26 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
         "actions.plan": (None, NO_FITS),
         "actions.recommend": ("signals", {"plan": None}),
         "actions.summary": ("recommended", {}),
+        "campaigns.score_prospects": (
+            "experiment",
+            {
+                "customers": tables()["experiment"],
+                "outcome": "bought",
+                "features": ["frequency"],
+                "joined": None,
+                "seed": 0,
+            },
+        ),
+        "campaigns.sources": (
+            "experiment",
+            {
+                "source": "branch",
+                "converted": "bought",
+                "costs": tables()["source costs"],
+                "value": "amount",
+                "level": 0.9,
+            },
+        ),
         "campaigns.compare_policies": (
             "experiment",
             {

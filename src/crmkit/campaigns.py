@@ -24,6 +24,11 @@ Uplift
     score_uplift: Score customers by what a contact changes, for `crmkit.campaigns.plan`.
     uplift_curve: Uplift by depth of a score, beside customers drawn by chance.
 
+Acquisition
+    ScoredProspects: Prospects by their likeness to valued customers, and how far that holds.
+    score_prospects: Likeness of prospects to valued customers, with its lift on held-out ones.
+    sources: Acquisition by source: leads, conversion, cost and later value.
+
 Break-even
     break_even_rate: Break-even response rate of a campaign.
     break_even_index: Break-even index: response rate relative to break-even, in percent.
@@ -34,15 +39,18 @@ from crmkit._campaigns.contact_list import plan
 from crmkit._campaigns.lists import reactivate, save_list, win_back
 from crmkit._campaigns.plan_summary import plan_summary
 from crmkit._campaigns.policies import compare_policies
+from crmkit._campaigns.prospects import ScoredProspects, score_prospects
 from crmkit._campaigns.record import record
 from crmkit._campaigns.response_table import response_table
 from crmkit._campaigns.result import result
+from crmkit._campaigns.sources import sources
 from crmkit._campaigns.split import SampleSize, sample_size, split
 from crmkit._campaigns.uplift.fit_uplift import UpliftModel, fit_uplift
 from crmkit._campaigns.uplift.score_uplift import score_uplift, uplift_curve
 
 __all__ = [
     "SampleSize",
+    "ScoredProspects",
     "UpliftModel",
     "break_even_index",
     "break_even_rate",
@@ -56,7 +64,9 @@ __all__ = [
     "result",
     "sample_size",
     "save_list",
+    "score_prospects",
     "score_uplift",
+    "sources",
     "split",
     "uplift_curve",
     "win_back",

@@ -17,6 +17,8 @@ Cohorts
     retention_heatmap: Retention heatmap: retention rate of each cohort by period or window.
     retention_curve: Retention curve: retention rate of all cohorts together, with intervals.
     new_and_returning: Stacked bar chart of new and returning customers by period.
+Contracts
+    survival: Survival curves of contracts with intervals, and the numbers at risk below.
 Forecasts
     forecast_error: Bar chart of the forecast error of each model and baseline.
     calibration: Calibration plot: predicted and actual purchases by past frequency.
@@ -33,6 +35,7 @@ from crmkit._plots.cohorts import new_and_returning, retention_curve, retention_
 from crmkit._plots.distribution import concentration, rfm_grid
 from crmkit._plots.evaluation import rankings, totals
 from crmkit._plots.forecasts import calibration, forecast_error, reliability
+from crmkit._plots.survival import survival
 
 __all__ = [
     "actions",
@@ -49,6 +52,7 @@ __all__ = [
     "rfm_grid",
     "segments",
     "stages",
+    "survival",
     "tiers",
     "totals",
 ]

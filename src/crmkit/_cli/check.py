@@ -36,11 +36,7 @@ def run(options: argparse.Namespace, step: Step) -> int:
     else:
         after = _customers_of_log(options, step)
     step("comparing")
-    rules = (
-        None
-        if options.rules is None
-        else pl.read_csv(options.rules, missing_utf8_is_empty_string=True)
-    )
+    rules = _rules(options.rules)
     found = events.compare(before, after, rules=rules)
     out = Path(options.out)
     files.write_table(found, out.with_suffix(""))

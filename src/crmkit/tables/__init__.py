@@ -54,6 +54,7 @@ from crmkit.tables.summaries import (
     TIER_SUMMARY,
     TOTALS,
 )
+from crmkit.tables.survival import DURATIONS, SOURCE_COSTS, SURVIVAL_CURVE
 
 __all__ = [
     "ACTION_INPUTS",
@@ -71,6 +72,7 @@ __all__ = [
     "COSTS",
     "COST_GROUPS",
     "CUSTOMER_TOTALS",
+    "DURATIONS",
     "EVALUATION_SUMMARY",
     "EVENTS",
     "EVENT_RULES",
@@ -98,10 +100,12 @@ __all__ = [
     "SEGMENT_CODES",
     "SEGMENT_RANGES",
     "SEGMENT_SUMMARY",
+    "SOURCE_COSTS",
     "STAGED",
     "STAGE_RETURNS",
     "STAGE_SUMMARY",
     "SUMMARY",
+    "SURVIVAL_CURVE",
     "SURVIVORS",
     "TIER",
     "TIER_POLICY",

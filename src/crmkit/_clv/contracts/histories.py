@@ -63,18 +63,18 @@ def from_contracts(contracts: IntoFrame, *, as_of: date, every: Period) -> Histo
     over = time.until(seen, as_of, column="end")
     ended = seen.filter(~nw.col("end").is_null(), over)
     runs_on = seen.filter(nw.col("end").is_null() | ~over)
-    begun = _periods_to_end(ended, every=every)
-    completed = _periods_until(ended, as_of, every=every)
+    begun = periods_to_end(ended, every=every)
+    completed = periods_until(ended, as_of, every=every)
     is_over = begun <= completed
     of_ended = _tally(ended, nw.when(is_over).then(begun).otherwise(completed), lost=is_over)
-    kept_for = _periods_until(runs_on, as_of, every=every)
+    kept_for = periods_until(runs_on, as_of, every=every)
     of_others = _tally(runs_on, kept_for, lost=kept_for < 0)  # nobody
     both = zip(of_ended, of_others, strict=True)
     periods, lost, n_rows = (np.append(one, other) for one, other in both)
     return periods, lost, n_rows
 
 
-def _periods_to_end(frame: frames.Frame, *, every: Period) -> nw.Expr:
+def periods_to_end(frame: frames.Frame, *, every: Period) -> nw.Expr:
     """Count the periods begun by the end of a contract; at least 1.
 
     Rounding up gives the same for the last day and for the day after.
@@ -90,13 +90,24 @@ def _periods_to_end(frame: frames.Frame, *, every: Period) -> nw.Expr:
     return nw.when(begun > 1).then(begun).otherwise(nw.lit(1))
 
 
-def _periods_until(frame: frames.Frame, day: date, *, every: Period) -> nw.Expr:
+def periods_until(frame: frames.Frame, day: date, *, every: Period) -> nw.Expr:
     """Count the periods completed by a day."""
     if every in _DAYS:
         return (time.number_of(day) - time.day_number(frame, "start")) // _DAYS[every]
     not_yet = nw.col("start").dt.day() > day.day
     months = 12 * day.year + day.month - _month_number("start") - not_yet.cast(nw.Int64)
     return months // _MONTHS[every]
+
+
+def periods_begun(frame: frames.Frame, day: date, *, every: Period) -> nw.Expr:
+    """Count the periods begun by a day, one that ends on it included."""
+    if every in _DAYS:
+        size = _DAYS[every]
+        return (time.number_of(day) - time.day_number(frame, "start") + (size - 1)) // size
+    size = _MONTHS[every]
+    into_next = nw.col("start").dt.day() < day.day
+    months = 12 * day.year + day.month - _month_number("start") + into_next.cast(nw.Int64)
+    return (months + (size - 1)) // size
 
 
 def _month_number(column: str) -> nw.Expr:

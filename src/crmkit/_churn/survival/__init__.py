@@ -1,0 +1,3 @@
+"""Survival of contracts, behind `crmkit.churn`."""
+
+from __future__ import annotations
