@@ -826,7 +826,7 @@ CASES: Final[Mapping[str, Case]] = {
     "events.summary": Case(events.summary, ("events",), ("event",)),
     "campaigns.score_prospects": Case(
         lambda experiment, others: campaigns.score_prospects(
-            others, customers=experiment, outcome="bought", features=["frequency", "branch"]
+            others, experiment, outcome="bought", features=["frequency", "branch"]
         ),
         ("experiment", "experiment"),
         (),

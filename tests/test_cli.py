@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 import crmkit
-from crmkit import cli, pipeline
+from crmkit import cli, events, pipeline
 from crmkit.datasets import load_cdnow
 
 pytestmark = pytest.mark.slow
@@ -339,6 +339,10 @@ def test_what_changed_is_told_and_said_by_the_exit_code(
     assert (
         pl.read_parquet(tmp_path / "again.parquet").drop("at_stake").equals(found.drop("at_stake"))
     )
+    rules = events.rules(backend="polars").filter(pl.col("event") == "tier up")
+    rules.write_csv(tmp_path / "rules.csv")
+    assert cli.main([*both, "--rules", str(tmp_path / "rules.csv")]) == 0
+    assert set(pl.read_parquet(tmp_path / "events.parquet")["event"]) == {"tier up"}
     same = ["check", "--before", str(before), "--after", str(before), "--out", str(out)]
     assert cli.main(same) == 0
     assert cli.main(["check", "--before", str(tmp_path), "--after", str(after)]) == 2

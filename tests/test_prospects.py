@@ -39,7 +39,7 @@ NEW: dict[str, list[Any]] = {
 OPTIONS: dict[str, Any] = {"outcome": "good", "features": ["staff", "region"]}
 
 
-# Published
+# Twin
 
 
 def test_a_prospect_is_worth_its_chance_of_the_value_less_its_cost() -> None:
@@ -55,9 +55,6 @@ def test_a_prospect_is_worth_its_chance_of_the_value_less_its_cost() -> None:
     assert found["profit_per_lead"] == pytest.approx(0.52)
     assert found["profit"] == pytest.approx(39_000)
     assert found["cost_per_customer"] - 10 == pytest.approx(56.6667, abs=1e-4)
-
-
-# Twin
 
 
 def test_sources_are_counted_one_by_one(make_frame: MakeFrame) -> None:

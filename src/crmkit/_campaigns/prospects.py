@@ -51,8 +51,8 @@ class ScoredProspects(NamedTuple):
 
 def score_prospects(
     prospects: IntoFrameT,
-    *,
     customers: IntoFrame,
+    *,
     outcome: str,
     features: Sequence[str],
     joined: str | None = None,

@@ -6,16 +6,17 @@ import argparse
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-import polars as pl
-
-from crmkit import events, pipeline
+from crmkit import events, intake, pipeline
 from crmkit._cli import reading
 from crmkit._cli.report import result_of
 from crmkit._door import files
 from crmkit._words import formats
 from crmkit.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Step = Callable[[str], None]
 
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace, step: Step) -> int:
 
 
 def _rules(path: str | None) -> pl.DataFrame | None:
-    return None if path is None else pl.read_csv(path)
+    return None if path is None else _read(Path(path)).cast({"priority": int})  # a CSV has text
 
 
 def _customers(path: Path) -> pl.DataFrame:
@@ -59,7 +60,12 @@ def _customers(path: Path) -> pl.DataFrame:
     if not file.is_file():
         msg = f"{path} has no customers.parquet.\nGive the folder that crmkit report wrote."
         raise InvalidArgumentError(msg)
-    return pl.read_parquet(file)
+    return _read(file)
+
+
+def _read(path: Path) -> pl.DataFrame:
+    table: pl.DataFrame = intake.read_file(path, backend="polars")
+    return table
 
 
 def _customers_of_log(options: argparse.Namespace, step: Step) -> pl.DataFrame:
@@ -85,13 +91,12 @@ def _as_text(found: pl.DataFrame) -> str:
         + ("" if row["at_stake"] is None else f"   {formats.money(row['at_stake'])} at stake")
         for row in summary.iter_rows(named=True)
     ]
-    first = found.filter(pl.col("priority") == 1).head(_SHOWN)
-    if first.height:
-        lines += ["", "First:"]
-        lines += [f"  {_line(row)}" for row in first.iter_rows(named=True)]
+    first = [row for row in found.head(_SHOWN).iter_rows(named=True) if row["priority"] == 1]
+    if first:
+        lines += ["", "First:", *(f"  {_line(row)}" for row in first)]
     return "\n".join(lines)
 
 
-def _line(row: dict[str, object]) -> str:
+def _line(row: dict[str, Any]) -> str:
     moved = f" ({row['old_value']} to {row['new_value']})" if row["old_value"] else ""
     return f"{formats.name(row['customer_id'])}: {row['event']}{moved}; {row['reason']}"
