@@ -299,6 +299,12 @@ def spend() -> clv.Fit:
 
 
 @cache
+def trees() -> clv.Trees:
+    """Train boosted trees."""
+    return clv.fit_trees(_orders(), as_of=AS_OF, horizon_days=91)
+
+
+@cache
 def donations() -> clv.OpportunityFit:
     """Fit a model of opportunities."""
     return clv.fit_opportunities(clv.opportunities(_orders(), as_of=AS_OF), every="month")
@@ -430,6 +436,18 @@ CASES: Final[Mapping[str, Case]] = {
         ("orders",),
         (),
         _FIT,
+    ),
+    "clv.fit_trees": Case(
+        lambda orders: clv.fit_trees(orders, as_of=AS_OF, horizon_days=91), ("orders",), (), _FIT
+    ),
+    "clv.predict_trees": Case(
+        lambda customers: clv.predict_trees(customers, trees=trees()), ("customers",)
+    ),
+    "clv.rank": Case(
+        lambda customers: clv.rank(
+            customers, purchases=purchases(), spend=spend(), trees=trees(), horizon_days=91
+        ),
+        ("customers",),
     ),
     "clv.fit with covariates": Case(
         lambda customers: clv.fit(customers, model="bg_nbd", covariates=["channel"]),

@@ -238,12 +238,13 @@ def test_models_give_what_came_a_better_chance_than_rules(
 
 def test_boosted_trees_do_about_as_well_as_others_did(found: dict[str, dict[str, Any]]) -> None:
     # A regression value, not a published one: scikit-learn on the same log, trained on the last 92
-    # days, with other columns in its summary, so that only the neighbourhood can be the same.
+    # days, with other columns in its summary and other trees, so that only the neighbourhood can be
+    # the same.
     row = found["boosted trees"]
     assert row["mae"] == pytest.approx(0.8866, abs=0.05)
     assert row["rmse"] == pytest.approx(1.7874, abs=0.15)
     assert row["spearman"] == pytest.approx(0.4460, abs=0.02)
-    assert row["top_tenth_share"] == pytest.approx(0.5161, abs=0.01)
+    assert row["top_tenth_share"] == pytest.approx(0.5161, abs=0.02)
 
 
 def test_forecasting_nothing_wins_by_mae_and_not_by_log_score(
@@ -486,7 +487,7 @@ def test_trees_without_their_package_say_what_to_install(
     with pytest.raises(InvalidArgumentError) as caught:
         clv.backtest(few, splits=[SPLIT], as_of=AS_OF, boosted_trees=True)
     assert str(caught.value) == (
-        "The package scikit-learn is not installed.\nRun: pip install crmkit[ml]"
+        "The package scikit-learn is not installed.\nRun: pip install scikit-learn"
     )
 
 
@@ -499,10 +500,7 @@ def test_trees_need_days_to_learn_from() -> None:
             "amount": [5.0] * 60,
         }
     )
-    with (
-        pytest.warns(CrmkitWarning, match="bg_nbd|gamma_gamma"),
-        pytest.raises(FitError) as caught,
-    ):
+    with pytest.raises(FitError) as caught:
         clv.backtest(orders, splits=[date(2024, 1, 2)], as_of=date(2024, 1, 9), boosted_trees=True)
     assert str(caught.value) == (
         "boosted trees: a history under 3 days is too short to train on.\nSplit later."

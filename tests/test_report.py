@@ -104,7 +104,7 @@ def hostile(result: pipeline.Result[pl.DataFrame]) -> str:
     first = result.call_list["customer_id"].to_list()[: len(HOSTILE)]
     renamed = pl.col("customer_id").replace(dict(zip(first, HOSTILE, strict=True)))
     action = pl.col("action").replace({"call now": SCRIPT, "ask why they left": IMAGE})
-    reason = pl.col("action_reason").replace({"valuable, nearly gone": SCRIPT})
+    reason = pl.col("action_reason").replace({"valuable, and silent for long": SCRIPT})
     log = load_cdnow(sample=True, backend="polars").select(
         renamed, "date", amount=pl.when(renamed != SCRIPT).then("amount")
     )

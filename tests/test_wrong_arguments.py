@@ -33,6 +33,7 @@ from tests.engine_cases import (
     purchases,
     spend,
     tables,
+    trees,
     uplift,
 )
 from tests.engines import ENGINES, marks_of
@@ -127,6 +128,20 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
         ),
         "clv.fit_opportunities": ("opportunities", {"every": "month"}),
         "clv.fit_retention": ("contracts", {"model": "sbg", "every": "month", "as_of": AS_OF}),
+        "clv.fit_trees": ("orders", {**ORDERS, **ahead, "most": 100}),
+        "clv.predict_trees": ("customers", {"trees": trees()}),
+        "clv.rank": (
+            "customers",
+            {
+                "purchases": fit,
+                "spend": money,
+                "trees": trees(),
+                "horizon_days": 91,
+                "margin": 1.0,
+                "annual_discount_rate": 0.0,
+                "share": 0.5,
+            },
+        ),
         "clv.forecast_opportunities": (
             "opportunities",
             {"fit": donations(), "n_opportunities": 3, "annual_discount_rate": 0.0},

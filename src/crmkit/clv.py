@@ -27,6 +27,12 @@ Predict
     purchase_distribution: Probability of 0, 1, 2 ... purchases of each customer within the horizon.
     discounted_purchases: Expected future purchases per customer, discounted to today (DERT).
 
+Rank
+    fit_trees: Train gradient-boosted trees on an earlier split, as a second view beside the models.
+    Trees: Gradient-boosted trees: a forecast for each customer that assumes no purchase model.
+    predict_trees: Forecast each customer's purchases and money with boosted trees.
+    rank: Rank customers by two views: half purchase model, half boosted trees.
+
 Test
     backtest: Compare forecasting methods on held-out data.
     calibration: Compare forecast and actual purchases by past frequency.
@@ -93,6 +99,10 @@ from crmkit._clv.prediction.quantities import (
     purchase_distribution,
 )
 from crmkit._clv.simulate import simulate
+from crmkit._clv.trees.fit_trees import fit_trees
+from crmkit._clv.trees.predict_trees import predict_trees
+from crmkit._clv.trees.rank import rank
+from crmkit._clv.trees.value import Trees
 
 __all__ = [
     "Choice",
@@ -106,6 +116,7 @@ __all__ = [
     "Pattern",
     "Posterior",
     "RetentionFit",
+    "Trees",
     "Validation",
     "backtest",
     "calibration",
@@ -118,6 +129,7 @@ __all__ = [
     "fit_misses",
     "fit_opportunities",
     "fit_retention",
+    "fit_trees",
     "forecast_opportunities",
     "forecast_retention",
     "from_lifetimes",
@@ -127,8 +139,10 @@ __all__ = [
     "posterior",
     "predict",
     "predict_total",
+    "predict_trees",
     "probability_alive",
     "purchase_distribution",
+    "rank",
     "simulate",
     "spend_dependence",
     "to_lifetimes",

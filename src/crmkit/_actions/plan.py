@@ -20,27 +20,33 @@ _ANY: Final = "any"
 
 _COLUMNS: Final = ("stage", "tier", "action", "reason")
 
-# The first row that fits a customer decides.
+# The first row that fits a customer decides. Reasons say no more than the stage knows: whoever is
+# active may be silent for longer than usual, and whoever is lapsing may well buy again.
 _PLAN: Final = (
     ("prospect", _ANY, "invite to a first order", "known by name, has never bought"),
     ("new", "diamond", "welcome in person", "a first purchase this large deserves a face"),
     ("new", _ANY, "welcome and show what comes next", "the second purchase decides"),
     ("growing", "diamond", "plan the year together", "among the most valuable, and buying more"),
     ("growing", _ANY, "offer the next product", "buying more than before"),
-    ("active", "diamond", "look after in person", "among the most valuable, and on time"),
-    ("active", "gold", "offer the next product", "valuable, on time, with room to grow"),
-    ("active", _ANY, "serve by automatic channels", "on time; needs no more than good service"),
+    ("active", "diamond", "look after in person", "among the most valuable, and active"),
+    ("active", "gold", "offer the next product", "valuable and active, with room to grow"),
+    ("active", _ANY, "serve by automatic channels", "active; needs no more than good service"),
     ("returned", "diamond", "thank in person for coming back", "valuable, and easily lost again"),
     ("returned", _ANY, "thank for coming back", "came back after a silence long for them"),
     ("at risk", "diamond", "call now", "among the most valuable, and late by their own rhythm"),
     ("at risk", "gold", "write with a personal offer", "valuable, and late by their own rhythm"),
     ("at risk", _ANY, "send a reminder", "late by their own rhythm"),
-    ("lapsing", "diamond", "call with a win-back offer", "among the most valuable, nearly gone"),
-    ("lapsing", "gold", "send a win-back offer", "valuable, nearly gone"),
-    ("lapsing", _ANY, "send a last reminder", "nearly gone; worth a message, not a call"),
+    (
+        "lapsing",
+        "diamond",
+        "call with a win-back offer",
+        "among the most valuable, and silent for long",
+    ),
+    ("lapsing", "gold", "send a win-back offer", "valuable, and silent for long"),
+    ("lapsing", _ANY, "send a last reminder", "silent for long; worth a message, not a call"),
     ("lost", "diamond", "ask why they left", "was among the most valuable; the reason is worth it"),
     ("lost", "gold", "try one win-back offer", "was valuable; one try is cheap"),
-    ("lost", _ANY, "stop paid contact", "gone, and brought little"),
+    ("lost", _ANY, "stop paid contact", "silent for very long, and brought little"),
     (_ANY, _ANY, "serve by automatic channels", "no other rule fits this customer"),
 )
 

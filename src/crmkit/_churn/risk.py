@@ -19,6 +19,8 @@ _MOST_STRETCH: Final = 2.0
 """A calibration serves horizons up to this many times longer or shorter than its own."""
 
 _SURE, _HARDLY = 0.995, 0.005
+_LONGER: Final = 1.05
+"""Expected gaps that are more than one when written with one decimal."""
 
 
 def risk(
@@ -150,7 +152,7 @@ def _reason(horizon_days: float, *, has_rhythm: bool) -> nw.Expr:
             wording.tenths(nw.col("overdue_ratio")),
             nw.lit(" expected gaps"),
         )
-        silent = nw.when(frames.known("overdue_ratio") > 1).then(gaps).otherwise(last)
+        silent = nw.when(frames.known("overdue_ratio") >= _LONGER).then(gaps).otherwise(last)
     known = nw.concat_str(share, nw.lit(ahead), silent)
     unknown = nw.lit("unknown: has not bought yet")
     return nw.when(churn_risk.is_null()).then(unknown).otherwise(known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from crmkit import intake, pipeline
+from crmkit._pipeline.forecast import LEVEL
 from crmkit._words import formats
 from crmkit.errors import TooMuchSetAsideError
 
@@ -38,7 +39,8 @@ def reasons(error: TooMuchSetAsideError) -> str:
 def result(made: pipeline.Result[Any], currency: str) -> str:
     """Write the key figures, what to keep in mind, and what is left out."""
     lines = [
-        f"  {figure['figure']:<24}{_figure(figure, currency):>16}  {figure['meaning']}"
+        f"  {figure['figure']:<24}{_figure(figure, currency):>16}  "
+        f"{_bounds(figure, currency)}{figure['meaning']}"
         for figure in made.key_figures.iter_rows(named=True)
     ]
     lines += [f"\nNote: {note}" for note in made.notes]
@@ -61,9 +63,20 @@ def _column(row: dict[str, Any]) -> str:
 
 
 def _figure(figure: dict[str, Any], currency: str) -> str:
-    value = figure["value"]
-    if value is None:
+    if figure["value"] is None:
         return "unknown"
+    return _written(figure["value"], figure, currency)
+
+
+def _bounds(figure: dict[str, Any], currency: str) -> str:
+    """Write the bounds of a total, where it has some."""
+    if figure["lower"] is None or figure["upper"] is None:
+        return ""
+    lower, upper = (_written(figure[name], figure, currency) for name in ("lower", "upper"))
+    return f"({formats.between(lower, upper, level=LEVEL)}) "
+
+
+def _written(value: float, figure: dict[str, Any], currency: str) -> str:
     if figure["unit"] == "share":
         return formats.percent(value, digits=1)
     if figure["unit"] == "money":

@@ -22,8 +22,11 @@ MOST_CALLS: Final = 100
 
 # Where value is unknown, the plan by stages alone: it must not say what a customer brought.
 _PLAN_WITHOUT_TIERS: Final = {
-    "lapsing": ("send a last reminder", "nearly gone by their own rhythm"),
-    "lost": ("try one win-back offer", "gone by their own rhythm; one try is cheap"),
+    "lapsing": ("send a last reminder", "silent for long by their own rhythm"),
+    "lost": (
+        "try one win-back offer",
+        "silent for very long by their own rhythm; one try is cheap",
+    ),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
@@ -22,6 +22,10 @@ _MEASURES: Final = ("orders", "total_amount", "frequency", "expected_purchases",
 _SUMMED: Final = (*_MEASURES, "value_at_risk")
 
 
+Bounds: TypeAlias = Mapping[str, tuple[float, float]]
+"""Lower and upper bound of a total, by the column that it sums."""
+
+
 class _Figure(NamedTuple):
     figure: str
     value: float | None
@@ -29,6 +33,12 @@ class _Figure(NamedTuple):
     table: str
     meaning: str
     n_unknown: int = 0
+    lower: float | None = None
+    upper: float | None = None
+
+
+_COLUMNS: Final = ("figure", "value", "lower", "upper", "unit", "table", "meaning", "n_unknown")
+_NUMBERS: Final = ("value", "lower", "upper")
 
 
 def key_figures(
@@ -39,6 +49,7 @@ def key_figures(
     calibration: IntoFrame | None,
     reliability: IntoFrame | None,
     settings: Settings,
+    bounds: Bounds | None = None,
 ) -> IntoFrameT:
     """List the key figures that are known, each with its unit, its meaning and its table.
 
@@ -48,7 +59,7 @@ def key_figures(
     figures = [
         *_of_the_past(sums),
         *_of_the_best(concentration),
-        *_of_the_future(sums, settings),
+        *_of_the_future(sums, settings, bounds or {}),
         *_of_late_customers(sums),
         *_of_prospects(sums),
         *_of_the_test(backtest, calibration, settings),
@@ -127,21 +138,33 @@ def _of_the_best(concentration: IntoFrame | None) -> Iterator[_Figure]:
     yield _Figure("share of the best fifth", value, "share", "concentration", meaning)
 
 
-def _of_the_future(sums: Mapping[str, float | None], settings: Settings) -> Iterator[_Figure]:
+def _of_the_future(
+    sums: Mapping[str, float | None], settings: Settings, bounds: Bounds
+) -> Iterator[_Figure]:
     if "expected_purchases" in sums:
         days = f"of these customers in the next {settings.horizon_days:g} days"
-        yield _sum(
+        purchases = _sum(
             "expected purchases", sums, of="expected_purchases", unit="purchase days", says=days
         )
+        yield _bounded(purchases, bounds.get("expected_purchases"))
         if "clv" in sums:
             says = f"discounted margin {days}"
-            yield _sum("expected value", sums, of="clv", unit="money", says=says)
+            value = _sum("expected value", sums, of="clv", unit="money", says=says)
+            yield _bounded(value, bounds.get("clv"))
     if "value_at_risk" in sums:
         says = (
             f"money of the last {settings.horizon_days:g} days, each customer's times the risk of "
             "no purchase in as many to come"
         )
         yield _sum("value at risk", sums, of="value_at_risk", unit="money", says=says)
+
+
+def _bounded(figure: _Figure, bounds: tuple[float, float] | None) -> _Figure:
+    """Add the bounds of a total, where all of it is known."""
+    if bounds is None or figure.value is None or figure.n_unknown:
+        return figure
+    lower, upper = bounds
+    return figure._replace(lower=lower, upper=upper)
 
 
 def _of_late_customers(sums: Mapping[str, float | None]) -> Iterator[_Figure]:
@@ -162,8 +185,11 @@ def _of_the_test(
     meaning = f"of purchases after {settings.split}, forecast from the time before"
     if backtest is not None:
         of_model = frames.reopen(backtest).filter(nw.col("method").is_in(list(PURCHASE_MODELS)))
-        error = of_model.select("purchases_error").collect().row(0)[0]
-        yield _Figure("forecast error", error, "share", "backtest", meaning)
+        columns = ("amount_error", "purchases_error")
+        of_money, of_purchases = of_model.select(*columns).collect().row(0)
+        says = meaning.replace("of purchases", "of money")
+        yield _Figure("forecast error of money", of_money, "share", "backtest", says)
+        yield _Figure("forecast error", of_purchases, "share", "backtest", meaning)
     elif calibration is not None:
         n = nw.col("n_customers")
         found = one_row(
@@ -206,11 +232,12 @@ def _sum(
 
 def _as_table(figures: Sequence[_Figure], *, like: IntoFrameT) -> IntoFrameT:
     columns: dict[str, list[Any]] = {
-        name: [getattr(figure, name) for figure in figures] for name in _Figure._fields
+        name: [getattr(figure, name) for figure in figures] for name in _COLUMNS
     }
-    columns["value"] = [None if value is None else float(value) for value in columns["value"]]
+    for name in _NUMBERS:
+        columns[name] = [None if value is None else float(value) for value in columns[name]]
     table = frames.table_like(columns, like=frames.reopen(like))
-    return frames.give(table.with_columns(nw.col("value").cast(nw.Float64)), like=like)
+    return frames.give(table.with_columns(nw.col(*_NUMBERS).cast(nw.Float64)), like=like)
 
 
 def _ratio(part: float | None, whole: float | None) -> float | None:

@@ -9,7 +9,7 @@ from typing import Generic
 from narwhals.typing import IntoFrameT
 
 from crmkit.churn import RiskCalibration
-from crmkit.clv import Fit
+from crmkit.clv import Fit, Trees
 from crmkit.lifecycle import StageRules
 from crmkit.rfm import Breakpoints
 from crmkit.tiers import TierRule
@@ -25,6 +25,7 @@ class Kept:
     stages: StageRules | None = None
     tiers: TierRule | None = None
     risk: RiskCalibration | None = None
+    trees: Trees | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crmkit._door.frames import Row
+from crmkit._pipeline.forecast import LEVEL
 from crmkit._report.inputs import ReportInputs
 from crmkit._report.sections import Card, Section
 from crmkit._words import formats
@@ -55,15 +56,36 @@ def _in_short(inputs: ReportInputs) -> str:
     days = f"the next {inputs.settings.horizon_days or 0:g} days"
     value, purchases = inputs.figure("expected value"), inputs.figure("expected purchases")
     if value is not None:
-        return f"{text}; the expected value of {days} is {inputs.money(value)}."
+        ahead = inputs.money(value) + total_bounds("expected value", inputs)
+        return f"{text}; the expected value of {days} is {ahead}."
     if purchases is not None:
-        return f"{text}; {formats.whole(purchases)} purchases are expected of them in {days}."
+        ahead = formats.whole(purchases) + total_bounds("expected purchases", inputs)
+        return f"{text}; {ahead} purchases are expected of them in {days}."
     return f"{text}."
 
 
+def total_bounds(figure: str, inputs: ReportInputs) -> str:
+    """Write the bounds of a key figure in brackets, with a space before; nothing without."""
+    rows = (row for row in inputs.rows["key_figures"] if row["figure"] == figure)
+    bounds = _bounds(next(rows, None), inputs)
+    return f" ({bounds})" if bounds else ""
+
+
 def _card(row: Row, inputs: ReportInputs) -> Card:
-    value, unit = row["value"], row["unit"]
-    written = {"share": formats.percent(value, digits=1), "money": inputs.money(value)}
-    return Card(
-        row["figure"], written.get(unit, formats.whole(value)), row["meaning"], row["table"]
-    )
+    bounds = _bounds(row, inputs)
+    meaning = f"{bounds}; {row['meaning']}" if bounds else row["meaning"]
+    return Card(row["figure"], _written(row["value"], row["unit"], inputs), meaning, row["table"])
+
+
+def _bounds(row: Row | None, inputs: ReportInputs) -> str:
+    """Write the bounds of a total, where it has some."""
+    if row is None or row["lower"] is None or row["upper"] is None:
+        return ""
+    lower, upper = (_written(row[name], row["unit"], inputs) for name in ("lower", "upper"))
+    return formats.between(lower, upper, level=LEVEL)
+
+
+def _written(value: float | None, unit: str, inputs: ReportInputs) -> str:
+    if unit == "share":
+        return formats.percent(value, digits=1)
+    return inputs.money(value) if unit == "money" else formats.whole(value)

@@ -9,6 +9,7 @@ from crmkit import plots
 from crmkit._door.frames import Row
 from crmkit._report.html_tables import HtmlTable, html_table
 from crmkit._report.inputs import ReportInputs
+from crmkit._report.overview import total_bounds
 from crmkit._report.sections import Section
 from crmkit._report.svg import draw_svg
 from crmkit._words import formats
@@ -53,10 +54,14 @@ def lifetime_value(inputs: ReportInputs) -> Section | None:
     if "models" not in inputs.tables:
         return None
     has_value = inputs.has_figure("expected value")
-    worth = f", worth {inputs.money(inputs.figure('expected value'))}" if has_value else ""
+    worth = ""
+    if has_value:
+        value = inputs.money(inputs.figure("expected value"))
+        worth = f", worth {value}{total_bounds('expected value', inputs)}"
+    purchases = formats.whole(inputs.figure("expected purchases"))
     reading = (
-        f"In the next {inputs.settings.horizon_days:g} days "
-        f"{formats.whole(inputs.figure('expected purchases'))} purchases are expected of these "
+        f"In the next {inputs.settings.horizon_days:g} days {purchases}"
+        f"{total_bounds('expected purchases', inputs)} purchases are expected of these "
         f"customers{worth}. {_tested(inputs)}"
     )
     pictures = []
@@ -115,15 +120,23 @@ def _tested(inputs: ReportInputs) -> str:
         return "The forecast could not be tested on held-out days; see what is left out."
     model = models[0]
     text = (
-        f"On held-out days the model forecast {_error(model)} purchases; the baselines forecast "
-        f"{' and '.join(map(_error, baselines))}."
+        f"On held-out days the model forecast {_errors(model)}; the baselines forecast "
+        f"{' and '.join(map(_errors, baselines))}."
     )
-    is_best = all(abs(model["purchases_error"]) < abs(row["purchases_error"]) for row in baselines)
+    by = "purchases_error" if model["amount_error"] is None else "amount_error"
+    is_best = all(row[by] is None or abs(model[by]) < abs(row[by]) for row in baselines)
     return text if is_best else f"{text} A baseline did as well: use the forecast with care."
 
 
-def _error(row: Row) -> str:
-    return _written(row["purchases_error"])
+def _errors(row: Row) -> str:
+    """Write the error of money first: it is what a plan is made with."""
+    purchases = f"{_written(row['purchases_error'])} purchases"
+    error = row["amount_error"]
+    if error is None:
+        return purchases
+    return (
+        f"{formats.percent(abs(error))} too {'little' if error < 0 else 'much'} money ({purchases})"
+    )
 
 
 def _written(error: float) -> str:
@@ -152,8 +165,8 @@ def _forecasts(inputs: ReportInputs) -> HtmlTable:
     ]
     return html_table(
         rows,
-        *("method", "predicted_purchases", "actual_purchases", "purchases_error"),
-        *("predicted_amount", "actual_amount", "amount_error", "top_tenth_share"),
+        *("method", "predicted_amount", "actual_amount", "amount_error"),
+        *("predicted_purchases", "actual_purchases", "purchases_error", "top_tenth_share"),
         table="backtest",
         caption="Forecast and actual purchases on held-out days",
         details={"method": "what"},

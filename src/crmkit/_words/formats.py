@@ -61,6 +61,17 @@ def percent(value: float | None, *, digits: int | None = None) -> str:
     return f"{_number(100 * value, digits)}%"
 
 
+def between(lower: str, upper: str, *, level: float) -> str:
+    """Write the bounds of an interval.
+
+    Examples
+    --------
+    >>> between("9,800", "15,200", level=0.9)
+    '90%: 9,800 to 15,200'
+    """
+    return f"{percent(level)}: {lower} to {upper}"
+
+
 def counted(n: float, thing: str, *, plural: str | None = None) -> str:
     """Write a number with its noun, such as "1 customer" or "98 customers"."""
     return f"{whole(n)} {thing if n == 1 else plural or thing + 's'}"

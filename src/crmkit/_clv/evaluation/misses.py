@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Final
 
+import narwhals as nw
 import numpy as np
 from narwhals.typing import IntoFrame
 
@@ -16,6 +18,7 @@ from crmkit._clv.fitting.fit import fitted_to
 from crmkit._clv.prediction.misses_value import Misses, MissTest
 from crmkit._clv.prediction.predict import predict
 from crmkit._door import frames, time
+from crmkit._summary import purchase_days
 from crmkit._summary.holdout import holdout
 from crmkit._words.arguments import require_choice, require_flag, require_whole
 from crmkit._words.rates import require_horizon
@@ -169,5 +172,25 @@ def _tested(
     if min(actual, predicted) < _FEWEST_PURCHASES:
         few = round(min(actual, predicted))
         return f"From {split}: {few} purchases in {length} days are too few to judge by."
-    amounts = (sums["amount_holdout"], sums["clv"]) if money and np.isfinite(sums["clv"]) else ()
-    return MissTest(split, end, actual, predicted, *amounts)
+    test = MissTest(split, end, actual, predicted)
+    past = past_totals(orders, split=split, length=length)
+    test = replace(test, past_purchases=past["purchases"])
+    if not money or not np.isfinite(sums["clv"]):
+        return test
+    return replace(
+        test,
+        actual_amount=sums["amount_holdout"],
+        predicted_amount=sums["clv"],
+        past_amount=past["amount"],
+    )
+
+
+def past_totals(orders: IntoFrame, *, split: date, length: int) -> dict[str, float]:
+    """Count purchases and add up money of the days up to a split."""
+    days = purchase_days.days(frames.read(orders, LEDGER), as_of=split)
+    ago = nw.lit(time.number_of(split)) - time.day_number(days, "day")
+    sums = {"purchases": (nw.col("n_orders") > 0).cast(nw.Float64).sum()}
+    if frames.has(days, "amount"):
+        sums["amount"] = nw.col("amount").sum()
+    (row,) = frames.rows(days.filter(ago < length).select(**sums))
+    return {name: float(value or 0.0) for name, value in row.items()}

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from crmkit._words import kept
+from crmkit._words.arguments import require_choice
 from crmkit.errors import InvalidArgumentError
 
 _PRIOR_TESTS: Final = 4.0
@@ -32,7 +33,10 @@ _TEST: Final = kept.record(
         "predicted_purchases": kept.number,
         "actual_amount": kept.optional(kept.number),
         "predicted_amount": kept.optional(kept.number),
-    }
+        "past_purchases": kept.optional(kept.number),
+        "past_amount": kept.optional(kept.number),
+    },
+    defaults={"past_purchases": None, "past_amount": None},
 )
 _FIELDS: Final[Mapping[str, kept.Reader[Any]]] = {
     "model": kept.text,
@@ -55,6 +59,9 @@ class MissTest:
         Purchase days of the customers seen by the split.
     actual_amount, predicted_amount
         Their money, less returns; None without a spend model.
+    past_purchases, past_amount
+        The same of as many days up to `split`: what a baseline forecasts that repeats the past.
+        None in a text kept before they were counted.
     """
 
     split: date
@@ -63,6 +70,8 @@ class MissTest:
     predicted_purchases: float
     actual_amount: float | None = None
     predicted_amount: float | None = None
+    past_purchases: float | None = None
+    past_amount: float | None = None
 
 
 class Miss(NamedTuple):
@@ -124,6 +133,29 @@ class Misses:
         """Factor and deviation of the total of money."""
         pairs = [(each.actual_amount, each.predicted_amount) for each in self.tests]
         return self._miss(pairs, prior=_PRIOR_DEVIATIONS["amount"])
+
+    def typical_error(self, outcome: str, forecast: str = "predicted") -> float | None:
+        """How far a forecast missed on average, as a share; None where nothing was tested.
+
+        Parameters
+        ----------
+        outcome
+            "purchases" or "amount".
+        forecast
+            "predicted" for the model, "past" for a baseline that repeats the days before.
+        """
+        require_choice(outcome, ("purchases", "amount"), argument="outcome")
+        require_choice(forecast, ("predicted", "past"), argument="forecast")
+        pairs = [
+            (getattr(each, f"actual_{outcome}"), getattr(each, f"{forecast}_{outcome}"))
+            for each in self.tests
+        ]
+        logs = [
+            abs(math.log(actual / said))
+            for actual, said in pairs
+            if actual is not None and said is not None and min(actual, said) > 0
+        ]
+        return math.expm1(math.fsum(logs) / len(logs)) if logs else None
 
     def to_json(self) -> str:
         """Write the misses as JSON text, to keep them for next month."""

@@ -159,13 +159,17 @@ def predict_total(
     distinct = _collected(coded, like=customers, fits=fits)
     points = parameter_points(purchases, spend)
     seconds = _second_moments(distinct, horizon_days=float(horizon_days))
-    found = _of_purchases(distinct, points, seconds, horizon_days=float(horizon_days))
+    models = points.models(distinct.covariates[0])
+    bought = _expected(distinct, models, horizon_days=float(horizon_days))
+    found = _of_purchases(distinct, models, bought, seconds, horizon_days=float(horizon_days))
     if distinct.n_without_spend:
         msg = _NO_SPEND.format(distinct.n_without_spend, round(float(distinct.n.sum())))
         warnings.warn(msg, CrmkitWarning, stacklevel=2)
         found["clv"] = _Total(math.nan, math.nan, math.nan)
     elif spend is not None:
-        found["clv"] = _of_money(distinct, points, seconds, horizon_days=float(horizon_days))
+        found["clv"] = _of_money(
+            distinct, points, bought, seconds, horizon_days=float(horizon_days)
+        )
     row: dict[str, list[float]] = {"n_customers": [round(float(distinct.n.sum()))]}
     for name, total in found.items():
         scale = {"expected_alive": 1.0, "clv": margin * factor}.get(name, factor)
@@ -296,14 +300,19 @@ def _second_moments(distinct: _Distinct, *, horizon_days: float) -> Floats:
 
 
 def _of_purchases(
-    distinct: _Distinct, points: ParameterPoints, seconds: Floats, *, horizon_days: float
+    distinct: _Distinct,
+    models: Sequence[PurchaseModel],
+    at_points: Sequence[Floats],
+    seconds: Floats,
+    *,
+    horizon_days: float,
 ) -> dict[str, _Total]:
     """Total of active customers and of purchases."""
-    estimate, models = distinct.covariates[0].model, points.models(distinct.covariates[0])
+    estimate = distinct.covariates[0].model
     alive = estimate.probability_alive(*distinct.history)
     bought = estimate.expected_purchases(*distinct.history, horizon_days=horizon_days)
     active = [distinct.n @ model.probability_alive(*distinct.history) for model in models]
-    buying = [distinct.n @ one for one in _expected(distinct, models, horizon_days=horizon_days)]
+    buying = [distinct.n @ one for one in at_points]
     return {
         "expected_alive": _total(distinct.n @ alive, active, distinct.n @ (alive * (1 - alive))),
         "expected_purchases": _total(
@@ -313,7 +322,12 @@ def _of_purchases(
 
 
 def _of_money(
-    distinct: _Distinct, points: ParameterPoints, seconds: Floats, *, horizon_days: float
+    distinct: _Distinct,
+    points: ParameterPoints,
+    at_points: Sequence[Floats],
+    seconds: Floats,
+    *,
+    horizon_days: float,
 ) -> _Total:
     """Total of spend, each discounted as the expected purchases are."""
     of_purchases, of_spend = distinct.covariates
@@ -332,10 +346,9 @@ def _of_money(
 
     changes = [[changed(point) for point in pair] for pair in points.spend]
     unit = distinct.spend * distinct.discount
-    models = points.models(of_purchases)
     totals = [
         (one * unit) @ change
-        for position, one in enumerate(_expected(distinct, models, horizon_days=horizon_days))
+        for position, one in enumerate(at_points)
         for change in changes[position // 2]
     ]
     of_mean, of_day = (squares[group] for squares in spenders.model.second_moments(days))
