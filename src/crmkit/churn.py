@@ -7,6 +7,12 @@ Risk
     reliability: Compare stated churn risk with the share who bought nothing, by groups of risk.
     p_active: P(active): rule of thumb by Schmittlein and Morrison, without a model.
 
+Model
+    fit: Fit.
+    score: Score.
+    ChurnModel: Model.
+    load_model: Load.
+
 Value at risk
     past_amount: Money that each customer brought in the last `horizon_days`.
     value_at_risk: Value at risk: money of the last horizon times the churn risk.
@@ -15,16 +21,23 @@ Value at risk
 from crmkit._churn.at_stake import past_amount, value_at_risk
 from crmkit._churn.calibration import RiskCalibration
 from crmkit._churn.fit_calibration import fit_calibration
+from crmkit._churn.model.churn_model import ChurnModel, load_model
+from crmkit._churn.model.fit import fit
+from crmkit._churn.model.score import score
 from crmkit._churn.p_active import p_active
 from crmkit._churn.reliability import reliability
 from crmkit._churn.risk import risk
 
 __all__ = [
+    "ChurnModel",
     "RiskCalibration",
+    "fit",
     "fit_calibration",
+    "load_model",
     "p_active",
     "past_amount",
     "reliability",
     "risk",
+    "score",
     "value_at_risk",
 ]
