@@ -13,6 +13,14 @@ Model
     ChurnModel: Model.
     load_model: Load.
 
+Evaluation
+    evaluate: E.
+    gains: G.
+    calibration_table: C.
+    profit_curve: P.
+    RetentionCampaign: R.
+    AcquisitionCampaign: A.
+
 Value at risk
     past_amount: Money that each customer brought in the last `horizon_days`.
     value_at_risk: Value at risk: money of the last horizon times the churn risk.
@@ -20,6 +28,9 @@ Value at risk
 
 from crmkit._churn.at_stake import past_amount, value_at_risk
 from crmkit._churn.calibration import RiskCalibration
+from crmkit._churn.evaluation.campaign import AcquisitionCampaign, RetentionCampaign
+from crmkit._churn.evaluation.curves import calibration_table, gains, profit_curve
+from crmkit._churn.evaluation.evaluate import evaluate
 from crmkit._churn.fit_calibration import fit_calibration
 from crmkit._churn.model.churn_model import ChurnModel, load_model
 from crmkit._churn.model.fit import fit
@@ -29,13 +40,19 @@ from crmkit._churn.reliability import reliability
 from crmkit._churn.risk import risk
 
 __all__ = [
+    "AcquisitionCampaign",
     "ChurnModel",
+    "RetentionCampaign",
     "RiskCalibration",
+    "calibration_table",
+    "evaluate",
     "fit",
     "fit_calibration",
+    "gains",
     "load_model",
     "p_active",
     "past_amount",
+    "profit_curve",
     "reliability",
     "risk",
     "score",

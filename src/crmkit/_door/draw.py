@@ -38,6 +38,15 @@ def collect_draw(
     return {name: values[order] for name, values in {**found, "numbers": numbers}.items()}
 
 
+def about(frame: frames.Frame, *, most: int) -> tuple[frames.Frame, int]:
+    """Keep about `most` rows, all of a customer or none; and how many rows there were."""
+    n = int(frame.select(nw.len().alias("n")).collect().item())
+    if n <= most:
+        return frame, n
+    hashed = with_hash(frame, into=_NUMBER)
+    return hashed.filter(nw.col(_NUMBER) < int(most / n * NUMBERS)).drop(_NUMBER), n
+
+
 def hash_of(ids: Any, *, salt: str = "") -> npt.NDArray[np.int64]:  # noqa: ANN401 - ids of any type
     """Hash ids by the first 32 bits of the MD5 of their text, as databases do."""
     return np.array(

@@ -184,7 +184,7 @@ def load_model(path: str | Path) -> ChurnModel:
     ...     {
     ...         "customer_id": range(200),
     ...         "days_since_last": [n % 100 for n in range(200)],
-    ...         "churned": [n % 100 > 30 + n % 50 for n in range(200)],
+    ...         "churned": [n * 37 % 100 < n % 100 for n in range(200)],
     ...     }
     ... )
     >>> model = churn.fit(panel)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoFrame
 
+from crmkit._churn import outcome
 from crmkit._door import draw, feature_matrix, frames, time
 from crmkit._door.feature_matrix import Features
 from crmkit._door.frames import Floats, quoted
@@ -24,7 +25,6 @@ MOST_ROWS: Final = 500_000
 """Rows of a panel that come to one machine, at the most about."""
 
 _DAY: Final = "crmkit_day"
-_HASH: Final = "crmkit_hash"
 _CHURNED: Final = "crmkit_churned"
 _FEWEST: Final = 20
 _ENOUGH_TO_BE_SURE: Final = 20
@@ -63,7 +63,10 @@ class Panel:
 def read(native: IntoFrame) -> Panel:
     """Read a panel to learn from."""
     frame = frames.read(native, PANEL)
-    names = [name for name in frame.collect_schema().names() if name not in NOT_FEATURES]
+    schema = frame.collect_schema()
+    names = [name for name in schema.names() if name not in NOT_FEATURES]
+    dates = [name for name in names if isinstance(schema[name], nw.Date | nw.Datetime)]
+    names = [name for name in names if name not in dates]
     if not names:
         msg = "panel: no features beside `customer_id`, `date` and `churned`.\nAdd some columns."
         raise InvalidArgumentError(msg)
@@ -92,38 +95,24 @@ def read(native: IntoFrame) -> Panel:
         day=day,
         hash=numbers,
         horizon_days=_horizon(data.get("horizon_days")),
-        notes=(*notes, *constant),
+        notes=(*notes, *_left_out(dates), *constant),
     )
 
 
 def _prepared(frame: frames.Frame) -> tuple[frames.Frame, list[str]]:
     schema = frame.collect_schema()
-    steps: dict[str, nw.Expr] = {_CHURNED: _number(schema["churned"])}
+    steps: dict[str, nw.Expr] = {_CHURNED: outcome.as_number("churned", schema["churned"], table="panel")}
     if "date" in schema:
         steps[_DAY] = time.day_number(frame, "date")
     also = ["horizon_days"] if "horizon_days" in schema else []
     return frames.with_columns(frame, **steps), [*steps, *also]
 
 
-def _number(dtype: Any) -> nw.Expr:  # noqa: ANN401 - a type of narwhals
-    if dtype == nw.Boolean:
-        return nw.col("churned").cast(nw.Int64).cast(nw.Float64)
-    if dtype.is_numeric():
-        return nw.col("churned").cast(nw.Float64)
-    msg = (
-        f"panel: `churned` has type {dtype}; expected true and false, or 1 and 0.\n"
-        "Write 1 for those who left."
-    )
-    raise InvalidArgumentError(msg)
-
-
 def _drawn(frame: frames.Frame) -> tuple[frames.Frame, list[str]]:
-    """Keep about as many rows as one machine should hold, all rows of a customer or none."""
-    n = int(frame.select(nw.len().alias("n")).collect().item())
+    """Keep about as many rows as one machine should hold, and say so."""
+    kept, n = draw.about(frame, most=MOST_ROWS)
     if n <= MOST_ROWS:
-        return frame, []
-    hashed = draw.with_hash(frame, into=_HASH)
-    kept = hashed.filter(nw.col(_HASH) < int(MOST_ROWS / n * draw.NUMBERS)).drop(_HASH)
+        return kept, []
     return kept, [f"Of {n:,} rows about {MOST_ROWS:,} were used, drawn by a hash of the customer."]
 
 
@@ -135,16 +124,7 @@ def _ids(values: Any) -> list[Any]:  # noqa: ANN401 - an array
 
 
 def _outcomes(churned: Floats, ids: Any) -> Floats:  # noqa: ANN401 - an array
-    odd = ~np.isin(churned, (0.0, 1.0))
-    if odd.any():
-        examples = tuple(ids[odd][:3].tolist())
-        what = "is null" if np.isnan(churned[odd]).all() else "is not 0 or 1"
-        msg = (
-            f"panel: `churned` {what} in {int(odd.sum()):,} of {len(churned):,} rows "
-            f"(customer_id {', '.join(map(repr, examples))}).\n"
-            "Leave out customers whose outcome is not known yet."
-        )
-        raise InvalidRowsError(msg, n_rows=int(odd.sum()), examples=examples)
+    outcome.require_known(churned, ids.tolist(), name="churned", table="panel")
     if len(churned) < _FEWEST:
         msg = f"panel: {len(churned)} rows; at least {_FEWEST} are needed.\nAdd customers or dates."
         raise FitError(msg)
@@ -199,6 +179,11 @@ def _without_constant(features: Features, matrix: Floats) -> tuple[Features, Flo
     columns = tuple(each for each, is_kept in zip(features.columns, varies, strict=True) if is_kept)
     notes = [f"Constant, so left out: {quoted(left_out)}."] if left_out else []
     return Features(columns), matrix[:, varies], notes
+
+
+def _left_out(dates: Sequence[str]) -> list[str]:
+    """Say which dates are no features; their distance in days would be one."""
+    return [f"Dates, so left out: {quoted(dates)}."] if dates else []
 
 
 def _varies(column: Floats) -> bool:
