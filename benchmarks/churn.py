@@ -23,7 +23,7 @@ from crmkit import churn, rfm
 
 _WINDOWS = (30, 90, 365)
 _OUTCOMES = {"churn", "churned", "exited", "attrition"}
-_DATES = 6
+_DATES = 3
 
 
 def main() -> None:
@@ -58,7 +58,9 @@ def _out_of_time(path: str, as_of: date, days: int) -> None:
     seconds = time.perf_counter() - began
     test = _panel_of(orders, as_of, days)
     scored = churn.score(test, model=model)
-    title = f"{path}, {as_of}, {days} days: {len(test):,} customers, {test['churned'].mean():.3f} left"
+    title = (
+        f"{path}, {as_of}, {days} days: {len(test):,} customers, {test['churned'].mean():.3f} left"
+    )
     print(f"\n{title}\ntrained on {', '.join(map(str, dates))} in {seconds:.1f} s")
     _print(scored, model, seconds)
     shown = churn.evaluate(
@@ -72,7 +74,7 @@ def _out_of_time(path: str, as_of: date, days: int) -> None:
 
 
 def _training_dates(first: date, last: date) -> list[date]:
-    """Dates on which the outcome is known, from the last one back, half a quarter apart."""
+    """Dates on which the outcome is known, from the last one back, a month apart."""
     step = timedelta(days=30)
     dates = [last - step * i for i in range(_DATES)]
     known = [each for each in dates if (each - first).days >= 28]  # noqa: PLR2004 - some history
@@ -87,7 +89,9 @@ def _orders(path: str) -> pd.DataFrame:
         return next(names[word] for word in words if word in names)
 
     if "quantity" in names and ("unitprice" in names or "price" in names):
-        raw["amount"] = raw[find("quantity")].astype(float) * raw[find("unitprice", "price")].astype(float)
+        raw["amount"] = raw[find("quantity")].astype(float) * raw[
+            find("unitprice", "price")
+        ].astype(float)
         amount = "amount"
     else:
         amount = find("amount", "dollarvalue", "dollars", "value", "spend")
@@ -144,8 +148,10 @@ def _by_folds(path: str, *, repeats: int) -> None:
     table["churned"] = table[outcome].astype(str).str.lower().isin(["yes", "1", "true"])
     table = table.drop(columns=[] if outcome == "churned" else [outcome])
     id_ = next((n for n in table.columns if "customer" in n.lower() and "id" in n.lower()), None)
-    table = table.rename(columns={id_: "customer_id"}) if id_ else table.assign(
-        customer_id=range(len(table))
+    table = (
+        table.rename(columns={id_: "customer_id"})
+        if id_
+        else table.assign(customer_id=range(len(table)))
     )
     for name in table.columns:  # numbers that are blank in some rows
         if name != "customer_id" and not pd.api.types.is_numeric_dtype(table[name]):

@@ -21,6 +21,11 @@ Evaluation
     RetentionCampaign: R.
     AcquisitionCampaign: A.
 
+Why
+    reasons: R.
+    drivers: D.
+    stated_reasons: S.
+
 Value at risk
     past_amount: Money that each customer brought in the last `horizon_days`.
     value_at_risk: Value at risk: money of the last horizon times the churn risk.
@@ -31,6 +36,9 @@ from crmkit._churn.calibration import RiskCalibration
 from crmkit._churn.evaluation.campaign import AcquisitionCampaign, RetentionCampaign
 from crmkit._churn.evaluation.curves import calibration_table, gains, profit_curve
 from crmkit._churn.evaluation.evaluate import evaluate
+from crmkit._churn.explain.drivers import drivers
+from crmkit._churn.explain.reasons import reasons
+from crmkit._churn.explain.stated_reasons import stated_reasons
 from crmkit._churn.fit_calibration import fit_calibration
 from crmkit._churn.model.churn_model import ChurnModel, load_model
 from crmkit._churn.model.fit import fit
@@ -45,6 +53,7 @@ __all__ = [
     "RetentionCampaign",
     "RiskCalibration",
     "calibration_table",
+    "drivers",
     "evaluate",
     "fit",
     "fit_calibration",
@@ -53,8 +62,10 @@ __all__ = [
     "p_active",
     "past_amount",
     "profit_curve",
+    "reasons",
     "reliability",
     "risk",
     "score",
+    "stated_reasons",
     "value_at_risk",
 ]

@@ -12,6 +12,8 @@ from crmkit._door.frames import Floats
 
 _ROUNDS: Final = 50
 _LEAST: Final = 1e-15
+_EXACT: Final = 1e-12
+_NEAR: Final = 1e-6
 
 
 class Line(NamedTuple):
@@ -61,7 +63,7 @@ def expected_error(
 
 def _newton(columns: Floats, offset: Floats, churned: Floats, weight: Floats) -> Floats:
     """Fit a logistic regression of one or two columns."""
-    found = np.zeros(columns.shape[1])
+    found: Floats = np.zeros(columns.shape[1])
     for _ in range(_ROUNDS):
         p = expit(offset + columns @ found)
         slope = columns.T @ (weight * (churned - p))
@@ -71,9 +73,9 @@ def _newton(columns: Floats, offset: Floats, churned: Floats, weight: Floats) ->
         except np.linalg.LinAlgError:
             return np.full(len(found), np.nan)
         found = found + np.clip(step, -5, 5)
-        if np.abs(step).max() < 1e-12:
+        if np.abs(step).max() < _EXACT:
             return found
-    return found if np.abs(step).max() < 1e-6 else np.full(len(found), np.nan)
+    return found if np.abs(step).max() < _NEAR else np.full(len(found), np.nan)
 
 
 def _mean(values: Floats, weight: Floats) -> float:

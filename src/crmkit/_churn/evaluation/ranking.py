@@ -21,8 +21,8 @@ def ranked(churned: Floats, score: Floats, weight: Floats | None = None) -> Rank
     """Group customers by score, the highest first."""
     weight = np.ones(len(churned)) if weight is None else weight
     distinct, group = np.unique(-np.asarray(score, dtype=float), return_inverse=True)
-    left = np.bincount(group, weight * churned, minlength=len(distinct))
-    every = np.bincount(group, weight, minlength=len(distinct))
+    left = np.bincount(group, weight * churned, minlength=len(distinct)).astype(float)
+    every = np.bincount(group, weight, minlength=len(distinct)).astype(float)
     return Ranked(-distinct, left, every - left)
 
 
@@ -53,7 +53,8 @@ def left_within(found: Ranked, share: Floats) -> Floats:
     every = found.left + found.stayed
     taken = np.concatenate([[0.0], np.cumsum(every)])
     gone = np.concatenate([[0.0], np.cumsum(found.left)])
-    return np.interp(np.asarray(share) * taken[-1], taken, gone)
+    within: Floats = np.interp(np.asarray(share) * taken[-1], taken, gone)
+    return within
 
 
 def lift_of(found: Ranked, share: float) -> float:

@@ -117,4 +117,3 @@ def _keys(by: str | Sequence[str] | None) -> tuple[str, ...]:
     for key in keys:
         require_column_name(key, argument="by")
     return tuple(dict.fromkeys(keys))
-

@@ -60,16 +60,11 @@ class Other:
 
 Learner: TypeAlias = Forest | Linear | Stated | Other
 
-_STATED: Final[Mapping[str, kept.Reader[Any]]] = {"feature": kept.whole, "mean": kept.number}
+_STATED: Final[Mapping[str, kept.Reader[Any]]] = {"feature": kept.whole, "mean": forest.log_odds}
 _KINDS: Final[Mapping[str, Mapping[str, kept.Reader[Any]]]] = {
     "trees": forest.FOREST,
     "logistic": linear.LINEAR,
     "stated": _STATED,
-}
-BLEND: Final[Mapping[str, kept.Reader[Any]]] = {
-    "intercept": kept.number,
-    "weights": kept.list_of(kept.number),
-    "learners": kept.list_of(lambda value, place: _learner(value, place)),
 }
 
 
@@ -170,7 +165,10 @@ def _written(learner: Learner) -> dict[str, Any]:
 def _learner(value: Any, place: str) -> Learner:  # noqa: ANN401 - anything that JSON can hold
     """Read a learner by its kind."""
     kind = value.get("kind") if isinstance(value, dict) else None
-    readers = {"kind": kept.choice(*_KINDS), **_KINDS.get(kind if isinstance(kind, str) else "", {})}
+    readers = {
+        "kind": kept.choice(*_KINDS),
+        **_KINDS.get(kind if isinstance(kind, str) else "", {}),
+    }
     fields = kept.record(readers)(value, place)
     del fields["kind"]
     if kind == "trees":
@@ -178,12 +176,21 @@ def _learner(value: Any, place: str) -> Learner:  # noqa: ANN401 - anything that
     return Linear.of_fields(fields) if kind == "logistic" else Stated(**fields)
 
 
+BLEND: Final[Mapping[str, kept.Reader[Any]]] = {
+    "intercept": forest.log_odds,
+    "weights": kept.list_of(forest.log_odds),
+    "learners": kept.list_of(_learner),
+}
+
+
 def of_fields(fields: Mapping[str, Any]) -> Blend:
     """Make a blend of fields that were read."""
     return Blend(**fields)
 
 
-def platt(log_odds: Sequence[Floats], churned: Floats, *, ridge: float = 1.0) -> tuple[float, Floats]:
+def platt(
+    log_odds: Sequence[Floats], churned: Floats, *, ridge: float = 1.0
+) -> tuple[float, Floats]:
     """Learn an intercept and weights of 0 or more of the log odds, by maximum likelihood.
 
     The ridge holds the weights at the same for all, of 1 in total.

@@ -179,27 +179,29 @@ def _judged(
         for name, trainer in named.trainers.items()
     }
     later = {name: each.log_odds(data.matrix[held_out]) for name, each in learners.items()}
-    truth = data.churned[held_out]
+    held = (later, data.churned[held_out])
     of_others = _cross_fitted(data, train, named, seed=seed)
     notes = [] if of_others else ["Too few customers to calibrate or to blend candidates."]
     judged = []
     for name in learners:
-        plain = _as_judged(name, (name,), 0.0, (1.0,), later, truth)
+        plain = _as_judged(name, (name,), 0.0, (1.0,), held)
         judged.append(plain)
         if of_others and calibrate:
             intercept, (slope,) = blend.platt([of_others[name]], data.churned[train])
-            bent = _as_judged(name, (name,), intercept, (float(slope),), later, truth)
+            bent = _as_judged(name, (name,), intercept, (float(slope),), held)
             if bent.loss.mean() < plain.loss.mean():
                 judged[-1] = bent._replace(is_calibrated=True)
     if of_others and len(learners) > 1:
         intercept, found = blend.platt(list(of_others.values()), data.churned[train])
         kept = [(n, float(w)) for n, w in zip(learners, found, strict=True) if w > _SLIGHT]
         members, weights = tuple(n for n, _ in kept), tuple(w for _, w in kept)
-        judged.append(_as_judged(STACK, members, intercept, weights, later, truth))
+        judged.append(_as_judged(STACK, members, intercept, weights, held))
     return judged, notes
 
 
-def _cross_fitted(data: Panel, train: split.Rows, named: Candidates, *, seed: int) -> dict[str, Floats]:
+def _cross_fitted(
+    data: Panel, train: split.Rows, named: Candidates, *, seed: int
+) -> dict[str, Floats]:
     """Log odds of the training rows, a third of the customers from the others at a time."""
     matrix, churned = data.matrix[train], data.churned[train]
     fold = split.folds(data.hash[train], seed=seed)
@@ -220,9 +222,9 @@ def _as_judged(
     members: tuple[str, ...],
     intercept: float,
     weights: tuple[float, ...],
-    later: dict[str, Floats],
-    truth: Floats,
+    held_out: tuple[dict[str, Floats], Floats],
 ) -> _Judged:
+    later, truth = held_out
     log_odds = np.full(len(truth), intercept)
     for member, weight in zip(members, weights, strict=True):
         log_odds += weight * later[member]
@@ -239,9 +241,7 @@ def _trained_anew(data: Panel, named: Candidates, used: _Judged) -> Blend:
     return calibrated(plain, 1.0, used.intercept)
 
 
-def _rows(
-    judged: list[_Judged], used: _Judged, data: Panel, parts: Split
-) -> list[dict[str, Any]]:
+def _rows(judged: list[_Judged], used: _Judged, data: Panel, parts: Split) -> list[dict[str, Any]]:
     truth = data.churned[parts.held_out]
     customers = np.unique(data.hash[parts.held_out], return_inverse=True)[1]
     rows = []

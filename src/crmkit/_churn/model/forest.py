@@ -12,19 +12,34 @@ import numpy.typing as npt
 from crmkit._clv.trees.boosted import TREE, Tree
 from crmkit._door.frames import Floats
 from crmkit._words import kept
+from crmkit.errors import InvalidArgumentError
 
 MOST_LEAVES: Final = 64
 """Leaves of a tree are the bits of one number."""
 
 _ROWS_AT_ONCE: Final = 2**15
 
+_LARGEST: Final = 1e9
+"""Log odds beyond it are none that a model learned."""
+
+
+def log_odds(value: Any, place: str) -> float:  # noqa: ANN401 - anything that JSON can hold
+    """Read log odds, or what they are multiplied by, of a size that can be added up."""
+    found = kept.number(value, place)
+    if abs(found) > _LARGEST:
+        msg = f"`{place}` must lie within {_LARGEST:g} of 0, got {found:g}."
+        raise InvalidArgumentError(msg)
+    return found
+
+
 _FIELDS: Final[Mapping[str, kept.Reader[Any]]] = {
     **TREE,
+    "value": kept.list_of(log_odds),
     "is_category": kept.list_of(kept.flag),
     "categories_left": kept.list_of(kept.list_of(kept.whole)),
 }
 FOREST: Final[Mapping[str, kept.Reader[Any]]] = {
-    "start": kept.number,
+    "start": log_odds,
     "trees": kept.list_of(kept.record(_FIELDS)),
 }
 
@@ -121,9 +136,9 @@ def of_scikit_learn(
     scikit-learn puts the categories first and numbers them anew; here they are as they were given.
     A category that it was not trained on goes where the unknown ones go.
     """
-    order, codes, known = _columns_of(fitted)
+    columns = _columns_of(fitted)
     trees = [
-        _copied(each.nodes, each.raw_left_cat_bitsets, order, codes, known, n_categories)
+        _copied(each.nodes, each.raw_left_cat_bitsets, columns, n_categories)
         for (each,) in fitted._predictors  # noqa: SLF001
     ]
     if any(sum(tree.is_leaf) > MOST_LEAVES for tree in trees):
@@ -198,7 +213,8 @@ def _leaf_of(nodes: _Nodes, rows: Floats) -> npt.NDArray[np.int64]:
             goes_right = np.where(unknown, not missing_go_left, ~np.isin(value, codes))
         remain &= np.where(goes_right, mask, everything)
     lowest = remain & (~remain + np.uint64(1))
-    return np.frexp(lowest.astype(float))[1].astype(np.int64) - 1
+    leaf: npt.NDArray[np.int64] = np.frexp(lowest.astype(float))[1].astype(np.int64) - 1
+    return leaf
 
 
 def _parts(n: int) -> list[slice]:
@@ -220,14 +236,22 @@ def _by_leaf(tree: CategoryTree, nodes: _Nodes) -> tuple[list[int], Floats]:
 # What scikit-learn holds
 
 
+class _Columns(NamedTuple):
+    """The user's column of each of scikit-learn's, and the categories behind its numbers."""
+
+    order: list[int]
+    codes: Mapping[int, list[float]]
+    known: Mapping[int, set[int]]
+
+
 def _columns_of(
     fitted: Any,  # noqa: ANN401 - of scikit-learn
-) -> tuple[list[int], dict[int, list[float]], dict[int, set[int]]]:
+) -> _Columns:
     """The user's column of each of scikit-learn's, and the categories behind its numbers."""
     is_category = fitted.is_categorical_
     n = fitted.n_features_in_
     if is_category is None:
-        return list(range(n)), {}, {}
+        return _Columns(list(range(n)), {}, {})
     chosen = fitted._preprocessor.transformers_[0][2]  # noqa: SLF001
     first = [int(i) for i in np.flatnonzero(chosen)]
     order = first + [i for i in range(n) if i not in first]
@@ -237,24 +261,27 @@ def _columns_of(
     known = {
         column: _bits(known_bits[places[i]]) for i, column in enumerate(order) if column in codes
     }
-    return order, codes, known
+    return _Columns(order, codes, known)
 
 
 def _bits(words: Any) -> set[int]:  # noqa: ANN401 - an array of scikit-learn
-    return {32 * i + bit for i, word in enumerate(words) for bit in range(32) if int(word) >> bit & 1}
+    return {
+        32 * i + bit for i, word in enumerate(words) for bit in range(32) if int(word) >> bit & 1
+    }
 
 
 def _copied(
     nodes: Any,  # noqa: ANN401 - arrays of scikit-learn
     bitsets: Any,  # noqa: ANN401
-    order: list[int],
-    codes: Mapping[int, list[float]],
-    known: Mapping[int, set[int]],
+    columns: _Columns,
     n_categories: Sequence[int],
 ) -> CategoryTree:
+    order, codes, known = columns
     is_leaf = nodes["is_leaf"].astype(bool)
     is_category = nodes["is_categorical"].astype(bool) & ~is_leaf
-    feature = [0 if leaf else order[i] for leaf, i in zip(is_leaf, nodes["feature_idx"], strict=True)]
+    feature = [
+        0 if leaf else order[i] for leaf, i in zip(is_leaf, nodes["feature_idx"], strict=True)
+    ]
     left: list[tuple[int, ...]] = []
     for node, asks in enumerate(is_category):
         if not asks:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from crmkit._churn.model.forest import log_odds
 from crmkit._door.feature_matrix import Features
 from crmkit._door.frames import Floats
 from crmkit._words import kept
@@ -26,8 +27,8 @@ _TERM: Final[Mapping[str, kept.Reader[Any]]] = {
 }
 LINEAR: Final[Mapping[str, kept.Reader[Any]]] = {
     "terms": kept.list_of(kept.record(_TERM)),
-    "coefficients": kept.list_of(kept.number),
-    "intercept": kept.number,
+    "coefficients": kept.list_of(log_odds),
+    "intercept": log_odds,
 }
 
 
@@ -48,7 +49,9 @@ class Term:
 
     def of(self, matrix: Floats) -> Floats:
         """Give the column, made even."""
-        even: Floats = np.clip((self.raw(matrix) - self.mean) / self.scale, -_FARTHEST, _FARTHEST)
+        with np.errstate(over="ignore"):
+            away = (self.raw(matrix) - self.mean) / self.scale
+        even: Floats = np.clip(away, -_FARTHEST, _FARTHEST)
         return even
 
     def raw(self, matrix: Floats) -> Floats:
@@ -59,7 +62,9 @@ class Term:
         if self.form == "category":
             return (value == self.category).astype(float)
         value = np.where(np.isnan(value), self.fill, value)
-        return np.sign(value) * np.log1p(np.abs(value)) if self.form == "log" else value
+        if self.form == "log":
+            value = np.sign(value) * np.log1p(np.abs(value))
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,9 @@ class Linear:
         return cls(terms, fields["coefficients"], fields["intercept"])
 
 
-def terms_of(matrix: Floats, features: Features, *, only: Sequence[int] | None = None) -> list[Term]:
+def terms_of(
+    matrix: Floats, features: Features, *, only: Sequence[int] | None = None
+) -> list[Term]:
     """Learn the terms of each feature from the customers; those that are constant are left out."""
     found = []
     for i, feature in enumerate(features.columns):
@@ -143,9 +150,7 @@ def fit(
     if not terms:
         rate = float(churned.mean())
         return Linear((), (), float(np.log(rate / (1 - rate))))
-    found = importlib.import_module("sklearn.linear_model").LogisticRegression(
-        C=1.0, max_iter=1000
-    )
+    found = importlib.import_module("sklearn.linear_model").LogisticRegression(C=1.0, max_iter=1000)
     with importlib.import_module("threadpoolctl").threadpool_limits(1):
         found.fit(design(matrix, terms), churned > 0)
     return of_scikit_learn(found, terms)

@@ -71,19 +71,13 @@ def read(native: IntoFrame) -> Panel:
         msg = "panel: no features beside `customer_id`, `date` and `churned`.\nAdd some columns."
         raise InvalidArgumentError(msg)
     frame = frames.read(
-        frames.give(frame, like=native), feature_matrix.contract("panel", names, others=PANEL.columns)
+        frames.give(frame, like=native),
+        feature_matrix.contract("panel", names, others=PANEL.columns),
     )
-    frame, steps = _prepared(frame)
     frame, notes = _drawn(frame)
-    data = feature_matrix.collected(frame, [*names, "customer_id", *steps])
-    churned = _outcomes(data[_CHURNED], data["customer_id"])
-    numbers = draw.hash_of(_ids(data["customer_id"]))
-    day = data[_DAY].astype(np.int64) if _DAY in data else None
-    order = np.lexsort((np.zeros(len(numbers)) if day is None else day, numbers))
-    data = {name: np.asarray(values)[order] for name, values in data.items()}
-    churned, numbers = churned[order], numbers[order]
-    day = None if day is None else day[order]
-    _refuse_repeated(numbers, day, data["customer_id"])
+    rows = rows_of(frame, names)
+    _require_enough(rows.churned)
+    churned, numbers, day, data = rows.churned, rows.hash, rows.day, rows.data
     features = feature_matrix.learned(frame, data, names)
     matrix = features.matrix(data)
     features, matrix, constant = _without_constant(features, matrix)
@@ -99,9 +93,38 @@ def read(native: IntoFrame) -> Panel:
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Columns of a panel as arrays, in the order of the customers' hash and the date."""
+
+    data: dict[str, Any]
+    churned: Floats
+    day: npt.NDArray[np.int64] | None
+    hash: npt.NDArray[np.int64]
+
+
+def rows_of(frame: frames.Frame, names: Sequence[str]) -> Rows:
+    """Collect a panel that was read."""
+    frame, steps = _prepared(frame)
+    rows = frame.select(*dict.fromkeys(["customer_id", *names, *steps])).collect()
+    ids = rows["customer_id"].to_list()
+    data = feature_matrix.arrays(rows.drop("customer_id"))
+    churned = data.pop(_CHURNED)
+    outcome.require_known(churned, ids, name="churned", table="panel")
+    numbers = draw.hash_of(ids)
+    day = data.pop(_DAY).astype(np.int64) if _DAY in data else None
+    order = np.lexsort((np.zeros(len(numbers)) if day is None else day, numbers))
+    churned, numbers = churned[order], numbers[order]
+    day = None if day is None else day[order]
+    _refuse_repeated(numbers, day, [ids[i] for i in order])
+    return Rows({name: values[order] for name, values in data.items()}, churned, day, numbers)
+
+
 def _prepared(frame: frames.Frame) -> tuple[frames.Frame, list[str]]:
     schema = frame.collect_schema()
-    steps: dict[str, nw.Expr] = {_CHURNED: outcome.as_number("churned", schema["churned"], table="panel")}
+    steps: dict[str, nw.Expr] = {
+        _CHURNED: outcome.as_number("churned", schema["churned"], table="panel")
+    }
     if "date" in schema:
         steps[_DAY] = time.day_number(frame, "date")
     also = ["horizon_days"] if "horizon_days" in schema else []
@@ -116,15 +139,8 @@ def _drawn(frame: frames.Frame) -> tuple[frames.Frame, list[str]]:
     return kept, [f"Of {n:,} rows about {MOST_ROWS:,} were used, drawn by a hash of the customer."]
 
 
-def _ids(values: Any) -> list[Any]:  # noqa: ANN401 - an array
-    """Whole numbers came as floats; their hash is that of the number as text."""
-    if values.dtype.kind == "f" and bool(np.all(values == np.floor(values))):
-        return [int(each) for each in values]
-    return list(values)
-
-
-def _outcomes(churned: Floats, ids: Any) -> Floats:  # noqa: ANN401 - an array
-    outcome.require_known(churned, ids.tolist(), name="churned", table="panel")
+def _require_enough(churned: Floats) -> None:
+    """Require some rows, and customers of either outcome."""
     if len(churned) < _FEWEST:
         msg = f"panel: {len(churned)} rows; at least {_FEWEST} are needed.\nAdd customers or dates."
         raise FitError(msg)
@@ -135,25 +151,25 @@ def _outcomes(churned: Floats, ids: Any) -> Floats:  # noqa: ANN401 - an array
             "Choose a horizon in which some leave and some stay."
         )
         raise FitError(msg)
-    return churned
 
 
-def _refuse_repeated(numbers: Any, day: Any, ids: Any) -> None:  # noqa: ANN401 - arrays
+def _refuse_repeated(numbers: Any, day: Any, ids: list[Any]) -> None:  # noqa: ANN401 - arrays
     """Refuse a customer who is there twice on one date."""
     same = numbers[1:] == numbers[:-1]
     if day is not None:
         same &= day[1:] == day[:-1]
-    same &= ids[1:] == ids[:-1]
-    if not same.any():
+    # Two customers may have the same hash.
+    found = [ids[i] for i in np.flatnonzero(same) if ids[i] == ids[i + 1]]
+    if not found:
         return
-    examples = tuple(dict.fromkeys(ids[1:][same].tolist()))[:3]
+    examples = tuple(dict.fromkeys(found))[:3]
     where = "" if day is None else " on one `date`"
     msg = (
-        f"panel: `customer_id` is repeated{where} in {int(same.sum()):,} of {len(ids):,} rows "
+        f"panel: `customer_id` is repeated{where} in {len(found):,} of {len(ids):,} rows "
         f"(customer_id {', '.join(map(repr, examples))}).\n"
         "One row is one customer on one date: drop the others."
     )
-    raise InvalidRowsError(msg, n_rows=int(same.sum()), examples=examples)
+    raise InvalidRowsError(msg, n_rows=len(found), examples=examples)
 
 
 def _horizon(values: Any) -> float | None:  # noqa: ANN401 - an array or nothing
