@@ -181,8 +181,8 @@ def test_without_later_dates_customers_are_held_out_and_it_is_said() -> None:
     assert found.held_out_dates == ()
     assert found.notes == (
         (
-            "There is only one date, so the model is judged on a fifth of the customers, drawn by a "
-            "hash, and not on later ones."
+            "There is only one date, so the model is judged on a fifth of the customers, drawn by "
+            "a hash, and not on later ones."
         ),
     )
 
@@ -423,8 +423,9 @@ def test_a_model_shows_what_it_says() -> None:
             pl.lit(2).alias("churned"),
             InvalidRowsError,
             (
-                "panel: `churned` is not 0 or 1 in 1,500 of 1,500 rows (customer_id 'c0', 'c1', 'c2')."
-                "\nLeave out customers whose outcome is not known yet."
+                "panel: `churned` is not 0 or 1 in 1,500 of 1,500 rows "
+                "(customer_id 'c0', 'c1', 'c2').\n"
+                "Leave out customers whose outcome is not known yet."
             ),
         ),
         (

@@ -1,4 +1,4 @@
-"""Churn: how likely each customer is to buy nothing, whether that holds, and what is at stake.
+"""Churn: who is likely to leave and why, whether that holds, and what is at stake.
 
 Risk
     risk: Churn risk of each customer: the probability of no purchase within the horizon.
@@ -8,23 +8,23 @@ Risk
     p_active: P(active): rule of thumb by Schmittlein and Morrison, without a model.
 
 Model
-    fit: Fit.
-    score: Score.
-    ChurnModel: Model.
-    load_model: Load.
+    fit: Fit a churn model to a panel, and judge it on later dates beside simpler rules.
+    score: Probability of churn of each customer, and the rank by it.
+    ChurnModel: A churn model, with the evidence for it.
+    load_model: Load a churn model from its file, without running code from it.
 
 Evaluation
-    evaluate: E.
-    gains: G.
-    calibration_table: C.
-    profit_curve: P.
-    RetentionCampaign: R.
-    AcquisitionCampaign: A.
+    evaluate: Evaluate a churn score on customers whose outcome is known: ranking, calibration, money.
+    gains: Cumulative gains: share of those who left among the customers with the highest scores.
+    calibration_table: Compare stated probabilities with the share who left, by groups of probability.
+    profit_curve: Profit of a campaign by the share of customers contacted, the best share marked.
+    RetentionCampaign: A campaign that offers customers something to stay (Neslin; Verbraken).
+    AcquisitionCampaign: A campaign that turns prospects into customers; `outcome` is then who was won.
 
 Why
-    reasons: R.
-    drivers: D.
-    stated_reasons: S.
+    reasons: Reasons why each customer is likely to leave, in words, the strongest first.
+    drivers: Importance of each feature: how much worse the model forecasts with the feature shuffled.
+    stated_reasons: Count the reasons that customers gave for leaving, beside those of the model.
 
 Value at risk
     past_amount: Money that each customer brought in the last `horizon_days`.

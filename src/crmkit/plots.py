@@ -20,6 +20,9 @@ Cohorts
 Forecasts
     forecast_error: Bar chart of the forecast error of each model and baseline.
     calibration: Calibration plot: predicted and actual purchases by past frequency.
+Churn
+    gains: Cumulative gains chart: share of those who left among the highest scores.
+    profit_curve: Profit curve of a campaign by the share of customers contacted.
 Economics
     cost_benefit: Bar chart of cost and revenue of each group.
 """
@@ -28,6 +31,7 @@ from crmkit._plots.bars import actions, call_list, cost_benefit, segments, stage
 from crmkit._plots.cohorts import new_and_returning, retention_curve, retention_heatmap
 from crmkit._plots.distribution import concentration, rfm_grid
 from crmkit._plots.forecasts import calibration, forecast_error
+from crmkit._plots.targeting import gains, profit_curve
 
 __all__ = [
     "actions",
@@ -36,7 +40,9 @@ __all__ = [
     "concentration",
     "cost_benefit",
     "forecast_error",
+    "gains",
     "new_and_returning",
+    "profit_curve",
     "retention_curve",
     "retention_heatmap",
     "rfm_grid",

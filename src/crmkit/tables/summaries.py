@@ -154,3 +154,19 @@ RELIABILITY: Final = _table(
     Column("low", "number", "lower end of the interval of that share", 0, 1),
     Column("high", "number", "upper end", 0, 1),
 )
+GAINS: Final = _table(
+    "gains",
+    "one share of the customers",
+    "crmkit.churn.gains",
+    Column("share", "number", "share of customers contacted", 0, 1),
+    Column("captured", "number", "share of all who left", 0, 1),
+    Column("perfect", "number", "the same of the best ranking there could be", 0, 1),
+)
+PROFIT_CURVE: Final = _table(
+    "profit curve",
+    "one share of the customers",
+    "crmkit.churn.profit_curve",
+    Column("share", "number", "share of customers contacted", 0, 1),
+    _column("profit", "number", "profit in total"),
+    Column("is_best", "flag", "whether it is the best share"),
+)
