@@ -768,7 +768,7 @@ CASES: Final[Mapping[str, Case]] = {
         lambda panel: churn.reasons(panel, model=churn_model(), most=1), ("panel",)
     ),
     "churn.drivers": Case(
-        lambda panel: churn.drivers(churn_model(), panel, repeats=1), ("panel",), ("feature",)
+        lambda panel: churn.drivers(panel, model=churn_model(), repeats=1), ("panel",), ("feature",)
     ),
     "churn.stated_reasons": Case(
         lambda stated: churn.stated_reasons(stated, reason="why"), ("stated",), ("reason",)

@@ -251,7 +251,7 @@ def test_reasons_name_the_features_that_raise_the_risk() -> None:
     assert str(found["reason_1"][0]).startswith("last bought 190 days ago (typical: ")
     assert found["reason_1"][1] == "contract: monthly"
     assert (found["reason_1_effect"][0] or 0) > 1
-    drivers = churn.drivers(model, table)
+    drivers = churn.drivers(table, model=model)
     assert drivers["feature"].to_list()[:2] == ["days_since_last", "contract"]
     by = dict(zip(drivers["feature"], drivers["importance"], strict=True))
     assert by["n_orders_90d"] < 0.01 < by["contract"] < by["days_since_last"]

@@ -345,14 +345,8 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
         "churn.score": ("panel", {"model": churn_model()}),
         "churn.reasons": ("panel", {"model": churn_model(), "most": 1}),
         "churn.drivers": (
-            None,
-            {
-                "model": churn_model(),
-                "panel": tables()["panel"],
-                "repeats": 1,
-                "level": 0.9,
-                "seed": 0,
-            },
+            "panel",
+            {"model": churn_model(), "repeats": 1, "level": 0.9, "seed": 0},
         ),
         "churn.stated_reasons": ("stated", {"reason": "why", "modelled": None, "level": 0.9}),
         "churn.load_model": (None, {"path": "nowhere.json"}),

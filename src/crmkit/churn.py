@@ -14,16 +14,16 @@ Model
     load_model: Load a churn model from its file, without running code from it.
 
 Evaluation
-    evaluate: Evaluate a churn score on customers whose outcome is known: ranking, calibration, money.
-    gains: Cumulative gains: share of those who left among the customers with the highest scores.
-    calibration_table: Compare stated probabilities with the share who left, by groups of probability.
-    profit_curve: Profit of a campaign by the share of customers contacted, the best share marked.
+    evaluate: Evaluate a churn score: ranking, calibration and money, with intervals.
+    gains: Cumulative gains: share of all who left among the highest scores.
+    calibration_table: Stated probability beside the share who left, by groups of customers.
+    profit_curve: Profit of a campaign by the share of customers contacted, the best one marked.
     RetentionCampaign: A campaign that offers customers something to stay (Neslin; Verbraken).
-    AcquisitionCampaign: A campaign that turns prospects into customers; `outcome` is then who was won.
+    AcquisitionCampaign: A campaign to win prospects; the outcome is then who was won.
 
 Why
     reasons: Reasons why each customer is likely to leave, in words, the strongest first.
-    drivers: Importance of each feature: how much worse the model forecasts with the feature shuffled.
+    drivers: Importance of each feature: how much worse the model is with it shuffled.
     stated_reasons: Count the reasons that customers gave for leaving, beside those of the model.
 
 Value at risk

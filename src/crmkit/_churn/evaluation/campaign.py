@@ -84,7 +84,7 @@ class RetentionCampaign:
 
 @dataclass(frozen=True, slots=True)
 class AcquisitionCampaign:
-    """A campaign that turns prospects into customers; `outcome` is then who was won.
+    """A campaign to win prospects; the outcome is then who was won.
 
     Attributes
     ----------

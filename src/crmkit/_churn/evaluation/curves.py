@@ -22,7 +22,7 @@ _MOST_POINTS: Final = 10_000
 def gains(
     scored: IntoFrameT, *, outcome: str, score: str = "p_churn", points: int = 20
 ) -> IntoFrameT:
-    """Cumulative gains: share of those who left among the customers with the highest scores.
+    """Cumulative gains: share of all who left among the highest scores.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def calibration_table(
     bins: int = 10,
     level: float = 0.9,
 ) -> IntoFrameT:
-    """Compare stated probabilities with the share who left, by groups of probability.
+    """Stated probability beside the share who left, by groups of customers.
 
     For the risk of a purchase model there is `crmkit.churn.reliability`; this one takes any
     probability with any outcome, and keeps customers of equal probability together.
@@ -183,7 +183,7 @@ def profit_curve(
     score: str = "p_churn",
     points: int = 50,
 ) -> IntoFrameT:
-    """Profit of a campaign by the share of customers contacted, the best share marked.
+    """Profit of a campaign by the share of customers contacted, the best one marked.
 
     It is the profit that contacts would have brought among customers whose outcome is known, at
     the mean acceptance rate. It assumes that the offer works on all who would leave alike;

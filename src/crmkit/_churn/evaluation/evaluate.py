@@ -35,7 +35,7 @@ def evaluate(
     draws: int = 200,
     seed: int = 0,
 ) -> IntoFrameT:
-    """Evaluate a churn score on customers whose outcome is known: ranking, calibration, money.
+    """Evaluate a churn score: ranking, calibration and money, with intervals.
 
     A model may rank well and state probabilities that are far off, or the other way round; which
     matters depends on what the score is for. The customers must be later ones than the model was
@@ -89,7 +89,7 @@ def evaluate(
     MissingColumnsError, InvalidRowsError
         If a column is missing, a score is outside 0 to 1, or an outcome is null.
     InvalidArgumentError
-        If all left or all stayed, and there are no segments.
+        If all left or all stayed, and `by` is not given.
 
     Notes
     -----

@@ -22,25 +22,25 @@ _MOST_REPEATS: Final = 1000
 
 
 def drivers(
-    model: ChurnModel,
     panel: IntoFrameT,
     *,
+    model: ChurnModel,
     repeats: int = 5,
     level: float = 0.9,
     seed: int = 0,
 ) -> IntoFrameT:
-    """Importance of each feature: how much worse the model forecasts with the feature shuffled.
+    """Importance of each feature: how much worse the model is with it shuffled.
 
     It says what the model uses, not what makes customers leave. Of two features that say the same,
     each may look unimportant, since the other one stands in for it.
 
     Parameters
     ----------
-    model
-        From `crmkit.churn.fit`.
     panel
         A panel as in `crmkit.churn.fit`. Dates after those of the training are used alone, if
         there are any; otherwise the held-out dates, which the model was trained on in the end.
+    model
+        From `crmkit.churn.fit`.
     repeats
         Number of times that each feature is shuffled, within each date.
     level
@@ -89,7 +89,7 @@ def drivers(
     ...     }
     ... )
     >>> panel["churned"] = rng.random(1000) < panel["days_since_last"] / 200
-    >>> drivers(fit(panel), panel)["feature"].tolist()
+    >>> drivers(panel, model=fit(panel))["feature"].tolist()
     ['days_since_last', 'shoe_size']
     """
     require_fitted(model, ChurnModel, argument="model", made_by="crmkit.churn.fit")

@@ -17,7 +17,7 @@ from crmkit._words.arguments import require_fitted, require_whole
 
 _MOST: Final = 20
 _LEAST: Final = 0.01
-"""Log odds below it are no reason."""
+"""Smaller log odds give no reason."""
 
 _SAID: Final = {
     "days_since_last": "last bought {value} days ago",

@@ -198,7 +198,7 @@ def _without_constant(features: Features, matrix: Floats) -> tuple[Features, Flo
 
 
 def _left_out(dates: Sequence[str]) -> list[str]:
-    """Say which dates are no features; their distance in days would be one."""
+    """Say which dates were left out; their distance in days would be a feature."""
     return [f"Dates, so left out: {quoted(dates)}."] if dates else []
 
 

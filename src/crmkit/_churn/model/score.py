@@ -99,6 +99,12 @@ def applied(
     if frames.is_lazy(features):
         checks.require_rows(rows, CUSTOMERS)
     found = compute(model.features.matrix(feature_matrix.arrays(rows)))
+    if frames.is_lazy(features) and not len(rows):  # the engines would guess types for a join
+        blank = {
+            name: nw.lit(values.dtype.type(0).item() if isinstance(values, np.ndarray) else "")
+            for name, values in found.items()
+        }
+        return frames.give(frames.with_columns(frame, **blank), like=features)
     if frames.is_lazy(features):
         ids = {"customer_id": rows["customer_id"].to_list()}
         small = frames.table_like({**ids, **found}, like=frame)
