@@ -64,7 +64,8 @@ class Term:
         value = np.where(np.isnan(value), self.fill, value)
         if self.form == "log":
             value = np.sign(value) * np.log1p(np.abs(value))
-        return value
+        found: Floats = value
+        return found
 
 
 @dataclass(frozen=True, slots=True)
