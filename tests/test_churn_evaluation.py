@@ -139,7 +139,7 @@ def test_calibration_slope_and_both_intercepts() -> None:
 def test_metrics_agree_with_scikit_learn_with_ties_and_weights(seed: int) -> None:
     rng = np.random.default_rng(seed)
     y = (rng.random(300) < 0.3).astype(float)
-    p = np.round(np.clip(0.3 * y + 0.7 * rng.random(300), 0.01, 0.99), 1)
+    p: Any = np.round(np.clip(0.3 * y + 0.7 * rng.random(300), 0.01, 0.99), 1)
     weight = rng.integers(0, 4, 300).astype(float)
     found = ranking.ranked(y, p, weight)
     kept = weight > 0

@@ -58,9 +58,9 @@ class Term:
         """Give the column as it is."""
         value: Floats = matrix[:, self.feature]
         if self.form == "unknown":
-            return np.isnan(value).astype(float)
-        if self.form == "category":
-            return (value == self.category).astype(float)
+            value = np.isnan(value).astype(float)
+        elif self.form == "category":
+            value = (value == self.category).astype(float)
         value = np.where(np.isnan(value), self.fill, value)
         if self.form == "log":
             value = np.sign(value) * np.log1p(np.abs(value))
