@@ -175,7 +175,14 @@ def _names(room: ModuleType) -> list[str]:
 
 def contracts() -> list[Table]:
     """List every table contract, in the order of the source."""
-    files = (tables.records, tables.customers, tables.risk, tables.groups, tables.summaries)
+    files = (
+        tables.records,
+        tables.customers,
+        tables.risk,
+        tables.campaigns,
+        tables.groups,
+        tables.summaries,
+    )
     found = (each for file in files for each in vars(file).values() if isinstance(each, Table))
     return [*dict.fromkeys(found), tables.customers_with("total_amount")]
 
