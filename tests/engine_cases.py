@@ -113,6 +113,11 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "staged after": (after := _staged_at(orders, AS_OF, tiered[5:])),
         "events": events.compare(before, after),
         "chances": _chances(valued),
+        "panel": _panel(customers),
+        "churn scored": _panel(customers).with_columns(
+            p_churn=0.1 + pl.int_range(pl.len()) % 8 / 10
+        ),
+        "stated": _panel(customers).select("customer_id", why="branch"),
         "treated": _treated(customers),
         "outcomes": _outcomes(customers),
         "experiment": _experiment(customers),
@@ -285,6 +290,22 @@ BREAKPOINTS: Final = rfm.Breakpoints(
     orders=(2, 3, 4, 6),
     total_amount=(20, 40, 80, 160),
 )
+
+
+def _panel(customers: pl.DataFrame) -> pl.DataFrame:
+    """Make a panel of one date, on which those who were silent for long left more often."""
+    number = pl.int_range(pl.len())
+    return customers.select("customer_id", "frequency", "T", "days_since_last").with_columns(
+        date=pl.lit(AS_OF),
+        branch=pl.when(number % 3 == 0).then(pl.lit("north")).otherwise(pl.lit("south")),
+        churned=number * 37 % 101 < 20 + pl.col("days_since_last") % 101 / 2,
+    )
+
+
+@cache
+def churn_model() -> churn.ChurnModel:
+    """Who leaves, learned once."""
+    return churn.fit(_panel(tables()["customers"]))
 
 
 @cache
@@ -838,6 +859,39 @@ CASES: Final[Mapping[str, Case]] = {
         ("experiment", "source costs"),
         ("branch",),
     ),
+    "churn.fit": Case(lambda panel: churn.fit(panel).verdict, ("panel",)),
+    "churn.score": Case(lambda panel: churn.score(panel, model=churn_model()), ("panel",)),
+    "churn.reasons": Case(
+        lambda panel: churn.reasons(panel, model=churn_model(), most=1), ("panel",)
+    ),
+    "churn.drivers": Case(
+        lambda panel: churn.drivers(panel, model=churn_model(), repeats=1), ("panel",), ("feature",)
+    ),
+    "churn.stated_reasons": Case(
+        lambda stated: churn.stated_reasons(stated, reason="why"), ("stated",), ("reason",)
+    ),
+    "churn.evaluate": Case(
+        lambda scored: churn.evaluate(scored, outcome="churned", by="branch", draws=2),
+        ("churn scored",),
+        ("branch", "metric"),
+    ),
+    "churn.gains": Case(
+        lambda scored: churn.gains(scored, outcome="churned", points=4),
+        ("churn scored",),
+        ("share",),
+    ),
+    "churn.calibration_table": Case(
+        lambda scored: churn.calibration_table(scored, outcome="churned", bins=3),
+        ("churn scored",),
+        ("bin",),
+    ),
+    "churn.profit_curve": Case(
+        lambda scored: churn.profit_curve(
+            scored, outcome="churned", campaign=churn.RetentionCampaign(50, 1, 2), points=4
+        ),
+        ("churn scored",),
+        ("share",),
+    ),
     "economics.cost_benefit": Case(
         lambda costs: economics.cost_benefit(costs, declared={"total_cost": 380}), ("costs",), ()
     ),
@@ -884,6 +938,7 @@ NO_TABLE_TO_READ: Final[Mapping[str, str]] = {
     "intake.check_prospects": "finds people in two rows only in tables that are not lazy",
     "intake.read_file": "reads a file",
     "intake.read_log": "reads a file",
+    "churn.load_model": "reads a file",
     "report.render": "draws the result of the main job, which pipeline.run makes on any engine",
     "campaigns.break_even_index": "works on two numbers",
     "campaigns.break_even_rate": "works on two numbers",

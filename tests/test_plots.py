@@ -53,6 +53,7 @@ TABLES: dict[str, dict[str, list[Any]]] = {
         "method": ["same rate", "bg_nbd", "never"],
         "purchases_error": [0.47, -0.14, None],
     },
+    "gains": {"share": [0.2, 0.5, 1.0], "captured": [0.5, 0.8, 1.0], "perfect": [0.8, 1.0, 1.0]},
     "new_and_returning": {
         "cohort": [JANUARY, JANUARY, FEBRUARY, FEBRUARY],
         "period": [0, 1, 0, 1],
@@ -80,6 +81,11 @@ TABLES: dict[str, dict[str, list[Any]]] = {
         "happened": [0.58, 0.25],
         "low": [0.54, 0.19],
         "high": [0.62, 0.27],
+    },
+    "profit_curve": {
+        "share": [0.0, 0.5, 1.0],
+        "profit": [0.0, 56.0, -45.0],
+        "is_best": [False, True, False],
     },
     "retention_curve": {
         "period": [0, 1, 2, 3],
@@ -152,6 +158,7 @@ EXPECTED: dict[str, tuple[str, list[str], int]] = {
         ["bg_nbd", "same rate"],
         4,  # two bars, and the two ends of the line between too few and too many
     ),
+    "gains": ("Share of all who left, by share contacted", [], 5),  # begins with nobody
     "new_and_returning": ("New and returning customers, by month", ["2024-01", "2024-02"], 4),
     "rankings": (
         "Who buys nothing: how well each method ranks",
@@ -159,6 +166,7 @@ EXPECTED: dict[str, tuple[str, list[str], int]] = {
         6,  # a bar for each method, and a dot for each origin
     ),
     "reliability": ("Churn risk: said, and what happened", [], 2),
+    "profit_curve": ("Profit by share of customers contacted", [], 4),
     "retention_curve": ("Share of customers who bought again", ["1", "2"], 2),
     "retention_heatmap": (
         "Percent of each cohort that bought again",

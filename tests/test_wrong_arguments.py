@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 
 import crmkit
-from crmkit import clv, cohorts, rfm
+from crmkit import churn, clv, cohorts, rfm
 from crmkit._door.time import as_day, as_last_day
 from crmkit.errors import CrmkitError, InvalidArgumentError
 from tests.conftest import rows
@@ -29,6 +29,7 @@ from tests.engine_cases import (
     STAGE_RULES,
     TIERS,
     arrow,
+    churn_model,
     donations,
     purchases,
     spend,
@@ -404,6 +405,50 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
         ),
         "events.rules": (None, NO_FITS),
         "events.summary": ("events", {}),
+        "churn.fit": (
+            "panel",
+            {
+                "estimator": None,
+                "calibrate": False,
+                "horizon_days": 30.0,
+                "label": "no purchase",
+                "seed": 0,
+            },
+        ),
+        "churn.score": ("panel", {"model": churn_model()}),
+        "churn.reasons": ("panel", {"model": churn_model(), "most": 1}),
+        "churn.drivers": (
+            "panel",
+            {"model": churn_model(), "repeats": 1, "level": 0.9, "seed": 0},
+        ),
+        "churn.stated_reasons": ("stated", {"reason": "why", "modelled": None, "level": 0.9}),
+        "churn.load_model": (None, {"path": "nowhere.json"}),
+        "churn.evaluate": (
+            "churn scored",
+            {
+                "outcome": "churned",
+                "by": None,
+                "score": "p_churn",
+                "campaign": None,
+                "level": 0.9,
+                "draws": 0,
+                "seed": 0,
+            },
+        ),
+        "churn.gains": ("churn scored", {"outcome": "churned", "score": "p_churn", "points": 3}),
+        "churn.calibration_table": (
+            "churn scored",
+            {"outcome": "churned", "score": "p_churn", "bins": 3, "level": 0.9},
+        ),
+        "churn.profit_curve": (
+            "churn scored",
+            {
+                "outcome": "churned",
+                "campaign": churn.RetentionCampaign(value=50, contact_cost=1),
+                "score": "p_churn",
+                "points": 3,
+            },
+        ),
         "economics.cost_benefit": ("costs", {"declared": None}),
         "datasets.load_cdnow": (None, {"sample": True, **NO_FITS}),
         "intake.hash_ids": ("customers", {"key": "a long secret"}),

@@ -26,6 +26,9 @@ Forecasts
 Evaluation
     rankings: Dot plot of how well each method ranks at each origin.
     totals: Plot of the total forecast at each origin with its bounds, and what came.
+Churn
+    gains: Cumulative gains chart: share of those who left among the highest scores.
+    profit_curve: Profit curve of a campaign by the share of customers contacted.
 Economics
     cost_benefit: Bar chart of cost and revenue of each group.
 """
@@ -36,6 +39,7 @@ from crmkit._plots.distribution import concentration, rfm_grid
 from crmkit._plots.evaluation import rankings, totals
 from crmkit._plots.forecasts import calibration, forecast_error, reliability
 from crmkit._plots.survival import survival
+from crmkit._plots.targeting import gains, profit_curve
 
 __all__ = [
     "actions",
@@ -44,7 +48,9 @@ __all__ = [
     "concentration",
     "cost_benefit",
     "forecast_error",
+    "gains",
     "new_and_returning",
+    "profit_curve",
     "rankings",
     "reliability",
     "retention_curve",

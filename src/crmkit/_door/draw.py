@@ -51,6 +51,12 @@ def _part(frame: frames.Frame, *, share: float) -> frames.Frame:
     return hashed.filter(nw.col(_NUMBER) < int(share * NUMBERS)).drop(_NUMBER)
 
 
+def about(frame: frames.Frame, *, most: int) -> tuple[frames.Frame, int]:
+    """Keep about `most` rows, all of a customer or none; and how many rows there were."""
+    n = int(frame.select(nw.len().alias("n")).collect().item())
+    return (_part(frame, share=most / n) if n > most else frame), n
+
+
 def hash_of(ids: Any, *, salt: str = "") -> npt.NDArray[np.int64]:  # noqa: ANN401 - ids of any type
     """Hash ids by the first 32 bits of the MD5 of their text, as databases do."""
     return np.array(

@@ -117,7 +117,11 @@ def learned(frame: frames.Frame, data: Mapping[str, Any], names: Sequence[str]) 
 
 def collected(frame: frames.Frame, names: Sequence[str]) -> dict[str, Any]:
     """Collect columns as arrays: numbers as floats, flags as 0 and 1, text as it is."""
-    data = frame.select(*dict.fromkeys(names)).collect()
+    return arrays(frame.select(*dict.fromkeys(names)).collect())
+
+
+def arrays(data: nw.DataFrame[Any]) -> dict[str, Any]:
+    """Give columns as arrays: numbers as floats, flags as 0 and 1, text as it is."""
     return {name: _array(data[name]) for name in data.columns}
 
 

@@ -203,3 +203,19 @@ EVALUATION_SUMMARY: Final = _table(
     *_BOUNDS,
     _column("held_share", "number", "share of bounds that held the actual total"),
 )
+GAINS: Final = _table(
+    "gains",
+    "one share of the customers",
+    "crmkit.churn.gains",
+    Column("share", "number", "share of customers contacted", 0, 1),
+    Column("captured", "number", "share of all who left", 0, 1),
+    Column("perfect", "number", "the same of the best ranking there could be", 0, 1),
+)
+PROFIT_CURVE: Final = _table(
+    "profit curve",
+    "one share of the customers",
+    "crmkit.churn.profit_curve",
+    Column("share", "number", "share of customers contacted", 0, 1),
+    _column("profit", "number", "profit in total"),
+    Column("is_best", "flag", "whether it is the best share"),
+)

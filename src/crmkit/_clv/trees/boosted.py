@@ -21,7 +21,7 @@ _ROWS_AT_ONCE: Final = 2**16
 _LARGEST: Final = 700.0
 """The exponential of a larger number overflows."""
 
-_TREE: Final[Mapping[str, kept.Reader[Any]]] = {
+TREE: Final[Mapping[str, kept.Reader[Any]]] = {
     "feature": kept.list_of(kept.whole),
     "threshold": kept.list_of(kept.number),
     "missing_go_left": kept.list_of(kept.flag),
@@ -32,7 +32,7 @@ _TREE: Final[Mapping[str, kept.Reader[Any]]] = {
 }
 FIELDS: Final[Mapping[str, kept.Reader[Any]]] = {
     "start": kept.number,
-    "trees": kept.list_of(kept.record(_TREE)),
+    "trees": kept.list_of(kept.record(TREE)),
 }
 
 
@@ -54,7 +54,7 @@ class Tree:
 
     def complaint(self, n_features: int) -> str | None:
         """Say what makes it impossible to walk through, if anything does."""
-        sizes = {len(getattr(self, name)) for name in _TREE}
+        sizes = {len(getattr(self, name)) for name in TREE}
         if len(sizes) > 1 or 0 in sizes:
             return "its lists are empty or differ in length"
         n = len(self.feature)

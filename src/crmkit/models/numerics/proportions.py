@@ -11,7 +11,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 
-def wilson(k: Floats, n: Floats, *, level: float) -> tuple[Floats, Floats]:
+def wilson(k: Any, n: Any, *, level: float) -> tuple[Floats, Floats]:  # noqa: ANN401 - counts
     """Wilson's score interval of k of n; 0 and 1 where n is 0."""
     return wilson_at(k, n, z=NormalDist().inv_cdf((1 + level) / 2))
 
