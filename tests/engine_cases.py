@@ -87,6 +87,8 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "orders": orders,
         "opportunities": clv.opportunities(orders, as_of=AS_OF),
         "lines": _lines(orders),
+        "shop lines": _shop_lines(orders),
+        "branches": _branches(customers),
         "visits": orders.drop("amount").filter(pl.col("customer_id") != "returns-only"),
         "items": pl.DataFrame(_ITEMS),
         "costs": crmkit.costs(
@@ -183,6 +185,27 @@ def _lines(orders: pl.DataFrame) -> pl.DataFrame:
         pl.col("date") + pl.duration(days=1)
     )
     return pl.concat([half, later]).with_columns(is_purchase=pl.col("order_id") % 5 > 0)
+
+
+def _shop_lines(orders: pl.DataFrame) -> pl.DataFrame:
+    """Give each line a product and a discount, which a few have not."""
+    lines = _lines(orders).drop("is_purchase")
+    row = pl.int_range(pl.len())
+    return lines.with_columns(
+        product=pl.when(row % 11 > 0).then(pl.format("p{}", row % 4)),
+        discount=pl.when(row % 7 > 0).then((row % 3).cast(pl.Float64)),
+    )
+
+
+def _branches(customers: pl.DataFrame) -> pl.DataFrame:
+    """Know customers on two days: their branch then."""
+    row = pl.int_range(pl.len())
+    branch = pl.when(row % 2 == 0).then(pl.lit("north")).otherwise(pl.lit("south"))
+    first = customers.select("customer_id", branch=branch, date=pl.lit(date(1997, 5, 1)))
+    moved = pl.lit("abroad")
+    return pl.concat(
+        [first, first.head(40).with_columns(branch=moved, date=pl.lit(date(1997, 12, 31)))]
+    )
 
 
 def _odd_raw() -> pl.DataFrame:
@@ -622,6 +645,25 @@ CASES: Final[Mapping[str, Case]] = {
     "lifecycle.stage_summary": Case(lifecycle.stage_summary, ("staged",), ("stage",)),
     "churn.risk": Case(
         lambda signals: churn.risk(signals, purchases=purchases(), horizon_days=365), ("signals",)
+    ),
+    "churn.label": Case(
+        lambda orders: churn.label(orders, as_of=SPLIT, horizon_days=91), ("orders",)
+    ),
+    "churn.label_contracts": Case(
+        lambda contracts: churn.label_contracts(contracts, as_of=SPLIT, horizon_days=91),
+        ("contracts",),
+    ),
+    "churn.features": Case(lambda orders: churn.features(orders, as_of=AS_OF), ("orders",)),
+    "churn.features of lines": Case(
+        lambda lines, customers: churn.features(lines, as_of=AS_OF, customers=customers),
+        ("shop lines", "branches"),
+    ),
+    "churn.panel": Case(
+        lambda orders, customers: churn.panel(
+            orders, dates=[SPLIT, "1997-12-31"], horizon_days=91, customers=customers
+        ),
+        ("orders", "branches"),
+        ("date", "customer_id"),
     ),
     "churn.fit_calibration": Case(churn.fit_calibration, ("held out",)),
     "churn.reliability": Case(

@@ -53,6 +53,9 @@ _RUN: Final[Mapping[str, int]] = {
     "campaigns.score_uplift": 1,
     "campaigns.uplift_curve": 1,
     "churn.fit_calibration": 2,
+    "churn.label": 1,
+    "churn.label_contracts": 1,
+    "churn.panel": 1,
     "churn.reliability": 2,
     "churn.risk": 1,
     "clv.backtest": 1,
@@ -250,8 +253,11 @@ _DUE: Final[Mapping[str, set[Any]]] = {
     "date": {pl.Date},
     "flag": {pl.Boolean},
 }
-_NAMED_BY_THE_CALL: Final = re.compile(r"(?P<name>\w+)_(?:lower|upper)|p_\d+|rfm_sum")
-"""Columns whose names are made of others: bounds, and the chance of each number of purchases."""
+_NAMED_BY_THE_CALL: Final = re.compile(
+    r"(?P<name>\w+)_(?:lower|upper)|p_\d+|rfm_sum"
+    r"|(?:n_orders|amount)_\d+d|(?:orders|amount)_trend_\d+d_\d+d"
+)
+"""Columns whose names are made of others: bounds, windows, and the chance of each number."""
 
 
 def _kinds() -> dict[str, set[str]]:
@@ -386,6 +392,7 @@ def test_where_spark_may_keep_nothing_the_plan_goes_on(monkeypatch: pytest.Monke
 
 
 _READ_ONCE: Final = (
+    "churn.features",
     "clv.opportunities",
     "cohorts.calendar_retention",
     "cohorts.retention",

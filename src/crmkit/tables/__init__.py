@@ -7,6 +7,7 @@ and the reference pages are made from it.
 from __future__ import annotations
 
 from crmkit.tables.campaigns import CAMPAIGN_OFFERS, CAMPAIGN_OUTCOMES, PLANNED, TREATED
+from crmkit.tables.churn import ATTRIBUTES, FEATURE_ORDERS, FEATURES, LABELS
 from crmkit.tables.contracts import Column, Kind, Rule, Table
 from crmkit.tables.customers import (
     CUSTOMER_TOTALS,
@@ -58,6 +59,7 @@ __all__ = [
     "ACTION_INPUTS",
     "ACTION_PLAN",
     "ACTION_SUMMARY",
+    "ATTRIBUTES",
     "AT_STAKE",
     "BACKTEST",
     "CALIBRATION",
@@ -71,9 +73,12 @@ __all__ = [
     "COST_GROUPS",
     "CUSTOMER_TOTALS",
     "EVALUATION_SUMMARY",
+    "FEATURES",
+    "FEATURE_ORDERS",
     "FINDINGS",
     "HELD_OUT_RISK",
     "HOLDOUT",
+    "LABELS",
     "LEDGER",
     "MEASURES",
     "OPPORTUNITIES",
