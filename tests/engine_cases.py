@@ -50,6 +50,15 @@ _AWKWARD: Final = (
 )
 _FIELDS: Final = {"name": "text", "email": "email", "phone": "phone", "born": "birth_date"}
 _RAW: Final[dict[str, Any]] = {"customer": "who", "date": "when", "amount": "paid"}
+_TERMS: Final[dict[str, Any]] = {
+    "end": "to",
+    "cancelled": "gave notice",
+    "agent": "agent",
+    "keep": ["branch"],
+    "cooling_off_days": 10,
+    "grace_days": 31,
+    "date_format": "%Y-%m-%d",
+}
 _ITEMS: Final = {
     "what": ["visits", "hotline", "sales", "referrals", "discount"],
     "kind": ["cost", "cost", "revenue", "Revenue ", "revenue"],
@@ -119,6 +128,7 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "rates": cohorts.retention(orders, as_of=AS_OF),
         "survivors": pl.DataFrame(_SURVIVORS),
         "contracts": _contracts(orders),
+        "raw contracts": _raw_contracts(),
         "segment map": rfm.segment_map("rf_25", backend="polars"),
     }
 
@@ -258,6 +268,21 @@ def _contracts(orders: pl.DataFrame) -> pl.DataFrame:
     return spans.with_columns(end=pl.when(~runs_on).then("end")).sort("customer_id")
 
 
+def _raw_contracts() -> pl.DataFrame:
+    """Make terms in text: renewed with a pause, cancelled early, still young, without an end."""
+    nothing: tuple[None, None] = (None, None)
+    rows = [
+        ("ann", "1997-01-01", "1997-06-30", None, 10.0, "kim", "north"),
+        ("ann", "1997-07-15", "1997-12-31", None, 20.0, "lee", "south"),
+        ("ann", "1998-03-15", *nothing, 30.0, "kim", "north"),
+        ("ben", "1997-05-01", "1998-04-30", "1997-05-08", 12.5, "lee", "south"),
+        ("cid", "1997-05-01", None, "1997-05-12", None, None, None),
+        ("dan", "1998-06-25", *nothing, 7.0, "kim", "north"),
+    ]
+    names = ("who", "from", "to", "gave notice", "paid", "agent", "branch")
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
 @cache
 def on(engine: str, name: str) -> Any:
     """Take a table to an engine."""
@@ -393,6 +418,34 @@ CASES: Final[Mapping[str, Case]] = {
             items, item="what", kind="kind", amount="euro", decimal="."
         ),
         ("items",),
+        (),
+    ),
+    "intake.contracts": Case(
+        lambda raw: intake.contracts(
+            raw, customer="who", start="from", amount="paid", as_of=AS_OF, **_TERMS
+        ),
+        ("raw contracts",),
+        ("customer_id", "start"),
+    ),
+    "intake.contracts by day": Case(
+        lambda contracts: intake.contracts(
+            contracts, customer="customer_id", start="start", end="end", cooling_off_days=9
+        ),
+        ("contracts",),
+    ),
+    "intake.check_contracts": Case(
+        lambda raw: intake.check_contracts(
+            raw, customer="who", start="from", end="to", cooling_off_days=10, as_of=AS_OF
+        ),
+        ("raw contracts",),
+        ("rule",),
+        ignored=("example",),
+    ),
+    "intake.clean_contracts": Case(
+        lambda raw: intake.clean_contracts(
+            raw, customer="who", start="from", amount="paid", as_of=AS_OF, **_TERMS
+        ),
+        ("raw contracts",),
         (),
     ),
     "intake.prospects": Case(

@@ -110,6 +110,7 @@ _RUN: Final[Mapping[str, int]] = {
 }
 _MADE_FOR_A_LOOK: Final = (
     "intake.check",
+    "intake.check_contracts",
     "intake.check_costs",
     "pipeline.run",
     "pipeline.run by kept values",

@@ -66,6 +66,9 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
     rule |= {"typical_gap_days": 30, "prior_gaps": 1.0, "new_days": 9, "growing_purchases": 3}
     contact: dict[str, Any] = {"value": "value", "contact_cost": 1.0, "offer_cost": 0.0}
     contact |= {"budget": 9.0, "capacity": 3, "within": "branch"}
+    terms: dict[str, Any] = {"customer": "customer_id", "start": "start", "end": "end"}
+    terms |= {"cancelled": None, "amount": None, "cooling_off_days": 3, **ORDERS}
+    terms["date_format"] = None
     return {
         "rfm.breakpoints": (
             "customers",
@@ -341,6 +344,12 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
         "campaigns.break_even_rate": (None, {"cost_per_contact": 1.0, "profit_per_sale": 40.0}),
         "economics.cost_benefit": ("costs", {"declared": None}),
         "datasets.load_cdnow": (None, {"sample": True, **NO_FITS}),
+        "intake.contracts": ("contracts", terms | {"grace_days": 9, "agent": None, "keep": ()}),
+        "intake.check_contracts": ("contracts", terms | {"decimal": "."}),
+        "intake.clean_contracts": (
+            "contracts",
+            terms | {"grace_days": 9, "agent": None, "keep": (), "decimal": "."},
+        ),
         "intake.hash_ids": ("customers", {"key": "a long secret"}),
         "intake.prospects": ("customers", {"customer": "customer_id", "keep": ()}),
         "intake.clean_prospects": ("customers", {"customer": "customer_id", "keep": ()}),

@@ -8,8 +8,8 @@ Risk
     p_active: P(active): rule of thumb by Schmittlein and Morrison, without a model.
 
 Data for a model
-    label: Label each customer of a day by whether they bought in the horizon after it.
-    label_contracts: Label each contract that runs on a day by whether it ended in the horizon after it.
+    label: Label each customer of a day by whether they bought in the horizon.
+    label_contracts: Label each contract that runs on a day by whether it ended in the horizon.
     features: Features of each customer as of a day, for a churn model to score.
     panel: Features at several dates with the label of each, for a churn model to learn from.
 

@@ -20,7 +20,7 @@ Frame = nw.LazyFrame[Any]
 
 
 def label(orders: IntoFrameT, *, as_of: date | str, horizon_days: int) -> IntoFrameT:
-    """Label each customer of a day by whether they bought in the horizon after it.
+    """Label each customer of a day by whether they bought in the horizon.
 
     The outcome window is half open: a purchase on `as_of` is history, one on
     ``as_of + horizon_days`` is in the window, one on the day after that is not. Returns are no
@@ -87,7 +87,7 @@ def label_contracts(
     horizon_days: int,
     data_until: date | str | None = None,
 ) -> IntoFrameT:
-    """Label each contract that runs on a day by whether it ended in the horizon after it.
+    """Label each contract that runs on a day by whether it ended in the horizon.
 
     The outcome window is half open: a contract that ends on `as_of` no longer runs, an end on
     ``as_of + horizon_days`` is in the window, one on the day after that is not.
