@@ -107,6 +107,7 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "records": _records(),
         "customers": customers,
         "known": _with_channel(customers),
+        "known then": _with_channel(customers).head(90).drop("orders"),
         "segmented": segmented,
         "rhythm": rhythm,
         "staged": staged.with_columns(stage=pl.col("stage").replace("returned", "on leave")),
@@ -670,6 +671,9 @@ CASES: Final[Mapping[str, Case]] = {
         ("method",),
         _FIT,
     ),
+    "cohorts.rates": Case(
+        lambda orders: cohorts.rates(orders, every="month", as_of=AS_OF), ("orders",), ("starts",)
+    ),
     "cohorts.pooled": Case(cohorts.pooled, ("rates",), ("from_day",)),
     "actions.call_list": Case(actions.call_list, ("recommended",)),
     "actions.summary": Case(actions.summary, ("recommended",), ("action",)),
@@ -710,6 +714,11 @@ CASES: Final[Mapping[str, Case]] = {
     "churn.features of lines": Case(
         lambda lines, customers: churn.features(lines, as_of=AS_OF, customers=customers),
         ("shop lines", "branches"),
+    ),
+    "churn.drift": Case(
+        churn.drift,
+        ("known", "known then"),
+        ("column",),
     ),
     "churn.panel": Case(
         lambda orders, customers: churn.panel(
@@ -883,6 +892,7 @@ NO_TABLE_TO_READ: Final[Mapping[str, str]] = {
     "clv.to_lifetimes": "reads a fit only",
     "cohorts.bracket": "makes windows from numbers",
     "cohorts.n_day": "makes windows from numbers",
+    "cohorts.rescale_churn": "works on a number",
     "cohorts.rolling": "makes windows from numbers",
     "datasets.load_cdnow": "makes a table from nothing",
     "intake.check_prospects": "finds people in two rows only in tables that are not lazy",

@@ -53,6 +53,7 @@ _RUN: Final[Mapping[str, int]] = {
     "campaigns.score_uplift": 1,
     "campaigns.uplift_curve": 1,
     "churn.fit_calibration": 2,
+    "cohorts.rates": 1,
     "churn.label": 1,
     "churn.label_contracts": 1,
     "churn.panel": 1,
@@ -110,6 +111,7 @@ _RUN: Final[Mapping[str, int]] = {
 }
 _MADE_FOR_A_LOOK: Final = (
     "intake.check",
+    "churn.drift",
     "intake.check_contracts",
     "intake.check_costs",
     "pipeline.run",

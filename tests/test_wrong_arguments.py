@@ -187,6 +187,7 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
                 "high_from": 0.8,
             },
         ),
+        "churn.drift": ("customers", {"now": tables()["known"]}),
         "churn.features": ("orders", {**ORDERS, "windows_days": (30, 90), "customers": None}),
         "churn.fit_calibration": ("held out", {}),
         "churn.label": ("orders", {"as_of": SPLIT, **ahead}),
@@ -235,6 +236,8 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
         "tiers.whale": ("customers", {"by": "total_amount"}),
         "cohorts.calendar_retention": ("orders", {**ORDERS, "every": "year", "level": 0.95}),
         "cohorts.pooled": ("rates", {"level": 0.95}),
+        "cohorts.rates": ("orders", {"every": "year", **ORDERS}),
+        "cohorts.rescale_churn": (None, {"churn_rate": 0.1, "every": "month", "to": "year"}),
         "cohorts.retention": (
             "orders",
             {**ORDERS, "windows": cohorts.bracket((1, 31)), "every": "year", "level": 0.95},

@@ -12,6 +12,7 @@ Data for a model
     label_contracts: Label each contract that runs on a day by whether it ended in the horizon.
     features: Features of each customer as of a day, for a churn model to score.
     panel: Features at several dates with the label of each, for a churn model to learn from.
+    drift: Population stability index (PSI) of each feature and score between two tables.
 
 Value at risk
     past_amount: Money that each customer brought in the last `horizon_days`.
@@ -20,6 +21,7 @@ Value at risk
 
 from crmkit._churn.at_stake import past_amount, value_at_risk
 from crmkit._churn.calibration import RiskCalibration
+from crmkit._churn.drift import drift
 from crmkit._churn.features import features
 from crmkit._churn.fit_calibration import fit_calibration
 from crmkit._churn.labels import label, label_contracts
@@ -30,6 +32,7 @@ from crmkit._churn.risk import risk
 
 __all__ = [
     "RiskCalibration",
+    "drift",
     "features",
     "fit_calibration",
     "label",

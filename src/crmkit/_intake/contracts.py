@@ -11,7 +11,7 @@ from typing import Any, Final
 import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
 
-from crmkit._door import frames, time
+from crmkit._door import frames
 from crmkit._intake.amounts import read_numbers
 from crmkit._intake.contract_terms import joined, with_terms
 from crmkit._intake.dates import read_dates

@@ -7,7 +7,14 @@ and the reference pages are made from it.
 from __future__ import annotations
 
 from crmkit.tables.campaigns import CAMPAIGN_OFFERS, CAMPAIGN_OUTCOMES, PLANNED, TREATED
-from crmkit.tables.churn import ATTRIBUTES, FEATURE_ORDERS, FEATURES, LABELS
+from crmkit.tables.churn import (
+    ATTRIBUTES,
+    DRIFT,
+    DRIFT_INPUT,
+    FEATURE_ORDERS,
+    FEATURES,
+    LABELS,
+)
 from crmkit.tables.contracts import Column, Kind, Rule, Table
 from crmkit.tables.customers import (
     CUSTOMER_TOTALS,
@@ -72,6 +79,8 @@ __all__ = [
     "COSTS",
     "COST_GROUPS",
     "CUSTOMER_TOTALS",
+    "DRIFT",
+    "DRIFT_INPUT",
     "EVALUATION_SUMMARY",
     "FEATURES",
     "FEATURE_ORDERS",

@@ -81,3 +81,28 @@ FEATURES: Final = Table(
     ),
     one_row_each="customer_id",
 )
+
+DRIFT_INPUT: Final = Table(
+    name="features",
+    row="one customer, or one customer on one date",
+    made_by="crmkit.churn.features",
+    columns=(Column("customer_id", "key", "who"),),
+)
+
+DRIFT: Final = Table(
+    name="drift",
+    row="one feature or score",
+    made_by="crmkit.churn.drift",
+    columns=(
+        Column("column", "text", "the feature or score"),
+        Column("psi", "number", "population stability index", 0, nullable=True),
+        Column(
+            "chance",
+            "number",
+            "what the PSI would stay below in 95 of 100 cases if nothing had moved",
+            0,
+            nullable=True,
+        ),
+        Column("change", "text", '"little", "moderate" or "large"'),
+    ),
+)
