@@ -703,6 +703,9 @@ CASES: Final[Mapping[str, Case]] = {
     "churn.risk": Case(
         lambda signals: churn.risk(signals, purchases=purchases(), horizon_days=365), ("signals",)
     ),
+    "churn.inactivity": Case(
+        lambda orders: churn.inactivity(orders, as_of=AS_OF), ("orders",), ("quantile",)
+    ),
     "churn.label": Case(
         lambda orders: churn.label(orders, as_of=SPLIT, horizon_days=91), ("orders",)
     ),

@@ -101,6 +101,23 @@ def test_the_features_of_a_small_shop(make_frame: MakeFrame) -> None:
     assert ben["discount_share"] is None
 
 
+def test_what_silence_means_is_read_from_the_gaps(make_frame: MakeFrame) -> None:
+    # Gaps of 1, 2, 3 and 10 days; open silences of 80 and 5 days.
+    days = {"a": [1, 2, 4, 7], "b": [72, 82]}
+    orders = make_frame(
+        {
+            "customer_id": [who for who, some in days.items() for _ in some],
+            "date": [date(2024, 1, 1) + timedelta(day) for some in days.values() for day in some],
+        }
+    )
+    found = rows(
+        churn.inactivity(orders, as_of=date(2024, 1, 1) + timedelta(87), quantiles=(0.5, 0.75, 1)),
+        by="quantile",
+    )
+    counts = [(r["gap_days"], r["n_silent"], r["n_returned"], r["return_share"]) for r in found]
+    assert counts == [(2, 4, 2, 0.5), (3, 3, 1, pytest.approx(1 / 3)), (10, 1, 0, 0.0)]
+
+
 def test_an_event_on_the_border_belongs_to_one_side_only(make_frame: MakeFrame) -> None:
     # Window (2024-01-31, 2024-03-01]: a purchase on the first border is history, one on the
     # last is in it, and one on the day after is in neither.

@@ -54,6 +54,7 @@ _RUN: Final[Mapping[str, int]] = {
     "campaigns.uplift_curve": 1,
     "churn.fit_calibration": 2,
     "cohorts.rates": 1,
+    "churn.inactivity": 2,
     "churn.label": 1,
     "churn.label_contracts": 1,
     "churn.panel": 1,

@@ -190,6 +190,7 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
         "churn.drift": ("customers", {"now": tables()["known"]}),
         "churn.features": ("orders", {**ORDERS, "windows_days": (30, 90), "customers": None}),
         "churn.fit_calibration": ("held out", {}),
+        "churn.inactivity": ("orders", {**ORDERS, "quantiles": (0.5, 0.9)}),
         "churn.label": ("orders", {"as_of": SPLIT, **ahead}),
         "churn.label_contracts": ("contracts", {"as_of": SPLIT, **ahead, "data_until": AS_OF}),
         "churn.panel": (

@@ -10,6 +10,7 @@ Risk
 Data for a model
     label: Label each customer of a day by whether they bought in the horizon.
     label_contracts: Label each contract that runs on a day by whether it ended in the horizon.
+    inactivity: Quantiles of the gaps between purchases, with the share that returns after each.
     features: Features of each customer as of a day, for a churn model to score.
     panel: Features at several dates with the label of each, for a churn model to learn from.
     drift: Population stability index (PSI) of each feature and score between two tables.
@@ -24,6 +25,7 @@ from crmkit._churn.calibration import RiskCalibration
 from crmkit._churn.drift import drift
 from crmkit._churn.features import features
 from crmkit._churn.fit_calibration import fit_calibration
+from crmkit._churn.inactivity import inactivity
 from crmkit._churn.labels import label, label_contracts
 from crmkit._churn.p_active import p_active
 from crmkit._churn.panel import panel
@@ -35,6 +37,7 @@ __all__ = [
     "drift",
     "features",
     "fit_calibration",
+    "inactivity",
     "label",
     "label_contracts",
     "p_active",

@@ -11,7 +11,7 @@ Days since the first purchase
     Window: A window of days after the first purchase.
 All customers
     rates: Acquisition, retention, churn and win-back rate of each calendar period.
-    rescale_churn: Convert a churn rate of one period to that of another, such as a monthly one to a year.
+    rescale_churn: Churn rate of another period, such as a yearly one from a monthly one.
 All cohorts
     pooled: Retention rate of all cohorts together, with intervals.
 """

@@ -124,7 +124,7 @@ def rates(orders: IntoFrameT, *, every: Period, as_of: date | str) -> IntoFrameT
 
 
 def rescale_churn(churn_rate: float, *, every: Period, to: Period = "year") -> float:
-    """Convert a churn rate of one period to that of another, such as a monthly one to a year.
+    """Churn rate of another period, such as a yearly one from a monthly one.
 
     It assumes that the rate stays the same; that of a cohort falls as it ages, so that twelve
     times a young month says too much of the year.

@@ -13,6 +13,7 @@ from crmkit.tables.churn import (
     DRIFT_INPUT,
     FEATURE_ORDERS,
     FEATURES,
+    INACTIVITY,
     LABELS,
 )
 from crmkit.tables.contracts import Column, Kind, Rule, Table
@@ -87,6 +88,7 @@ __all__ = [
     "FINDINGS",
     "HELD_OUT_RISK",
     "HOLDOUT",
+    "INACTIVITY",
     "LABELS",
     "LEDGER",
     "MEASURES",

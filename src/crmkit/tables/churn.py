@@ -106,3 +106,16 @@ DRIFT: Final = Table(
         Column("change", "text", '"little", "moderate" or "large"'),
     ),
 )
+
+INACTIVITY: Final = Table(
+    name="inactivity",
+    row="one quantile of the gaps",
+    made_by="crmkit.churn.inactivity",
+    columns=(
+        Column("quantile", "number", "share of the gaps that are not longer", 0, 1),
+        Column("gap_days", "count", "the gap in days", 0),
+        Column("n_silent", "count", "times that a customer was silent for longer", 0),
+        Column("n_returned", "count", "times that they bought again", 0),
+        Column("return_share", "number", "n_returned / n_silent", 0, nullable=True),
+    ),
+)
