@@ -719,7 +719,7 @@ CASES: Final[Mapping[str, Case]] = {
         ("shop lines", "branches"),
     ),
     "churn.drift": Case(
-        churn.drift,
+        lambda then, now: churn.drift(then, now=now),
         ("known", "known then"),
         ("column",),
     ),

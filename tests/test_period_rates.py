@@ -71,7 +71,7 @@ def test_the_stability_index_is_that_of_the_formula(make_frame: MakeFrame) -> No
     then = {"customer_id": list(range(400)), "plan": [*"abcd"] * 100, "n": [1, 2, 3, 4] * 100}
     plans = ["a"] * 80 + ["b"] * 100 + ["c"] * 100 + ["d"] * 120
     now = {**then, "plan": plans, "n": ["abcd".index(plan) + 1 for plan in plans]}
-    found = rows(churn.drift(make_frame(then), make_frame(now)), by="column")
+    found = rows(churn.drift(make_frame(then), now=make_frame(now)), by="column")
     assert [row["column"] for row in found] == ["n", "plan"]
     for row in found:
         assert row["psi"] == pytest.approx(0.0202733, abs=1e-6)
@@ -119,14 +119,14 @@ def test_a_table_has_not_moved_from_itself(make_frame: MakeFrame) -> None:
             "flag": [True] * 30,
         }
     )
-    found = rows(churn.drift(table, table))
+    found = rows(churn.drift(table, now=table))
     assert [row["psi"] for row in found] == [0.0, 0.0]
 
 
 def test_what_has_become_unknown_has_moved() -> None:
     then = pl.DataFrame({"customer_id": range(200), "x": [1.0, 2.0] * 100})
     now = then.with_columns(x=pl.when(pl.col("customer_id") < 100).then("x"))
-    (row,) = churn.drift(then, now).to_dicts()
+    (row,) = churn.drift(then, now=now).to_dicts()
     # Halves become quarters, and an unknown class of half a customer a half.
     due = 2 * 0.25 * math.log(2) + (0.5 - 0.0025) * math.log(0.5 / 0.0025)
     assert row["psi"] == pytest.approx(due)
@@ -148,7 +148,7 @@ def test_a_period_that_is_not_over_has_no_rate(make_frame: MakeFrame) -> None:
 def test_tables_without_a_common_feature_are_refused() -> None:
     then = pl.DataFrame({"customer_id": [1], "x": [1.0]})
     with pytest.raises(InvalidArgumentError) as caught:
-        churn.drift(then, then.rename({"x": "y"}))
+        churn.drift(then, now=then.rename({"x": "y"}))
     assert str(caught.value) == (
         "features: the two tables share no feature.\nGive two tables of the same columns."
     )
@@ -157,7 +157,7 @@ def test_tables_without_a_common_feature_are_refused() -> None:
 def test_a_number_that_became_text_is_refused() -> None:
     then = pl.DataFrame({"customer_id": [1], "x": [1.0]})
     with pytest.raises(InvalidArgumentError) as caught:
-        churn.drift(then, then.cast({"x": pl.String}))
+        churn.drift(then, now=then.cast({"x": pl.String}))
     assert str(caught.value) == (
         "features: `x` has type Float64 then and String now.\nCast one to the type of the other."
     )

@@ -25,7 +25,7 @@ _LEVEL: Final = 0.95
 _UNKNOWN: Final = "unknown"
 
 
-def drift(then: IntoFrameT, now: IntoFrame) -> IntoFrameT:
+def drift(then: IntoFrameT, *, now: IntoFrame) -> IntoFrameT:
     """Population stability index (PSI) of each feature and score between two tables.
 
     A model learned from customers of a kind that has become rare deserves a new look. The PSI
@@ -81,7 +81,7 @@ def drift(then: IntoFrameT, now: IntoFrame) -> IntoFrameT:
     >>> then = pd.DataFrame({"customer_id": range(400), "plan": [*"abcd"] * 100})
     >>> plans = ["a"] * 80 + ["b"] * 100 + ["c"] * 100 + ["d"] * 120
     >>> now = pd.DataFrame({"customer_id": range(400), "plan": plans})
-    >>> print(drift(then, now).round(4).to_string(index=False))
+    >>> print(drift(then, now=now).round(4).to_string(index=False))
     column    psi  chance change
       plan 0.0203  0.0391 little
     """
@@ -137,12 +137,14 @@ def _is_feature(kind: Any) -> bool:  # noqa: ANN401 - a type of narwhals
 
 def _tally(frame: Frame, name: str, *, is_number: bool) -> dict[Any, int]:
     """Count each distinct value, the unknown together."""
-    value = frames.known(name) if is_number else nw.col(name).cast(nw.String)
+    value = frames.known(name) if is_number else nw.col(name).cast(nw.String).fill_null(_UNKNOWN)
     counted = frame.select(value=value).group_by("value").agg(nw.len().alias("n_rows"))
+    columns = frames.collect(counted, "value", "n_rows")
     found: dict[Any, int] = {}
-    for row in frames.rows(counted):
-        key = _UNKNOWN if row["value"] is None else row["value"]
-        found[key] = found.get(key, 0) + int(row["n_rows"])
+    for each, n in zip(columns["value"].tolist(), columns["n_rows"].tolist(), strict=True):
+        is_known = not is_number or each == each  # noqa: PLR0124 - NaN differs from itself
+        key = each if is_known else _UNKNOWN
+        found[key] = found.get(key, 0) + int(n)
     return found
 
 

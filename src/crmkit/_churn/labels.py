@@ -23,7 +23,7 @@ def label(orders: IntoFrameT, *, as_of: date | str, horizon_days: int) -> IntoFr
     """Label each customer of a day by whether they bought in the horizon.
 
     The outcome window is half open: a purchase on `as_of` is history, one on
-    ``as_of + horizon_days`` is in the window, one on the day after that is not. Returns are no
+    ``as_of + horizon_days`` is in the window, one on the day after that is not. Returns are not
     purchases.
 
     Parameters

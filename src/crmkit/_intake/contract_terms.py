@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,7 +10,7 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 
-from crmkit._door import time
+from crmkit._door import frames, time
 from crmkit._intake.sheet import RowRule, Sheet, from_list, role_column
 
 if TYPE_CHECKING:
@@ -32,13 +33,13 @@ def with_terms(sheet: Sheet, columns: ContractColumns, *, cooling_off_days: int)
     end = role_column("end")
     if columns.end is None:
         never = nw.col(start).is_null() & ~nw.col(start).is_null()
-        sheet = sheet.with_column(end, nw.when(never).then(nw.col(start)))
+        sheet = appended(sheet, end, nw.when(never).then(nw.col(start)))
     given = nw.col(end)
     if columns.cancelled is not None:
         kind = sheet.dtype(end)
         given = nw.coalesce(nw.col(cancelled).cast(kind), nw.col(end))
-        sheet = sheet.with_column(end, nw.coalesce(nw.col(end), nw.col(cancelled).cast(kind)))
-    sheet = sheet.with_column("_crmkit_given", given)
+        sheet = appended(sheet, end, nw.coalesce(nw.col(end), nw.col(cancelled).cast(kind)))
+    sheet = appended(sheet, "_crmkit_given", given)
     for column, into in ((start, _START_DAY), ("_crmkit_given", _GIVEN_DAY), (end, _END_DAY)):
         sheet = _with_number(sheet, column, into)
     start_day = _known(start, _START_DAY)
@@ -56,6 +57,13 @@ def with_terms(sheet: Sheet, columns: ContractColumns, *, cooling_off_days: int)
     if cooling_off_days:
         sheet = _with_cooling_off(sheet, columns, start_day, days=cooling_off_days)
     return _with_overlaps(sheet, columns)
+
+
+def appended(sheet: Sheet, column: str, values: nw.Expr | nw.Series[Any]) -> Sheet:
+    """Append a column; Dask does it by partition, since it walks every way through a plan."""
+    if isinstance(sheet.frame, nw.LazyFrame) and isinstance(values, nw.Expr):
+        return replace(sheet, frame=frames.with_columns(sheet.frame, values.alias(column)))
+    return sheet.with_column(column, values)
 
 
 def joined(rows: nw.LazyFrame[Any], *, grace_days: int) -> nw.LazyFrame[Any]:
@@ -92,8 +100,8 @@ def _with_number(sheet: Sheet, column: str, into: str) -> Sheet:
     known = nw.when(nw.col(column).is_null()).then(nw.lit(day)).otherwise(nw.col(column))
     if is_date:
         known = known.cast(nw.Date)
-    sheet = sheet.with_column(filled, known)
-    return sheet.with_column(into, time.day_number(sheet.frame.lazy(), filled))
+    sheet = appended(sheet, filled, known)
+    return appended(sheet, into, time.day_number(sheet.frame.lazy(), filled))
 
 
 def _known(column: str, day: str) -> nw.Expr:
@@ -154,7 +162,7 @@ def _with_overlaps(sheet: Sheet, columns: ContractColumns) -> Sheet:
     flags = np.zeros(len(frame), dtype=bool)
     flags[usable] = overlapping(codes, starts, ends)
     found = from_list(flags.tolist(), nw.Boolean(), like=frame[_START_DAY])
-    sheet = sheet.with_column(_OVERLAPS, found)
+    sheet = appended(sheet, _OVERLAPS, found)
     return sheet.with_rules(
         RowRule(OVERLAP, "error", complaint, nw.col(_OVERLAPS), shows=columns.start)
     )

@@ -13,7 +13,7 @@ from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit._door import frames
 from crmkit._intake.amounts import read_numbers
-from crmkit._intake.contract_terms import joined, with_terms
+from crmkit._intake.contract_terms import appended, joined, with_terms
 from crmkit._intake.dates import read_dates
 from crmkit._intake.ids import read_ids
 from crmkit._intake.number_form import Decimal
@@ -63,7 +63,7 @@ def contracts(
         Column of ends, the last day or the day after; missing for a contract that runs on.
     cancelled
         Column of the days on which the customer cancelled, which decide the cooling-off period.
-        Without it the end does. Where there is no end, it is the end, too.
+        Without it the end does. Where the end is missing, it is the end, too.
     amount
         Column of money, such as the yearly premium, in one currency; may be missing.
     agent
@@ -138,10 +138,12 @@ def contracts(
     sheet, columns = read_contracts(raw, columns, terms, date_format=date_format)
     require_readable(sheet, CONTRACTS)
     require_good_rows(sheet, CONTRACTS, key=columns.customer)
-    rows = sheet.frame
+    left_out = nw.lit(value=False)
     for rule in sheet.rules:
         if rule.sets_aside and not rule.refuses and rule.rows is not None:
-            rows = rows.filter(~rule.rows.fill_null(value=False))
+            left_out = left_out | rule.rows.fill_null(value=False)
+    marked = appended(sheet, "_crmkit_left_out", left_out)
+    rows = marked.frame.filter(~nw.col("_crmkit_left_out"))
     return frames.give(as_contracts(rows, columns, terms), like=raw)
 
 
@@ -250,14 +252,14 @@ def _with_day(sheet: Sheet, role: str, name: str) -> Sheet:
     before = len(sheet.rules)
     read = read_dates(replace(sheet, options=asked, rules=sheet.rules), name)
     day = role_column("date")
-    read = read.with_column(role_column(role), nw.col(day))
+    read = appended(read, role_column(role), nw.col(day))
     rules = []
     for i, rule in enumerate(read.rules[before:]):
         if role != "start" and rule.name == "missing date":
             continue
         rows, flag = rule.rows, f"{role_column(role)}_{i}"
         if rows is not None:
-            read = read.with_column(flag, rows)
+            read = appended(read, flag, rows.fill_null(value=False))
             rows = nw.col(flag)
         shows = role_column(role) if rule.shows == day else rule.shows
         named = rule.name.replace("date", role, 1)
