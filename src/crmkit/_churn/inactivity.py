@@ -100,7 +100,7 @@ def inactivity(
     gaps = [int(length[min(place, len(length) - 1)]) for place in at]
     n_returned = [int(ended[length > gap].sum()) for gap in gaps]
     n_silent = [int(lasts[length > gap].sum()) + n for gap, n in zip(gaps, n_returned, strict=True)]
-    columns = {
+    columns: dict[str, Sequence[Any]] = {
         "quantile": list(wanted),
         "gap_days": gaps,
         "n_silent": n_silent,

@@ -45,12 +45,14 @@ def with_terms(sheet: Sheet, columns: ContractColumns, *, cooling_off_days: int)
     start_day = _known(start, _START_DAY)
     end_day = _known(end, _END_DAY)
     shows = columns.end or columns.cancelled
+    ends_early = (end_day < start_day).fill_null(value=False).cast(nw.Boolean)
+    sheet = appended(sheet, "_crmkit_ends_early", ends_early)
     sheet = sheet.with_rules(
         RowRule(
             END_BEFORE_START,
             "error",
             f"`{shows or columns.start}` is before `{columns.start}`",
-            end_day < start_day,
+            nw.col("_crmkit_ends_early"),
             shows=shows,
         )
     )
@@ -119,6 +121,8 @@ def _with_cooling_off(
     if as_of is not None:
         today = time.number_of(as_of)
         cancelled = cancelled & (given_day <= today).fill_null(value=False)
+    sheet = appended(sheet, "_crmkit_never_begun", cancelled.cast(nw.Boolean))
+    cancelled = nw.col("_crmkit_never_begun")
     rules = [
         RowRule(
             NEVER_BEGUN,

@@ -259,7 +259,7 @@ def _with_day(sheet: Sheet, role: str, name: str) -> Sheet:
             continue
         rows, flag = rule.rows, f"{role_column(role)}_{i}"
         if rows is not None:
-            read = appended(read, flag, rows.fill_null(value=False))
+            read = appended(read, flag, rows.fill_null(value=False).cast(nw.Boolean))
             rows = nw.col(flag)
         shows = role_column(role) if rule.shows == day else rule.shows
         named = rule.name.replace("date", role, 1)
