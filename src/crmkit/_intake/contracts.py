@@ -112,7 +112,7 @@ def contracts(
     Notes
     -----
     A cancellation on day ``start + cooling_off_days`` is still in time. As of that day's end
-    the contract is no longer pending.
+    the contract has left the period.
 
     Of contracts that overlap, the earliest start stays. One that starts on the day on which
     another ends does not overlap it. Of a lazy table, overlaps are not found.
