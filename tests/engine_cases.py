@@ -52,6 +52,15 @@ _AWKWARD: Final = (
 _FOLLOWED: Final[dict[str, Any]] = {"observed_from": date(1997, 3, 1)}
 _FIELDS: Final = {"name": "text", "email": "email", "phone": "phone", "born": "birth_date"}
 _RAW: Final[dict[str, Any]] = {"customer": "who", "date": "when", "amount": "paid"}
+_TERMS: Final[dict[str, Any]] = {
+    "end": "to",
+    "cancelled": "gave notice",
+    "agent": "agent",
+    "keep": ["branch"],
+    "cooling_off_days": 10,
+    "grace_days": 31,
+    "date_format": "%Y-%m-%d",
+}
 _ITEMS: Final = {
     "what": ["visits", "hotline", "sales", "referrals", "discount"],
     "kind": ["cost", "cost", "revenue", "Revenue ", "revenue"],
@@ -89,6 +98,8 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "orders": orders,
         "opportunities": clv.opportunities(orders, as_of=AS_OF),
         "lines": _lines(orders),
+        "shop lines": _shop_lines(orders),
+        "branches": _branches(customers),
         "visits": orders.drop("amount").filter(pl.col("customer_id") != "returns-only"),
         "items": pl.DataFrame(_ITEMS),
         "costs": crmkit.costs(
@@ -98,6 +109,7 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "records": _records(),
         "customers": customers,
         "known": _with_channel(customers),
+        "known then": _with_channel(customers).head(90).drop("orders"),
         "segmented": segmented,
         "rhythm": rhythm,
         "staged": staged.with_columns(stage=pl.col("stage").replace("returned", "on leave")),
@@ -129,6 +141,7 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "contracts": _contracts(orders),
         "policies": _policies(orders),
         "source costs": pl.DataFrame({"source": ["north", "fair"], "cost": [120.0, 30.0]}),
+        "raw contracts": _raw_contracts(),
         "segment map": rfm.segment_map("rf_25", backend="polars"),
     }
 
@@ -203,6 +216,27 @@ def _lines(orders: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([half, later]).with_columns(is_purchase=pl.col("order_id") % 5 > 0)
 
 
+def _shop_lines(orders: pl.DataFrame) -> pl.DataFrame:
+    """Give each line a product and a discount, which a few have not."""
+    lines = _lines(orders).drop("is_purchase")
+    row = pl.int_range(pl.len())
+    return lines.with_columns(
+        product=pl.when(row % 11 > 0).then(pl.format("p{}", row % 4)),
+        discount=pl.when(row % 7 > 0).then((row % 3).cast(pl.Float64)),
+    )
+
+
+def _branches(customers: pl.DataFrame) -> pl.DataFrame:
+    """Know customers on two days: their branch then."""
+    row = pl.int_range(pl.len())
+    branch = pl.when(row % 2 == 0).then(pl.lit("north")).otherwise(pl.lit("south"))
+    first = customers.select("customer_id", branch=branch, date=pl.lit(date(1997, 5, 1)))
+    moved = pl.lit("abroad")
+    return pl.concat(
+        [first, first.head(40).with_columns(branch=moved, date=pl.lit(date(1997, 12, 31)))]
+    )
+
+
 def _odd_raw() -> pl.DataFrame:
     """Make a raw log with one row for each complaint, whole numbers for ids and text for dates."""
     return pl.DataFrame(
@@ -262,6 +296,21 @@ def _policies(orders: pl.DataFrame) -> pl.DataFrame:
         why=pl.when(pl.col("end").is_not_null()).then(why),
         seats=row % 5,
     )
+
+
+def _raw_contracts() -> pl.DataFrame:
+    """Make terms in text: renewed with a pause, cancelled early, still young, without an end."""
+    nothing: tuple[None, None] = (None, None)
+    rows = [
+        ("ann", "1997-01-01", "1997-06-30", None, 10.0, "kim", "north"),
+        ("ann", "1997-07-15", "1997-12-31", None, 20.0, "lee", "south"),
+        ("ann", "1998-03-15", *nothing, 30.0, "kim", "north"),
+        ("ben", "1997-05-01", "1998-04-30", "1997-05-08", 12.5, "lee", "south"),
+        ("cid", "1997-05-01", None, "1997-05-12", None, None, None),
+        ("dan", "1998-06-25", *nothing, 7.0, "kim", "north"),
+    ]
+    names = ("who", "from", "to", "gave notice", "paid", "agent", "branch")
+    return pl.DataFrame(rows, schema=names, orient="row")
 
 
 @cache
@@ -415,6 +464,34 @@ CASES: Final[Mapping[str, Case]] = {
             items, item="what", kind="kind", amount="euro", decimal="."
         ),
         ("items",),
+        (),
+    ),
+    "intake.contracts": Case(
+        lambda raw: intake.contracts(
+            raw, customer="who", start="from", amount="paid", as_of=AS_OF, **_TERMS
+        ),
+        ("raw contracts",),
+        ("customer_id", "start"),
+    ),
+    "intake.contracts by day": Case(
+        lambda contracts: intake.contracts(
+            contracts, customer="customer_id", start="start", end="end", cooling_off_days=9
+        ),
+        ("contracts",),
+    ),
+    "intake.check_contracts": Case(
+        lambda raw: intake.check_contracts(
+            raw, customer="who", start="from", end="to", cooling_off_days=10, as_of=AS_OF
+        ),
+        ("raw contracts",),
+        ("rule",),
+        ignored=("example",),
+    ),
+    "intake.clean_contracts": Case(
+        lambda raw: intake.clean_contracts(
+            raw, customer="who", start="from", amount="paid", as_of=AS_OF, **_TERMS
+        ),
+        ("raw contracts",),
         (),
     ),
     "intake.prospects": Case(
@@ -639,6 +716,9 @@ CASES: Final[Mapping[str, Case]] = {
         ("method",),
         _FIT,
     ),
+    "cohorts.rates": Case(
+        lambda orders: cohorts.rates(orders, every="month", as_of=AS_OF), ("orders",), ("starts",)
+    ),
     "cohorts.pooled": Case(cohorts.pooled, ("rates",), ("from_day",)),
     "actions.call_list": Case(actions.call_list, ("recommended",)),
     "actions.summary": Case(actions.summary, ("recommended",), ("action",)),
@@ -667,6 +747,33 @@ CASES: Final[Mapping[str, Case]] = {
     "lifecycle.stage_summary": Case(lifecycle.stage_summary, ("staged",), ("stage",)),
     "churn.risk": Case(
         lambda signals: churn.risk(signals, purchases=purchases(), horizon_days=365), ("signals",)
+    ),
+    "churn.inactivity": Case(
+        lambda orders: churn.inactivity(orders, as_of=AS_OF), ("orders",), ("quantile",)
+    ),
+    "churn.label": Case(
+        lambda orders: churn.label(orders, as_of=SPLIT, horizon_days=91), ("orders",)
+    ),
+    "churn.label_contracts": Case(
+        lambda contracts: churn.label_contracts(contracts, as_of=SPLIT, horizon_days=91),
+        ("contracts",),
+    ),
+    "churn.features": Case(lambda orders: churn.features(orders, as_of=AS_OF), ("orders",)),
+    "churn.features of lines": Case(
+        lambda lines, customers: churn.features(lines, as_of=AS_OF, customers=customers),
+        ("shop lines", "branches"),
+    ),
+    "churn.drift": Case(
+        lambda then, now: churn.drift(then, now=now),
+        ("known", "known then"),
+        ("column",),
+    ),
+    "churn.panel": Case(
+        lambda orders, customers: churn.panel(
+            orders, dates=[SPLIT, "1997-12-31"], horizon_days=91, customers=customers
+        ),
+        ("orders", "branches"),
+        ("date", "customer_id"),
     ),
     "churn.fit_calibration": Case(churn.fit_calibration, ("held out",)),
     "churn.reliability": Case(
@@ -933,6 +1040,7 @@ NO_TABLE_TO_READ: Final[Mapping[str, str]] = {
     "clv.to_lifetimes": "reads a fit only",
     "cohorts.bracket": "makes windows from numbers",
     "cohorts.n_day": "makes windows from numbers",
+    "cohorts.rescale_churn": "works on a number",
     "cohorts.rolling": "makes windows from numbers",
     "datasets.load_cdnow": "makes a table from nothing",
     "intake.check_prospects": "finds people in two rows only in tables that are not lazy",

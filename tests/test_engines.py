@@ -64,6 +64,11 @@ _RUN: Final[Mapping[str, int]] = {
     "churn.lapse_table": 2,
     "churn.fit_cox": 2,
     "churn.fit_calibration": 2,
+    "cohorts.rates": 1,
+    "churn.inactivity": 2,
+    "churn.label": 1,
+    "churn.label_contracts": 1,
+    "churn.panel": 1,
     "churn.reliability": 2,
     "churn.risk": 1,
     "clv.backtest": 1,
@@ -127,6 +132,8 @@ _RUN: Final[Mapping[str, int]] = {
 }
 _MADE_FOR_A_LOOK: Final = (
     "intake.check",
+    "churn.drift",
+    "intake.check_contracts",
     "intake.check_costs",
     "pipeline.run",
     "pipeline.run by kept values",
@@ -270,8 +277,11 @@ _DUE: Final[Mapping[str, set[Any]]] = {
     "date": {pl.Date},
     "flag": {pl.Boolean},
 }
-_NAMED_BY_THE_CALL: Final = re.compile(r"(?P<name>\w+)_(?:lower|upper)|p_\d+|rfm_sum")
-"""Columns whose names are made of others: bounds, and the chance of each number of purchases."""
+_NAMED_BY_THE_CALL: Final = re.compile(
+    r"(?P<name>\w+)_(?:lower|upper)|p_\d+|rfm_sum"
+    r"|(?:n_orders|amount)_\d+d|(?:orders|amount)_trend_\d+d_\d+d"
+)
+"""Columns whose names are made of others: bounds, windows, and the chance of each number."""
 
 
 def _kinds() -> dict[str, set[str]]:
@@ -406,6 +416,7 @@ def test_where_spark_may_keep_nothing_the_plan_goes_on(monkeypatch: pytest.Monke
 
 
 _READ_ONCE: Final = (
+    "churn.features",
     "clv.opportunities",
     "cohorts.calendar_retention",
     "cohorts.retention",

@@ -68,6 +68,9 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
     contact: dict[str, Any] = {"value": "value", "contact_cost": 1.0, "offer_cost": 0.0}
     lasting = {**ORDERS, "observed_from": None}
     contact |= {"budget": 9.0, "capacity": 3, "within": "branch"}
+    terms: dict[str, Any] = {"customer": "customer_id", "start": "start", "end": "end"}
+    terms |= {"cancelled": None, "amount": None, "cooling_off_days": 3, **ORDERS}
+    terms["date_format"] = None
     return {
         "rfm.breakpoints": (
             "customers",
@@ -186,7 +189,16 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
                 "high_from": 0.8,
             },
         ),
+        "churn.drift": ("customers", {"now": tables()["known"]}),
+        "churn.features": ("orders", {**ORDERS, "windows_days": (30, 90), "customers": None}),
         "churn.fit_calibration": ("held out", {}),
+        "churn.inactivity": ("orders", {**ORDERS, "quantiles": (0.5, 0.9)}),
+        "churn.label": ("orders", {"as_of": SPLIT, **ahead}),
+        "churn.label_contracts": ("contracts", {"as_of": SPLIT, **ahead, "data_until": AS_OF}),
+        "churn.panel": (
+            "orders",
+            {"dates": [SPLIT], **ahead, "windows_days": (30, 90), "customers": None},
+        ),
         "churn.past_amount": ("orders", {**ORDERS, **ahead}),
         "churn.reliability": ("held out", {"method": "platt", "bins": 3, "level": 0.9}),
         "churn.survival": (
@@ -265,6 +277,8 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
         "tiers.whale": ("customers", {"by": "total_amount"}),
         "cohorts.calendar_retention": ("orders", {**ORDERS, "every": "year", "level": 0.95}),
         "cohorts.pooled": ("rates", {"level": 0.95}),
+        "cohorts.rates": ("orders", {"every": "year", **ORDERS}),
+        "cohorts.rescale_churn": (None, {"churn_rate": 0.1, "every": "month", "to": "year"}),
         "cohorts.retention": (
             "orders",
             {**ORDERS, "windows": cohorts.bracket((1, 31)), "every": "year", "level": 0.95},
@@ -451,6 +465,12 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
         ),
         "economics.cost_benefit": ("costs", {"declared": None}),
         "datasets.load_cdnow": (None, {"sample": True, **NO_FITS}),
+        "intake.contracts": ("contracts", terms | {"grace_days": 9, "agent": None, "keep": ()}),
+        "intake.check_contracts": ("contracts", terms | {"decimal": "."}),
+        "intake.clean_contracts": (
+            "contracts",
+            terms | {"grace_days": 9, "agent": None, "keep": (), "decimal": "."},
+        ),
         "intake.hash_ids": ("customers", {"key": "a long secret"}),
         "intake.prospects": ("customers", {"customer": "customer_id", "keep": ()}),
         "intake.clean_prospects": ("customers", {"customer": "customer_id", "keep": ()}),

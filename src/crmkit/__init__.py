@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         rfm,
         tiers,
     )
-    from crmkit.intake import costs, prospects, read_log, transactions
+    from crmkit.intake import contracts, costs, prospects, read_log, transactions
 
 __version__ = "0.1.0"
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "churn",
     "clv",
     "cohorts",
+    "contracts",
     "costs",
     "datasets",
     "economics",
@@ -70,7 +71,7 @@ __all__ = [
     "tiers",
     "transactions",
 ]
-_AT_THE_TOP = ("costs", "prospects", "read_log", "transactions")
+_AT_THE_TOP = ("contracts", "costs", "prospects", "read_log", "transactions")
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a room, or one of its functions

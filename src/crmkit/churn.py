@@ -37,6 +37,14 @@ Why
     drivers: Importance of each feature: how much worse the model is with it shuffled.
     stated_reasons: Count the reasons that customers gave for leaving, beside those of the model.
 
+Data for a model
+    label: Label each customer of a day by whether they bought in the horizon.
+    label_contracts: Label each contract that runs on a day by whether it ended in the horizon.
+    inactivity: Quantiles of the gaps between purchases, with the share that returns after each.
+    features: Features of each customer as of a day, for a churn model to score.
+    panel: Features at several dates with the label of each, for a churn model to learn from.
+    drift: Population stability index (PSI) of each feature and score between two tables.
+
 Value at risk
     past_amount: Money that each customer brought in the last `horizon_days`.
     value_at_risk: Value at risk: money of the last horizon times the churn risk.
@@ -44,17 +52,22 @@ Value at risk
 
 from crmkit._churn.at_stake import past_amount, value_at_risk
 from crmkit._churn.calibration import RiskCalibration
+from crmkit._churn.drift import drift
 from crmkit._churn.evaluation.campaign import AcquisitionCampaign, RetentionCampaign
 from crmkit._churn.evaluation.curves import calibration_table, gains, profit_curve
 from crmkit._churn.evaluation.evaluate import evaluate
 from crmkit._churn.explain.drivers import drivers
 from crmkit._churn.explain.reasons import reasons
 from crmkit._churn.explain.stated_reasons import stated_reasons
+from crmkit._churn.features import features
 from crmkit._churn.fit_calibration import fit_calibration
+from crmkit._churn.inactivity import inactivity
+from crmkit._churn.labels import label, label_contracts
 from crmkit._churn.model.churn_model import ChurnModel, load_model
 from crmkit._churn.model.fit import fit
 from crmkit._churn.model.score import score
 from crmkit._churn.p_active import p_active
+from crmkit._churn.panel import panel
 from crmkit._churn.reliability import reliability
 from crmkit._churn.risk import risk
 from crmkit._churn.survival.fit_cox import CoxFit, fit_cox
@@ -71,17 +84,23 @@ __all__ = [
     "RiskCalibration",
     "calibration_table",
     "cumulative_incidence",
+    "drift",
     "drivers",
     "evaluate",
+    "features",
     "fit",
     "fit_calibration",
     "fit_cox",
     "gains",
+    "inactivity",
+    "label",
+    "label_contracts",
     "lapse_table",
     "load_model",
     "log_rank",
     "log_rank_pairs",
     "p_active",
+    "panel",
     "past_amount",
     "profit_curve",
     "reasons",

@@ -7,6 +7,7 @@ Files
 Tables
     transactions: Turn a raw log of purchases into a ledger of transactions.
     costs: Turn a raw table of costs and revenues into cost-benefit items.
+    contracts: Turn a raw table of contracts into contracts: one row each, none that never began.
     prospects: Turn a raw table of people into prospects: one row per person known by name.
     hash_ids: Replace customer ids by hashes that only the holder of a key can make.
 Data quality
@@ -14,6 +15,8 @@ Data quality
     clean: Clean a raw transaction log: keep valid rows, set the others aside.
     check_costs: Check the data quality of a raw table of costs and revenues.
     clean_costs: Clean a raw table of costs and revenues: keep valid rows, set the others aside.
+    check_contracts: Check the data quality of a raw table of contracts.
+    clean_contracts: Clean a raw table of contracts: keep valid rows, set the others aside.
     check_prospects: Check the data quality of a raw table of people.
     clean_prospects: Clean a raw table of people: keep one row per person, set the others aside.
     Cleaned: Result of `clean`: valid rows as a ledger, and the rows set aside.
@@ -28,6 +31,8 @@ People
 from crmkit._intake.check import check
 from crmkit._intake.clean import Cleaned, clean
 from crmkit._intake.completeness import completeness, completeness_of_customers
+from crmkit._intake.contract_checks import check_contracts, clean_contracts
+from crmkit._intake.contracts import contracts
 from crmkit._intake.costs import costs
 from crmkit._intake.hash_ids import hash_ids
 from crmkit._intake.log import Log
@@ -50,13 +55,16 @@ __all__ = [
     "Log",
     "Matches",
     "check",
+    "check_contracts",
     "check_costs",
     "check_prospects",
     "clean",
+    "clean_contracts",
     "clean_costs",
     "clean_prospects",
     "completeness",
     "completeness_of_customers",
+    "contracts",
     "costs",
     "hash_ids",
     "match",

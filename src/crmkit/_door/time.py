@@ -111,6 +111,14 @@ def day_number(frame: nw.LazyFrame[Any], column: str) -> nw.Expr:
     return past * 365 + leap_days + value.dt.ordinal_day().cast(nw.Int64) - _EPOCH
 
 
+def constant_day(frame: nw.LazyFrame[Any], day: date) -> nw.Expr:
+    """Write one day as a column, in the type that the engine has for days."""
+    if frame.implementation.is_pandas_like():  # numpy has no type for a date
+        midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - no zone
+        return nw.lit(midnight).cast(nw.Datetime("us"))
+    return nw.lit(day).cast(nw.Date)
+
+
 def until(frame: nw.LazyFrame[Any], day: date, *, column: str = "date") -> nw.Expr:
     """Keep what happened by the end of `day`."""
     if frame.collect_schema()[column] == nw.Date:

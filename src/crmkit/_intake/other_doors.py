@@ -63,7 +63,7 @@ def check_costs(
     sheet, names = read_costs(
         raw, item=item, kind=kind, amount=amount, group=group, decimal=decimal, strict=False
     )
-    return _findings(sheet, names["item"], like=raw, money=role_column("amount"))
+    return findings_of(sheet, names["item"], like=raw, money=role_column("amount"))
 
 
 def clean_costs(
@@ -109,7 +109,7 @@ def clean_costs(
         raw, item=item, kind=kind, amount=amount, group=group, decimal=decimal, strict=False
     )
     columns = list(dict.fromkeys(names.values()))
-    return _cleaned(sheet, COSTS, columns, lambda rows: items(rows, names), like=raw)
+    return cleaned(sheet, COSTS, columns, lambda rows: items(rows, names), like=raw)
 
 
 def check_prospects(raw: IntoFrameT, *, customer: str) -> IntoFrameT:
@@ -143,7 +143,7 @@ def check_prospects(raw: IntoFrameT, *, customer: str) -> IntoFrameT:
       missing customer     1         row 2
     """
     sheet, names, _ = read_prospects(raw, customer=customer, strict=False)
-    return _findings(sheet, names["customer"], like=raw)
+    return findings_of(sheet, names["customer"], like=raw)
 
 
 def clean_prospects(
@@ -181,16 +181,19 @@ def clean_prospects(
         raw, customer=customer, keep=keep, repair=True, strict=False
     )
     columns = list(dict.fromkeys(names.values()))
-    return _cleaned(sheet, PROSPECTS, columns, lambda rows: people(rows, kept), like=raw)
+    return cleaned(sheet, PROSPECTS, columns, lambda rows: people(rows, kept), like=raw)
 
 
-def _findings(sheet: Sheet, key: str, *, like: IntoFrameT, money: str | None = None) -> IntoFrameT:
+def findings_of(
+    sheet: Sheet, key: str, *, like: IntoFrameT, money: str | None = None
+) -> IntoFrameT:
+    """List what the rules of a sheet find."""
     sums = totals(sheet.frame, sheet.rules, money=money)
     table = as_table(by_row(sheet, sums, key), sums.n_rows, like=sheet.frame)
     return frames.give(table, like=like)
 
 
-def _cleaned(
+def cleaned(
     sheet: Sheet,
     table: Table,
     columns: list[str],
@@ -198,6 +201,7 @@ def _cleaned(
     *,
     like: IntoFrameT,
 ) -> Cleaned[Any]:
+    """Divide the rows of a sheet into a table of valid ones and the others with the reason."""
     require_readable(sheet, table)
     good, others = divided(sheet, columns)
     valid = kept(good)

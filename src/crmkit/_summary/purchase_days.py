@@ -103,7 +103,7 @@ def days(ledger: nw.LazyFrame[Any], *, as_of: date) -> nw.LazyFrame[Any]:
     if frames.has(rows, "order_id"):
         rows = _orders(rows)
     return (
-        rows.with_columns(n_orders=nw.when(_is_purchase(rows)).then(nw.lit(1)))
+        rows.with_columns(n_orders=nw.when(is_purchase(rows)).then(nw.lit(1)))
         .group_by("customer_id", "day")
         .agg(nw.col("n_orders").count(), *amount)
     )
@@ -164,7 +164,8 @@ def _orders(rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     return first.with_columns(begins=nw.col("day") == nw.col("first_day"))
 
 
-def _is_purchase(rows: nw.LazyFrame[Any]) -> nw.Expr:
+def is_purchase(rows: nw.LazyFrame[Any]) -> nw.Expr:
+    """Whether a row is a purchase: as flagged, or with an amount of zero or more."""
     is_purchase = nw.lit(value=True)
     if frames.has(rows, "is_purchase"):
         is_purchase = nw.col("is_purchase")

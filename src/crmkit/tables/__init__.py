@@ -7,6 +7,15 @@ and the reference pages are made from it.
 from __future__ import annotations
 
 from crmkit.tables.campaigns import CAMPAIGN_OFFERS, CAMPAIGN_OUTCOMES, PLANNED, TREATED
+from crmkit.tables.churn import (
+    ATTRIBUTES,
+    DRIFT,
+    DRIFT_INPUT,
+    FEATURE_ORDERS,
+    FEATURES,
+    INACTIVITY,
+    LABELS,
+)
 from crmkit.tables.contracts import Column, Kind, Rule, Table
 from crmkit.tables.customers import (
     CUSTOMER_TOTALS,
@@ -62,6 +71,7 @@ __all__ = [
     "ACTION_INPUTS",
     "ACTION_PLAN",
     "ACTION_SUMMARY",
+    "ATTRIBUTES",
     "AT_STAKE",
     "BACKTEST",
     "CALIBRATION",
@@ -74,14 +84,20 @@ __all__ = [
     "COSTS",
     "COST_GROUPS",
     "CUSTOMER_TOTALS",
+    "DRIFT",
+    "DRIFT_INPUT",
     "DURATIONS",
     "EVALUATION_SUMMARY",
     "EVENTS",
     "EVENT_RULES",
+    "FEATURES",
+    "FEATURE_ORDERS",
     "FINDINGS",
     "GAINS",
     "HELD_OUT_RISK",
     "HOLDOUT",
+    "INACTIVITY",
+    "LABELS",
     "LEDGER",
     "MEASURES",
     "OPPORTUNITIES",

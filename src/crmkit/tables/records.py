@@ -87,7 +87,7 @@ FINDINGS: Final = Table(
 CONTRACTS: Final = Table(
     name="contracts",
     row="one contract, from its first day to its end, renewals included",
-    made_by="one row per contract, as in pandas.DataFrame",
+    made_by="crmkit.contracts",
     columns=(
         Column("customer_id", "key", "whose contract it is"),
         Column("start", "date", "first day"),
@@ -97,6 +97,9 @@ CONTRACTS: Final = Table(
             "last day, or the day after; null for a contract that still runs",
             nullable=True,
         ),
+        Column("cancelled", "date", "day on which it was cancelled", nullable=True, required=False),
+        Column("amount", "number", "money of the contract", nullable=True, required=False),
+        Column("agent", "key", "who looks after it", nullable=True, required=False),
     ),
     rules=(Rule("start", "end", because="a contract begins before it ends"),),
 )
