@@ -226,7 +226,7 @@ def test_a_table_without_ends_runs_on(make_frame: MakeFrame) -> None:
 @pytest.mark.parametrize("argument", ["cooling_off_days", "grace_days"])
 def test_days_are_whole(argument: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
-        crmkit.contracts(pl.DataFrame(ISSUE), **NAMED, **{argument: -1})
+        crmkit.contracts(pl.DataFrame(ISSUE), **{**NAMED, argument: -1})
     assert str(caught.value) == (
         f"`{argument}` must be a whole number of 0 or more, got -1.\n"
         "Write 14 for two weeks, or 0 for none."

@@ -259,6 +259,11 @@ def spread_least(frame: Frame, key: str | Sequence[str], *, of: str, into: str) 
     return frame.with_columns(nw.col(of).min().over(*keys).alias(into))
 
 
+def with_short_plan(frame: Frame) -> Frame:
+    """Run a long plan of Dask, which would walk every way through it, and keep its rows."""
+    return kept(frame) if frame.implementation.is_dask() else frame
+
+
 def join_left(frame: Frame, other: Frame, *, on: str) -> Frame:
     """Append the columns of another table, and keep the order of rows where there is one."""
     if frame.implementation.is_polars():

@@ -40,6 +40,7 @@ with_columns = engines.with_columns
 in_one_piece = engines.in_one_piece
 maybe_repeated = engines.maybe_repeated
 with_readable_names = engines.with_readable_names
+with_short_plan = engines.with_short_plan
 require = checks.require
 
 

@@ -177,6 +177,6 @@ def _reason(sheet: Sheet, extra: Sequence[tuple[str, nw.Expr]]) -> nw.Expr:
     ]
     reason = nw.lit(None).cast(nw.String)
     for name, rows in reversed([*causes, *extra]):
-        broken = rows.fill_null(value=False)
+        broken = rows.fill_null(value=False).cast(nw.Boolean)  # Dask takes some for text
         reason = nw.when(broken).then(nw.lit(name)).otherwise(reason)
     return reason

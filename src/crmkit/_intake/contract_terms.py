@@ -134,7 +134,9 @@ def _with_cooling_off(
         )
     ]
     if as_of is not None:
-        pending = (nw.lit(time.number_of(as_of)) - start_day < days) & ~cancelled
+        young = (nw.lit(time.number_of(as_of)) - start_day < days).fill_null(value=False)
+        sheet = appended(sheet, "_crmkit_pending", (young & ~cancelled).cast(nw.Boolean))
+        pending = nw.col("_crmkit_pending")
         complaint = f"`{columns.start}` is less than {days} days before as_of ({as_of})"
         rules.append(
             RowRule(PENDING, "info", complaint, pending, shows=columns.start, is_set_aside=True)

@@ -223,6 +223,8 @@ def read_contracts(
         sheet = read_numbers(sheet, "amount", columns.amount, required=False)
     if sheet.refusals:
         return sheet, columns
+    if isinstance(sheet.frame, nw.LazyFrame):
+        sheet = replace(sheet, frame=frames.with_short_plan(sheet.frame))
     return with_terms(sheet, columns, cooling_off_days=int(terms.cooling_off_days)), columns
 
 

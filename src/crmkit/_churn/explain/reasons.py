@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from crmkit._words import formats
 from crmkit._words.arguments import require_fitted, require_whole
 
 _MOST: Final = 20
+_TREND: Final = re.compile(r"(orders|amount)_trend_(\d+)d_(\d+)d")
 _LEAST: Final = 0.01
 """Smaller log odds give no reason."""
 
@@ -152,6 +154,11 @@ def _of_window(name: str) -> str:
         if name.startswith(start) and name.endswith("d") and days.isdigit():
             what = "spent {value}" if words == "spent" else "{value} " + words
             return f"{what} in the last {days} days"
+    found = _TREND.fullmatch(name)
+    if found is not None:
+        what, short, long = found.groups()
+        a_day = "orders a day" if what == "orders" else "spend a day"
+        return f"{a_day} in the last {short} days {{value}} times that of the last {long}"
     plain = name.replace("_", " ").replace("{", "(").replace("}", ")")
     return plain + " is {value}"
 
