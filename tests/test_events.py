@@ -29,7 +29,7 @@ def snapshot(**columns: list[Any]) -> pl.DataFrame:
 
 def rule(column: str, change: str, value: str = "", **others: Any) -> pl.DataFrame:
     """One rule, named "it"."""
-    row = {"event": "it", "column": column, "change": change, "value": value}
+    row = {"event": "it", "column": column, "change": change, "compare_to": value}
     return pl.DataFrame([row | {"priority": 1, "reason": "so"} | others])
 
 
@@ -214,7 +214,7 @@ def test_growth_of_a_log_tells_first_and_second_purchases() -> None:
     ("made", "words"),
     [
         (rule("x", "abov", "2"), "`change` of 'it' is 'abov'.\nDid you mean 'above'?"),
-        (rule("x", "above", "much"), "`value` of 'it' is 'much'; for 'above' it must be a number"),
+        (rule("x", "above", "much"), "`compare_to` of 'it' is 'much'; for 'above' it must be a number"),
         (rule("x", "soon", "2"), "must be a threshold and days, such as '2 in 14'"),
         (rule("x", "up", "big"), "must be an order, such as 'diamond > gold > silver'"),
         (rule("", "to", "lost"), "'it' names no column"),

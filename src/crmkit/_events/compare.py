@@ -242,7 +242,7 @@ def _require_known_values(joined: frames.Frame, rules: Sequence[EventRule]) -> N
         if strange:
             msg = (
                 f"event rules: `{column}` has {frames.quoted(strange)}, which the rule does not "
-                f"name ({' > '.join(order)}).\nName all of them in `value`, the best first."
+                f"name ({' > '.join(order)}).\nName all of them in `compare_to`, the best first."
             )
             raise InvalidRowsError(msg, n_rows=len(strange), examples=tuple(strange[:3]))
 
@@ -293,9 +293,9 @@ def _change(rule: EventRule, kinds: nw.Schema) -> _Change:
     if rule.change == "soon":
         return _soon(rule, new)
     happened = {
-        "to": lambda: (new == rule.value) & (old != rule.value),
+        "to": lambda: (new == rule.compare_to) & (old != rule.compare_to),
         "moves": lambda: old.is_in(rule.move[0]) & new.is_in(rule.move[1]),
-        "from": lambda: (old == rule.value) & (new != rule.value),
+        "from": lambda: (old == rule.compare_to) & (new != rule.compare_to),
         "changes": lambda: old != new,
         "up": lambda: new < old,
         "down": lambda: new > old,

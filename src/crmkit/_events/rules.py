@@ -22,7 +22,7 @@ CHANGES: Final = (
 _TIERS: Final = "diamond > gold > silver"
 _SLOW: Final = "bought after a silence long for them"
 _IN_RHYTHM: Final = "buys by their own rhythm"
-_COLUMNS: Final = ("event", "column", "change", "value", "priority", "reason")
+_COLUMNS: Final = ("event", "column", "change", "compare_to", "priority", "reason")
 
 _RULES: Final = (
     ("lost", "stage", "to", "lost", 1, "silent for so long that few come back"),
@@ -53,30 +53,30 @@ class EventRule:
     event: str
     column: str
     change: str
-    value: str
+    compare_to: str
     priority: int
     reason: str
 
     @property
     def threshold(self) -> float:
         """The number that is crossed."""
-        return float(self.value.partition(" in ")[0])
+        return float(self.compare_to.partition(" in ")[0])
 
     @property
     def within_days(self) -> float:
         """Days ahead in which something will happen."""
-        return float(self.value.partition(" in ")[2])
+        return float(self.compare_to.partition(" in ")[2])
 
     @property
     def move(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Values before and values after."""
-        old, _, new = self.value.partition(">")
+        old, _, new = self.compare_to.partition(">")
         return _listed(old), _listed(new)
 
     @property
     def order(self) -> tuple[str, ...]:
         """Values, the best first."""
-        return tuple(each.strip() for each in self.value.split(">"))
+        return tuple(each.strip() for each in self.compare_to.split(">"))
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -95,18 +95,18 @@ def rules(*, backend: Backend = "pandas") -> Any:  # noqa: ANN401 - native to `b
     -------
     One row per rule; rules on columns that the snapshots do not have are skipped:
 
-    ============  ====  ====================================================================
-    ``event``     text  name of the event
-    ``column``    text  the column that is compared; empty for "appeared" and "vanished"
-    ``change``    text  "to" and "from" a value, "moves" from some to others, "changes", "up" and
-                        "down" in the order of `value`, "above" and "below" a threshold that is
-                        crossed, "known" where it was null, "soon", "appeared", "vanished"
-    ``value``     text  the value; for "moves" such as "lapsing, lost > returned"; the threshold;
-                        the order, such as "diamond > gold > silver"; for "soon" threshold and
-                        days, such as "2 in 14"
-    ``priority``  int   1 for what somebody should hear of today, 2 this week, 3 to know
-    ``reason``    text  why it matters
-    ============  ====  ====================================================================
+    ==============  ====  ==================================================================
+    ``event``       text  name of the event
+    ``column``      text  the column that is compared; empty for "appeared" and "vanished"
+    ``change``      text  "to" and "from" a value, "moves" from some to others, "changes", "up"
+                          and "down" in an order, "above" and "below" a threshold that is crossed,
+                          "known" where it was null, "soon", "appeared", "vanished"
+    ``compare_to``  text  the value; for "moves" such as "lapsing, lost > returned"; the
+                          threshold; the order, such as "diamond > gold > silver"; for "soon"
+                          threshold and days, such as "2 in 14"
+    ``priority``    int   1 for what somebody should hear of today, 2 this week, 3 to know
+    ``reason``      text  why it matters
+    ==============  ====  ==================================================================
 
     Raises
     ------
@@ -116,8 +116,8 @@ def rules(*, backend: Backend = "pandas") -> Any:  # noqa: ANN401 - native to `b
     Examples
     --------
     >>> table = rules()
-    >>> print(table[["event", "change", "value", "priority"]].head(3).to_string(index=False))
-        event change                   value  priority
+    >>> print(table[["event", "change", "compare_to", "priority"]].head(3).to_string(index=False))
+        event change              compare_to  priority
          lost     to                    lost         1
     tier down   down diamond > gold > silver         1
       at risk     to                 at risk         1
@@ -171,7 +171,7 @@ def _require_value(rule: EventRule) -> None:
     if rule.change not in needed:
         return
     try:
-        fits = bool(rule.value)
+        fits = bool(rule.compare_to)
         if rule.change in ("above", "below", "soon"):
             fits = rule.threshold == rule.threshold
         if rule.change == "soon":
@@ -184,7 +184,7 @@ def _require_value(rule: EventRule) -> None:
         fits = len(set(rule.order)) == len(rule.order) > 1
     if not fits:
         msg = (
-            f"event rules: `value` of {rule.event!r} is {rule.value!r}; for {rule.change!r} it "
+            f"event rules: `compare_to` of {rule.event!r} is {rule.compare_to!r}; for {rule.change!r} it "
             f"must be {needed[rule.change]}."
         )
         raise InvalidArgumentError(msg)

@@ -14,7 +14,7 @@ EVENT_RULES: Final = Table(
         Column("event", "text", "name of the event"),
         Column("column", "text", "the column that is compared", nullable=True),
         Column("change", "text", "which change counts"),
-        Column("value", "text", "value, threshold or order", nullable=True),
+        Column("compare_to", "text", "value, threshold or order", nullable=True),
         Column("priority", "count", "1 for what somebody should hear of today", 1),
         Column("reason", "text", "why it matters"),
     ),
