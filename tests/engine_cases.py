@@ -88,6 +88,7 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "orders": orders,
         "opportunities": clv.opportunities(orders, as_of=AS_OF),
         "lines": _lines(orders),
+        "history": lifecycle.history(orders, dates=HISTORY_DATES, rules=STAGE_RULES),
         "visits": orders.drop("amount").filter(pl.col("customer_id") != "returns-only"),
         "items": pl.DataFrame(_ITEMS),
         "costs": crmkit.costs(
@@ -284,6 +285,7 @@ def uplift() -> campaigns.UpliftModel:
     )
 
 
+HISTORY_DATES: Final = (date(1997, 6, 30), SPLIT, date(1997, 12, 31))
 STAGE_RULES: Final = lifecycle.StageRules(60, 1, 120, 1.5, 3, 2, 3, 5)
 TIERS: Final = tiers.TierRule(
     ("diamond", "gold", "silver"), (200.0, 50.0), ("total_amount",), (1.0,), (1.0,), "thresholds"
@@ -624,6 +626,13 @@ CASES: Final[Mapping[str, Case]] = {
         ("orders",),
         ("date", "stage"),
         1e-9,
+    ),
+    "lifecycle.history": Case(
+        lambda orders, people: lifecycle.history(
+            orders, dates=HISTORY_DATES, rules=STAGE_RULES, prospects=people
+        ),
+        ("orders", "people"),
+        ("customer_id", "date"),
     ),
     "lifecycle.rules": Case(lifecycle.rules, ("rhythm",)),
     "lifecycle.assign": Case(

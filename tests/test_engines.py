@@ -92,6 +92,7 @@ _RUN: Final[Mapping[str, int]] = {
     "intake.shared_contacts": 2,
     "lifecycle.calibrate": 2,
     "lifecycle.fit_rules": 5,
+    "lifecycle.history": 1,
     "lifecycle.rules": 1,
     "rfm.breakpoints": 3,
     "rfm.breakpoints nested": 5,

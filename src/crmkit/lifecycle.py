@@ -8,11 +8,13 @@ Stages
     assign: Assign each customer a life-cycle stage by their own purchase rhythm.
     calibrate: Count how many customers of each stage bought again, at past dates.
     stage_summary: Summarize life-cycle stages: customers and revenue of each.
+    history:
     STAGES: Every stage, in the order of the life cycle.
 """
 
 from crmkit._lifecycle.calibrate import calibrate
 from crmkit._lifecycle.fit_rules import fit_rules
+from crmkit._lifecycle.history import history
 from crmkit._lifecycle.rules import StageRules, rules
 from crmkit._lifecycle.stages import STAGES, assign, stage_summary
 from crmkit._summary.rhythm import rhythm
@@ -23,6 +25,7 @@ __all__ = [
     "assign",
     "calibrate",
     "fit_rules",
+    "history",
     "rhythm",
     "rules",
     "stage_summary",

@@ -10,6 +10,7 @@ from crmkit.tables.campaigns import CAMPAIGN_OFFERS, CAMPAIGN_OUTCOMES, PLANNED,
 from crmkit.tables.contracts import Column, Kind, Rule, Table
 from crmkit.tables.customers import (
     CUSTOMER_TOTALS,
+    HISTORY_OF_STAGES,
     HOLDOUT,
     MEASURES,
     OPPORTUNITIES,
@@ -76,6 +77,7 @@ __all__ = [
     "EVENT_RULES",
     "FINDINGS",
     "HELD_OUT_RISK",
+    "HISTORY_OF_STAGES",
     "HOLDOUT",
     "LEDGER",
     "MEASURES",
