@@ -88,7 +88,8 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "orders": orders,
         "opportunities": clv.opportunities(orders, as_of=AS_OF),
         "lines": _lines(orders),
-        "history": lifecycle.history(orders, dates=HISTORY_DATES, rules=STAGE_RULES),
+        "history": (history := lifecycle.history(orders, dates=HISTORY_DATES, rules=STAGE_RULES)),
+        "last stages": history.filter(pl.col("date") == HISTORY_DATES[-1]),
         "visits": orders.drop("amount").filter(pl.col("customer_id") != "returns-only"),
         "items": pl.DataFrame(_ITEMS),
         "costs": crmkit.costs(
@@ -314,6 +315,12 @@ def spend() -> clv.Fit:
 def trees() -> clv.Trees:
     """Train boosted trees."""
     return clv.fit_trees(_orders(), as_of=AS_OF, horizon_days=91)
+
+
+@cache
+def moves() -> lifecycle.Transitions:
+    """Count the moves between stages."""
+    return lifecycle.transitions(tables()["history"])
 
 
 @cache
@@ -633,6 +640,19 @@ CASES: Final[Mapping[str, Case]] = {
         ),
         ("orders", "people"),
         ("customer_id", "date"),
+    ),
+    "lifecycle.transitions": Case(lifecycle.transitions, ("history",), ()),
+    "lifecycle.flow": Case(lifecycle.flow, ("history",), ("date", "from_stage", "to_stage")),
+    "lifecycle.forecast": Case(
+        lambda staged: lifecycle.forecast(staged, transitions=moves(), periods=2),
+        ("last stages",),
+        ("period", "stage_order"),
+    ),
+    "lifecycle.growth_accounting": Case(
+        lambda orders: lifecycle.growth_accounting(orders, as_of=AS_OF, every="month"),
+        ("orders",),
+        ("starts",),
+        1e-9,
     ),
     "lifecycle.rules": Case(lifecycle.rules, ("rhythm",)),
     "lifecycle.assign": Case(
