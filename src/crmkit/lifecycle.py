@@ -13,12 +13,12 @@ Stages
 History
     history: Life-cycle stage of each customer at many dates, in one pass over the ledger.
     transitions: Transition counts and probabilities between stages, from a history of stages.
-    transition_table: Lay out transition probabilities with intervals, one row for each pair of stages.
-    Transitions: How many customers moved from which stage to which within a period, as a value to keep.
+    transition_table: Transition probabilities with intervals, one row for each pair of stages.
+    Transitions: Counts of moves from stage to stage within a period, as a value to keep.
     flow: Customers who moved from stage to stage between each date and the next: a Sankey's table.
     forecast: Forecast the customers of each stage, and their money, some periods ahead.
     markov_value: Lifetime value of a customer in each stage, by the Markov chain of the stages.
-    growth_accounting: Growth accounting: new, retained, resurrected and churned customers of each period.
+    growth_accounting: Growth accounting: new, retained, resurrected and churned of each period.
 """
 
 from crmkit._lifecycle.calibrate import calibrate

@@ -42,7 +42,7 @@ def growth_accounting(
     is_cut: bool = False,
     tolerance: float = 0.0,
 ) -> IntoFrameT:
-    """Growth accounting: new, retained, resurrected and churned customers of each period.
+    """Growth accounting: new, retained, resurrected and churned of each period.
 
     A customer is active in a period with a purchase in it. Who is active now was active in the
     period before (retained), bought for the first time (new) or came back after a pause

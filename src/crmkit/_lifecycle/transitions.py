@@ -29,7 +29,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Transitions:
-    """How many customers moved from which stage to which within a period, as a value to keep.
+    """Counts of moves from stage to stage within a period, as a value to keep.
 
     Made by `crmkit.lifecycle.transitions`, used by `crmkit.lifecycle.forecast` and
     `crmkit.lifecycle.markov_value`.
@@ -194,7 +194,7 @@ def transitions(history: IntoFrame, *, stages: Sequence[str] | None = None) -> T
 def transition_table(
     transitions: Transitions, *, level: float = 0.9, backend: Backend = "pandas"
 ) -> Any:  # noqa: ANN401 - the library decides
-    """Lay out transition probabilities with intervals, one row for each pair of stages.
+    """Transition probabilities with intervals, one row for each pair of stages.
 
     Parameters
     ----------
