@@ -200,10 +200,10 @@ def test_counts_are_not_rounded_and_hold_everybody() -> None:
     staged = pl.DataFrame({"customer_id": range(10), "stage": ["a"] * 7 + ["b"] * 3})
     chain = moved(((1, 2), (1, 1)), ("a", "b"))
     ahead = lifecycle.forecast(staged, transitions=chain, periods=3, new_per_period={"a": 0.5})
-    total = ahead.filter(pl.col("stage").is_null())["n_customers"].to_list()
+    total = ahead.filter(pl.col("stage").is_null())["expected_customers"].to_list()
     assert total == pytest.approx([10, 10.5, 11, 11.5])
     parts = ahead.filter(pl.col("stage").is_not_null())
-    assert parts.filter(period=1)["n_customers"].to_list() == pytest.approx(
+    assert parts.filter(period=1)["expected_customers"].to_list() == pytest.approx(
         [7 / 3 + 1.5 + 0.5, 14 / 3 + 1.5]
     )
     assert (parts["lower"] <= parts["upper"]).all()

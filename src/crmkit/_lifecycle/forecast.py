@@ -71,7 +71,7 @@ def forecast(
     ``period``                        int    periods from now; 0 is now
     ``stage``                         text   the stage; null for all together
     ``stage_order``                   int    its place in `transitions`, from 1
-    ``n_customers``                   float  customers to be expected, not rounded
+    ``expected_customers``            float  customers to be expected, not rounded
     ``lower``, ``upper``              float  interval for their number
     ``amount``                        float  their money in the period
     ``amount_lower``,                 float  interval for it, from the doubt about numbers alone
@@ -103,14 +103,14 @@ def forecast(
     ...     ("active", "lost"), ((75, 25), (10, 90)), 91, 1, (0, 0), (0, 0)
     ... )
     >>> ahead = forecast(staged, transitions=moved, periods=1, new_per_period={"active": 5})
-    >>> print(ahead[["period", "stage", "n_customers"]].to_string(index=False))
-     period  stage  n_customers
-          0 active         80.0
-          0   lost         20.0
-          0    NaN        100.0
-          1 active         67.0
-          1   lost         38.0
-          1    NaN        105.0
+    >>> print(ahead[["period", "stage", "expected_customers"]].to_string(index=False))
+     period  stage  expected_customers
+          0 active                80.0
+          0   lost                20.0
+          0    NaN               100.0
+          1 active                67.0
+          1   lost                38.0
+          1    NaN               105.0
     """
     require_transitions(transitions)
     advice = "Write 4 for a year of quarters."
@@ -131,7 +131,7 @@ def forecast(
         "period": np.repeat(np.arange(n_rows), size + 1),
         "stage": [*transitions.stages, None] * n_rows,
         "stage_order": np.tile(np.arange(1, size + 2), n_rows),
-        "n_customers": np.column_stack([means, means.sum(axis=1)]).ravel(),
+        "expected_customers": np.column_stack([means, means.sum(axis=1)]).ravel(),
         "lower": lower.ravel(),
         "upper": upper.ravel(),
     }

@@ -154,6 +154,7 @@ def values_of(
     """Add up discounted money over the periods to come; one row for each matrix of a stack."""
     step = matrix * discount
     column = net[:, None]
+    whole: Any
     start = np.broadcast_to(column, (*step.shape[:-1], 1))
     if periods is None:
         whole = np.linalg.solve(

@@ -89,7 +89,7 @@ def flow(history: IntoFrameT) -> IntoFrameT:
     shares = [
         np.nan if key[1] == APPEARED else moves.counts[key] / n_from[key[0], key[1]] for key in keys
     ]
-    columns = {
+    columns: dict[str, Any] = {
         "date": np.array([moves.dates[step] for step, _, _ in keys], dtype="datetime64[D]"),
         "next_date": np.array(
             [moves.dates[step + 1] for step, _, _ in keys], dtype="datetime64[D]"
