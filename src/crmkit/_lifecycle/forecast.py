@@ -116,7 +116,8 @@ def forecast(
     advice = "Write 4 for a year of quarters."
     require_whole(periods, argument="periods", least=1, most=_MOST_PERIODS, advice=advice)
     inflow = _inflow(new_per_period, transitions)
-    worth = by_stage(amount_per_customer or {}, transitions, argument="amount_per_customer")
+    given = {} if amount_per_customer is None else amount_per_customer
+    worth = by_stage(given, transitions, argument="amount_per_customer")
     require_level(level)
     require_seed(seed)
     now = _counts(staged, transitions)
