@@ -100,6 +100,8 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "lines": _lines(orders),
         "shop lines": _shop_lines(orders),
         "branches": _branches(customers),
+        "history": (history := lifecycle.history(orders, dates=HISTORY_DATES, rules=STAGE_RULES)),
+        "last stages": history.filter(pl.col("date") == HISTORY_DATES[-1]),
         "visits": orders.drop("amount").filter(pl.col("customer_id") != "returns-only"),
         "items": pl.DataFrame(_ITEMS),
         "costs": crmkit.costs(
@@ -368,6 +370,7 @@ def uplift() -> campaigns.UpliftModel:
     )
 
 
+HISTORY_DATES: Final = (date(1997, 6, 30), SPLIT, date(1997, 12, 31))
 STAGE_RULES: Final = lifecycle.StageRules(60, 1, 120, 1.5, 3, 2, 3, 5)
 TIERS: Final = tiers.TierRule(
     ("diamond", "gold", "silver"), (200.0, 50.0), ("total_amount",), (1.0,), (1.0,), "thresholds"
@@ -396,6 +399,12 @@ def spend() -> clv.Fit:
 def trees() -> clv.Trees:
     """Train boosted trees."""
     return clv.fit_trees(_orders(), as_of=AS_OF, horizon_days=91)
+
+
+@cache
+def moves() -> lifecycle.Transitions:
+    """Count the moves between stages."""
+    return lifecycle.transitions(tables()["history"])
 
 
 @cache
@@ -738,6 +747,26 @@ CASES: Final[Mapping[str, Case]] = {
         ),
         ("orders",),
         ("date", "stage"),
+        1e-9,
+    ),
+    "lifecycle.history": Case(
+        lambda orders, people: lifecycle.history(
+            orders, dates=HISTORY_DATES, rules=STAGE_RULES, prospects=people
+        ),
+        ("orders", "people"),
+        ("customer_id", "date"),
+    ),
+    "lifecycle.transitions": Case(lifecycle.transitions, ("history",), ()),
+    "lifecycle.flow": Case(lifecycle.flow, ("history",), ("date", "from_stage", "to_stage")),
+    "lifecycle.forecast": Case(
+        lambda staged: lifecycle.forecast(staged, transitions=moves(), periods=2),
+        ("last stages",),
+        ("period", "stage_order"),
+    ),
+    "lifecycle.growth_accounting": Case(
+        lambda orders: lifecycle.growth_accounting(orders, as_of=AS_OF, every="month"),
+        ("orders",),
+        ("starts",),
         1e-9,
     ),
     "lifecycle.rules": Case(lifecycle.rules, ("rhythm",)),

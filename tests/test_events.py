@@ -214,7 +214,10 @@ def test_growth_of_a_log_tells_first_and_second_purchases() -> None:
     ("made", "words"),
     [
         (rule("x", "abov", "2"), "`change` of 'it' is 'abov'.\nDid you mean 'above'?"),
-        (rule("x", "above", "much"), "`compare_to` of 'it' is 'much'; for 'above' it must be a number"),
+        (
+            rule("x", "above", "much"),
+            "`compare_to` of 'it' is 'much'; for 'above' it must be a number",
+        ),
         (rule("x", "soon", "2"), "must be a threshold and days, such as '2 in 14'"),
         (rule("x", "up", "big"), "must be an order, such as 'diamond > gold > silver'"),
         (rule("", "to", "lost"), "'it' names no column"),

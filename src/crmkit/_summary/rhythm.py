@@ -186,7 +186,7 @@ def _marked(
 def _with_prospects(
     customers: nw.LazyFrame[Any], prospects: nw.LazyFrame[Any]
 ) -> nw.LazyFrame[Any]:
-    _require_same_keys(customers, prospects)
+    require_same_keys(customers, prospects)
     names = customers.collect_schema().names()
     both = nw.concat([customers, prospects.select("customer_id")], how="diagonal")
     return frames.by_customer(both, partial(_one_row_each, names=names))
@@ -198,7 +198,7 @@ def _one_row_each(people: nw.LazyFrame[Any], *, names: Sequence[str]) -> nw.Lazy
     return people.group_by("customer_id").agg(*values).select(*names)
 
 
-def _require_same_keys(customers: nw.LazyFrame[Any], prospects: nw.LazyFrame[Any]) -> None:
+def require_same_keys(customers: nw.LazyFrame[Any], prospects: nw.LazyFrame[Any]) -> None:
     ours, theirs = (frame.implementation for frame in (customers, prospects))
     if ours != theirs:
         msg = (

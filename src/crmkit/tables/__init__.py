@@ -19,6 +19,7 @@ from crmkit.tables.churn import (
 from crmkit.tables.contracts import Column, Kind, Rule, Table
 from crmkit.tables.customers import (
     CUSTOMER_TOTALS,
+    HISTORY_OF_STAGES,
     HOLDOUT,
     MEASURES,
     OPPORTUNITIES,
@@ -95,6 +96,7 @@ __all__ = [
     "FINDINGS",
     "GAINS",
     "HELD_OUT_RISK",
+    "HISTORY_OF_STAGES",
     "HOLDOUT",
     "INACTIVITY",
     "LABELS",

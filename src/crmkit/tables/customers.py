@@ -248,6 +248,25 @@ STAGED: Final = Table(
     one_row_each="customer_id",
 )
 
+HISTORY_OF_STAGES: Final = Table(
+    name="history of stages",
+    row="one customer at one date",
+    made_by="crmkit.lifecycle.history",
+    columns=(
+        Column("customer_id", "key", "who"),
+        Column("date", "date", "the day of the stage"),
+        Column("stage", "text", "stage of life on that day"),
+        Column(
+            "total_amount",
+            "number",
+            "money of all orders until then, less returns; null for a prospect",
+            nullable=True,
+            required=False,
+        ),
+    ),
+    is_summed_up=True,
+)
+
 RECOMMENDED: Final = Table(
     name="customers with actions",
     row="one customer or prospect",
