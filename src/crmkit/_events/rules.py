@@ -184,8 +184,8 @@ def _require_value(rule: EventRule) -> None:
         fits = len(set(rule.order)) == len(rule.order) > 1
     if not fits:
         msg = (
-            f"event rules: `compare_to` of {rule.event!r} is {rule.compare_to!r}; for {rule.change!r} it "
-            f"must be {needed[rule.change]}."
+            f"event rules: `compare_to` of {rule.event!r} is {rule.compare_to!r}; for "
+            f"{rule.change!r} it must be {needed[rule.change]}."
         )
         raise InvalidArgumentError(msg)
 
