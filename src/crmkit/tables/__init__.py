@@ -55,12 +55,14 @@ from crmkit.tables.summaries import (
     TOTALS,
 )
 from crmkit.tables.survival import DURATIONS, SOURCE_COSTS, SURVIVAL_CURVE
+from crmkit.tables.tiers import AUDITED_TIERS, TIER_MOVES
 
 __all__ = [
     "ACTION_INPUTS",
     "ACTION_PLAN",
     "ACTION_SUMMARY",
     "AT_STAKE",
+    "AUDITED_TIERS",
     "BACKTEST",
     "CALIBRATION",
     "CALL_LIST",
@@ -108,6 +110,7 @@ __all__ = [
     "SURVIVAL_CURVE",
     "SURVIVORS",
     "TIER",
+    "TIER_MOVES",
     "TIER_POLICY",
     "TIER_SUMMARY",
     "TOTALS",
