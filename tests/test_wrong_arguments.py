@@ -248,6 +248,31 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
         "lifecycle.stage_summary": ("staged", {}),
         "tiers.abc": ("customers", {"by": "total_amount", "cuts": (0.75, 0.95)}),
         "tiers.assign": ("customers", {"rule": TIERS, "policy": None}),
+        "tiers.audit": (
+            "assigned",
+            {"rule": TIERS, "assigned": "tier_assigned", "tolerance": 0.0},
+        ),
+        "tiers.audit_summary": ("audited", {"by": "agent", "level": 0.95}),
+        "tiers.migrate": (
+            "customers before",
+            {
+                "after": tables()["customers"],
+                "rule": TIERS,
+                "by": "total_amount",
+                "tier": None,
+            },
+        ),
+        "tiers.migration_value": (
+            "tiered",
+            {
+                "rule": TIERS,
+                "by": "total_amount",
+                "share": 0.02,
+                "net_margin": 0.2,
+                "cost_per_customer": 0.0,
+            },
+        ),
+        "tiers.mobility": ("tier moves", {"rule": TIERS, "values": None}),
         "tiers.concentration": ("customers", {"by": "total_amount", "shares": (0.1, 0.5)}),
         "tiers.gini": ("customers", {"by": "total_amount"}),
         "tiers.policy": (None, NO_FITS),

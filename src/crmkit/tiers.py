@@ -9,6 +9,11 @@ Tiers
 Tiers that were assigned
     audit: Audit assigned tiers: who holds a tier that the value does not earn, and by how much.
     audit_summary: Summarize an audit of tiers: who over-grades how often, and against all others.
+Moves between tiers
+    migrate: Tier migration: who moved from which tier to which, and the value that moved.
+    mobility: Mobility between tiers: who stayed, an index, value moved, and where it ends.
+    Mobility: How much customers move between tiers, as a few numbers.
+    migration_value: What moving a share of the customers one tier up is worth, step by step.
 Concentration of value
     abc: ABC analysis: class customers by their part in the cumulative total.
     concentration: Share of the total value that the best customers bring.
@@ -18,10 +23,14 @@ Concentration of value
 
 from crmkit._tiers.assign import assign, policy, summary
 from crmkit._tiers.audit import audit, audit_summary
+from crmkit._tiers.ladder import migration_value
+from crmkit._tiers.migrate import migrate
+from crmkit._tiers.mobility import Mobility, mobility
 from crmkit._tiers.rule import TierRule, rule
 from crmkit._tiers.shares import abc, concentration, gini, whale
 
 __all__ = [
+    "Mobility",
     "TierRule",
     "abc",
     "assign",
@@ -29,6 +38,9 @@ __all__ = [
     "audit_summary",
     "concentration",
     "gini",
+    "migrate",
+    "migration_value",
+    "mobility",
     "policy",
     "rule",
     "summary",

@@ -184,11 +184,7 @@ def summary(tiered: IntoFrameT, *, rule: TierRule, by: str = "total_amount") -> 
     """
     require_fitted(rule, TierRule, argument="rule", made_by="crmkit.tiers.rule")
     require_column_name(by, argument="by")
-    table = customers_with(by)
-    table = replace(table, columns=(*table.columns, TIER), made_by="crmkit.tiers.assign")
-    frame = frames.read(tiered, table)
-    sums = _sums(frame, by)
-    _require_tiers_of(rule, sums)
+    frame, sums = tier_sums(tiered, rule=rule, by=by)
     tiers = [*rule.names, *([None] if None in sums else [])]
     counts = [sums[tier].n_customers if tier in sums else 0 for tier in tiers]
     values = [sums[tier].value if tier in sums else 0.0 for tier in tiers]
@@ -234,12 +230,26 @@ def small_table(
     return frames.give(made.with_columns(nw.col(*floats).cast(nw.Float64)), like=like)
 
 
-class _Sums(NamedTuple):
+class Sums(NamedTuple):
+    """Customers of a tier, and their value; None where it is unknown for all."""
+
     n_customers: int
     value: float | None
 
 
-def _sums(frame: nw.LazyFrame[Any], by: str) -> dict[str | None, _Sums]:
+def tier_sums(
+    tiered: IntoFrame, *, rule: TierRule, by: str
+) -> tuple[frames.Frame, dict[str | None, Sums]]:
+    """Sum up each tier that has customers, and require that the rule knows it."""
+    table = customers_with(by)
+    table = replace(table, columns=(*table.columns, TIER), made_by="crmkit.tiers.assign")
+    frame = frames.read(tiered, table)
+    sums = _sums(frame, by)
+    _require_tiers_of(rule, sums)
+    return frame, sums
+
+
+def _sums(frame: nw.LazyFrame[Any], by: str) -> dict[str | None, Sums]:
     grouped = (
         frame.select(nw.col("tier").cast(nw.String), value=frames.known(by))
         .group_by("tier")
@@ -251,7 +261,7 @@ def _sums(frame: nw.LazyFrame[Any], by: str) -> dict[str | None, _Sums]:
         .collect()
     )
     return {
-        (row["tier"] if isinstance(row["tier"], str) else None): _Sums(
+        (row["tier"] if isinstance(row["tier"], str) else None): Sums(
             int(row["n_customers"]), float(row["value"]) if row["n_known"] else None
         )
         for row in grouped.iter_rows(named=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -119,12 +119,12 @@ def audit(
     frame = frames.with_columns(frame, audited_value=value)
     frame = frames.with_columns(frame, tier_earned=class_of(nw.col("audited_value"), rule))
     held, earned = rank_of(assigned, rule.names), rank_of("tier_earned", rule.names)
-    cuts = {name: cut for name, cut in zip(rule.names, rule.cuts, strict=False)}
+    cuts = dict(zip(rule.names, rule.cuts, strict=False))
     gap = nw.col("audited_value") - number_of(assigned, cuts)
     sizes = {name: abs(cut) for name, cut in cuts.items() if cut}
     frame = frames.with_columns(
         frame,
-        steps=(earned - held).cast(nw.Int64),
+        steps=earned - held,
         gap_to_cut=gap,
         gap_share=gap / number_of(assigned, sizes),
     )
@@ -241,16 +241,21 @@ def require_tiers_known(frame: frames.Frame, column: str, *, rule: TierRule) -> 
 
 def rank_of(column: str, names: Sequence[str]) -> nw.Expr:
     """Number the tiers from the best, which is 0; null where the tier is unknown."""
-    return number_of(column, {name: float(i) for i, name in enumerate(names)})
+    return _of_tier(column, {name: nw.lit(i, nw.Int64) for i, name in enumerate(names)})
 
 
-def number_of(column: str, numbers: dict[str, float]) -> nw.Expr:
+def number_of(column: str, numbers: Mapping[str, float]) -> nw.Expr:
     """Write a number for each tier that has one; null for all others."""
-    found = nw.lit(None).cast(nw.Float64)
-    for name, number in numbers.items():
-        is_it = nw.col(column).cast(nw.String) == name
-        found = nw.when(is_it).then(nw.lit(number)).otherwise(found)
-    return found
+    return _of_tier(column, {name: nw.lit(float(number)) for name, number in numbers.items()})
+
+
+def _of_tier(column: str, choices: Mapping[str, nw.Expr]) -> nw.Expr:
+    # pandas has no whole numbers beside nulls: a cast of them would fail there.
+    found: nw.Expr | None = None
+    for name, choice in choices.items():
+        this = nw.when(nw.col(column).cast(nw.String) == name).then(choice)
+        found = this if found is None else this.otherwise(found)
+    return nw.lit(None).cast(nw.Float64) if found is None else found
 
 
 def _with_assigned(rule: TierRule, assigned: str) -> Any:  # noqa: ANN401 - a contract
