@@ -730,6 +730,10 @@ CASES: Final[Mapping[str, Case]] = {
         ("customers",),
     ),
     "tiers.assign": Case(lambda customers: tiers.assign(customers, rule=TIERS), ("customers",)),
+    "tiers.rule within": Case(
+        lambda known: tiers.rule(known, method="value_share", cuts=(0.5, 0.8), within="channel"),
+        ("known",),
+    ),
     "tiers.summary": Case(lambda tiered: tiers.summary(tiered, rule=TIERS), ("tiered",), ("tier",)),
     "tiers.audit": Case(
         lambda assigned: tiers.audit(assigned, rule=TIERS, tolerance=0.1), ("assigned",)

@@ -118,6 +118,7 @@ _RUN: Final[Mapping[str, int]] = {
     "tiers.concentration": 1,
     "tiers.gini": 1,
     "tiers.rule": 1,
+    "tiers.rule within": 1,
     "tiers.summary": 1,
     "tiers.whale": 1,
 }

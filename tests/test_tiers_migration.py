@@ -184,7 +184,7 @@ def test_nobody_on_either_day_is_a_matrix_of_zeros() -> None:
     assert moves.height == 15
     assert moves["n_customers"].sum() == 0
     found = tiers.mobility(moves, rule=RULE)
-    assert found.stayed_share is found.shorrocks is found.stationary is None
+    assert (found.stayed_share, found.shorrocks, found.stationary) == (None, None, None)
 
 
 def test_where_nobody_moves_at_all_no_single_share_is_stationary() -> None:

@@ -283,6 +283,7 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
                 "by": "total_amount",
                 "cuts": (0.5, 0.8),
                 "names": ("diamond", "gold", "silver"),
+                "within": None,
             },
         ),
         "tiers.summary": ("tiered", {"rule": TIERS, "by": "total_amount"}),

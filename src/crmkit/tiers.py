@@ -3,6 +3,7 @@
 Tiers
     rule: Cut points of customer tiers by value, to keep and reuse.
     TierRule: Tiers and the value at which each begins, as a value to keep.
+    TierRules: Tiers within groups: a rule for each group, as a value to keep.
     assign: Assign each customer to a tier by value.
     summary: Summarize tiers: customers and value of each.
     policy: Usual policy for diamond, gold and silver customers, as a table to edit.
@@ -26,12 +27,14 @@ from crmkit._tiers.audit import audit, audit_summary
 from crmkit._tiers.ladder import migration_value
 from crmkit._tiers.migrate import migrate
 from crmkit._tiers.mobility import Mobility, mobility
-from crmkit._tiers.rule import TierRule, rule
+from crmkit._tiers.rule import rule
 from crmkit._tiers.shares import abc, concentration, gini, whale
+from crmkit._tiers.tier_rule import TierRule, TierRules
 
 __all__ = [
     "Mobility",
     "TierRule",
+    "TierRules",
     "abc",
     "assign",
     "audit",

@@ -13,7 +13,8 @@ from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames
 from crmkit._tiers.assign import class_of, require_free
-from crmkit._tiers.rule import TierRule, value_of
+from crmkit._tiers.rule import value_of
+from crmkit._tiers.tier_rule import TierRule
 from crmkit._words.arguments import (
     require_column_name,
     require_fitted,
@@ -63,7 +64,8 @@ def audit(
     =================  =====  ===============================================================
     ``audited_value``  float  value that the rule looks at
     ``tier_earned``    text   tier by the rule; null where the value is unknown
-    ``steps``          int    tiers between: above 0 where more was assigned than is earned
+    ``steps``          int    tiers between: above 0 where more was assigned than is earned (a
+                              float in pandas, which has no whole numbers beside nulls)
     ``gap_to_cut``     float  value less the cut of the assigned tier; null in the last tier
     ``gap_share``      float  the gap as a fraction of that cut; null where the cut is 0
     ``audit``          text   right, over-graded, under-graded, or unknown where the value or
@@ -98,10 +100,10 @@ def audit(
     >>> columns = ["customer_id", "tier_earned", "steps", "gap_to_cut", "gap_share", "audit"]
     >>> print(audited[columns].to_string(index=False))
     customer_id tier_earned  steps  gap_to_cut  gap_share        audit
-            ann        gold      0       200.0       0.20        right
-            ben      silver      1      -550.0      -0.55  over-graded
-            cid     diamond     -1      1100.0       1.10 under-graded
-            dee      silver      2     -1940.0      -0.97  over-graded
+            ann        gold    0.0       200.0       0.20        right
+            ben      silver    1.0      -550.0      -0.55  over-graded
+            cid     diamond   -1.0      1100.0       1.10 under-graded
+            dee      silver    2.0     -1940.0      -0.97  over-graded
     """
     require_fitted(rule, TierRule, argument="rule", made_by="crmkit.tiers.rule")
     require_column_name(assigned, argument="assigned")

@@ -11,7 +11,7 @@ from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames
 from crmkit._tiers.assign import tier_sums
-from crmkit._tiers.rule import TierRule
+from crmkit._tiers.tier_rule import TierRule
 from crmkit._words.arguments import (
     require_column_name,
     require_fitted,

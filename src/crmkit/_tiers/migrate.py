@@ -12,7 +12,8 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from crmkit._door import frames
 from crmkit._tiers.assign import class_of
 from crmkit._tiers.audit import require_tiers_known
-from crmkit._tiers.rule import TierRule, value_of
+from crmkit._tiers.rule import value_of
+from crmkit._tiers.tier_rule import TierRule
 from crmkit._words.arguments import require_column_name, require_fitted
 from crmkit.errors import InvalidRowsError
 from crmkit.tables import Column, customers_with

@@ -11,7 +11,7 @@ import numpy as np
 from narwhals.typing import IntoFrame
 
 from crmkit._door import frames
-from crmkit._tiers.rule import TierRule
+from crmkit._tiers.tier_rule import TierRule
 from crmkit._words.arguments import is_number, require_fitted, shown
 from crmkit.errors import InvalidArgumentError, InvalidRowsError
 from crmkit.tables import TIER_MOVES

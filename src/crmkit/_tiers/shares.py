@@ -14,14 +14,9 @@ from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit._door import frames
 from crmkit._tiers.assign import class_of, require_free, small_table
-from crmkit._tiers.rule import (
-    Floats,
-    TierRule,
-    checked_cuts,
-    distribution,
-    share_cuts,
-    total_above_zero,
-)
+from crmkit._tiers.given import checked_cuts
+from crmkit._tiers.rule import Floats, distribution, share_cuts, total_above_zero
+from crmkit._tiers.tier_rule import TierRule
 from crmkit._words.arguments import require_column_name, require_numbers, shown
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import customers_with

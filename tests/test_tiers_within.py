@@ -1,0 +1,133 @@
+"""Tiers within groups: each group as if the others were not there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmkit import tiers
+from crmkit.errors import FitError, InvalidArgumentError, MissingColumnsError
+from tests.conftest import MakeFrame, rows
+
+CUSTOMERS: dict[str, list[Any]] = {
+    "customer_id": ["ann", "ben", "cid", "dee", "eve", "fay", "gus"],
+    "total_amount": [900.0, 300.0, 20.0, 10.0, 5.0, -4.0, -6.0],
+    "orders": [9, 3, 2, 1, 1, 1, 1],
+    "region": ["north", "north", "south", "south", "south", "east", "east"],
+}
+amounts = st.integers(-1_000, 20_000).map(lambda n: n / 100)
+groups = st.sampled_from(["a", "b", None])
+customers = st.lists(st.tuples(amounts, st.integers(1, 9), groups, st.booleans()), min_size=1)
+
+
+def frame(given: list[Any]) -> pl.DataFrame:
+    names = {
+        "total_amount": pl.Float64,
+        "orders": pl.Int64,
+        "region": pl.String,
+        "new": pl.Boolean,
+    }
+    return pl.DataFrame(given, schema=names, orient="row").with_row_index("customer_id")
+
+
+def fitted(**options: Any) -> tiers.TierRules:
+    given: dict[str, Any] = {"names": ("A", "B"), "cuts": (0.5,), "method": "value_share"}
+    return tiers.rule(pl.DataFrame(CUSTOMERS), within="region", **{**given, **options})
+
+
+# By hand
+
+
+def test_each_region_has_its_own_best() -> None:
+    rule = fitted()
+    assert rule.groups == (("east",), ("north",), ("south",))
+    assert [None if each is None else each.cuts for each in rule.rules] == [None, (900.0,), (20.0,)]
+    tiered = tiers.assign(pl.DataFrame(CUSTOMERS), rule=rule)
+    assert tiered["tier"].to_list() == ["A", "B", "A", "B", "B", None, None]
+
+
+def test_a_group_without_a_total_above_zero_is_a_finding_and_no_error_for_all() -> None:
+    negative = (
+        "customers: `total_amount` adds up to -10; shares need a total above 0.\n"
+        "Take a measure with a total above 0, or cut by thresholds or customer_share."
+    )
+    assert fitted().findings == (negative, None, None)
+
+
+def test_a_group_that_the_fit_has_not_seen_has_no_tier() -> None:
+    west = pl.DataFrame({"total_amount": [5000.0], "region": ["west"]})
+    assert tiers.assign(west, rule=fitted())["tier"].to_list() == [None]
+
+
+# Properties
+
+
+@pytest.mark.parametrize("within", ["region", ["region", "new"]])
+@pytest.mark.parametrize("by", ["total_amount", {"total_amount": 0.7, "orders": 0.3}])
+@given(given=customers, method=st.sampled_from(["customer_share", "value_share"]))
+def test_within_equals_the_call_on_each_part(
+    within: Any, by: Any, given: list[Any], method: Any
+) -> None:
+    options: dict[str, Any] = {"method": method, "by": by, "cuts": (0.2, 0.6)}
+    whole = frame(given)
+    rule = tiers.rule(whole, within=within, **options)
+    tiered = tiers.assign(whole, rule=rule)
+    assert tiered["customer_id"].to_list() == whole["customer_id"].to_list()
+    for _, part in whole.group_by(within):
+        found = tiered.join(part.select("customer_id"), on="customer_id").sort("customer_id")
+        try:
+            alone = tiers.assign(part, rule=tiers.rule(part, **options)).sort("customer_id")
+        except FitError:
+            assert found["tier"].null_count() == part.height
+        else:
+            assert found["tier"].to_list() == alone["tier"].to_list()
+
+
+@given(customers)
+def test_kept_rules_give_the_same_tiers_again(given: list[Any]) -> None:
+    whole = frame(given)
+    rule = tiers.rule(whole, method="customer_share", cuts=(0.2, 0.6), within=["region", "new"])
+    assert tiers.TierRules.from_json(rule.to_json()) == rule
+
+
+# Shape
+
+
+def test_every_engine_cuts_within_groups(make_frame: MakeFrame) -> None:
+    table = make_frame(CUSTOMERS)
+    rule = tiers.rule(table, method="value_share", names=("A", "B"), cuts=(0.5,), within="region")
+    assert rule == fitted()
+    found = {row["customer_id"]: row["tier"] for row in rows(tiers.assign(table, rule=rule))}
+    assert found["ann"] == found["cid"] == "A"
+    assert found["gus"] is None
+
+
+def test_the_policy_comes_with_tiers_within_groups() -> None:
+    policy = pl.DataFrame({"tier": ["A", "B"], "goal": ["retain", "develop"]})
+    tiered = tiers.assign(pl.DataFrame(CUSTOMERS), rule=fitted(), policy=policy)
+    assert tiered["goal"].to_list()[:2] == ["retain", "develop"]
+    assert tiered["goal"].to_list()[-1] is None
+
+
+# Refusals
+
+
+def test_a_group_column_that_is_missing_is_refused() -> None:
+    with pytest.raises(MissingColumnsError, match="no column `branch`"):
+        tiers.rule(pl.DataFrame(CUSTOMERS), method="quantile", within="branch")
+
+
+@pytest.mark.parametrize("within", [[], ["region", "region"]])
+def test_columns_must_be_named_once(within: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="`within` must name one or several different"):
+        tiers.rule(pl.DataFrame(CUSTOMERS), method="quantile", within=within)
+
+
+def test_rules_that_do_not_go_together_are_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match="TierRules: needs distinct groups"):
+        replace(fitted(), groups=(("east",),))
