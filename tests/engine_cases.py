@@ -753,6 +753,7 @@ CASES: Final[Mapping[str, Case]] = {
         lambda moves: tiers.mobility(moves, rule=TIERS).value_moved, ("tier moves",), (), _FIT
     ),
     "tiers.abc": Case(tiers.abc, ("customers",)),
+    "tiers.abc within": Case(lambda known: tiers.abc(known, within="channel"), ("known",)),
     "tiers.concentration": Case(tiers.concentration, ("customers",), ("customer_share",)),
     "tiers.gini": Case(tiers.gini, ("customers",)),
     "tiers.whale": Case(

@@ -88,6 +88,30 @@ def test_within_equals_the_call_on_each_part(
             assert found["tier"].to_list() == alone["tier"].to_list()
 
 
+@pytest.mark.parametrize("within", ["region", ["region", "new"]])
+@given(given=customers)
+def test_abc_within_equals_the_call_on_each_part(within: Any, given: list[Any]) -> None:
+    whole = frame(given)
+    try:
+        classed = tiers.abc(whole, within=within)
+    except FitError:
+        assert all(part["total_amount"].sum() < 1e-6 for _, part in whole.group_by(within))
+        return
+    lazy = tiers.abc(whole.lazy(), within=within).collect()
+    assert lazy["customer_id"].to_list() == whole["customer_id"].to_list()
+    columns = ["abc_class", "cumulative_share"]
+    assert lazy.select(columns).equals(classed.select(columns))
+    for _, part in whole.group_by(within):
+        ids = part.select("customer_id")
+        found = classed.join(ids, on="customer_id").sort("customer_id").select(columns)
+        try:
+            alone = tiers.abc(part).sort("customer_id").select(columns)
+        except FitError:
+            assert found.null_count().row(0) == (part.height, part.height)
+        else:
+            assert found.equals(alone)
+
+
 @given(customers)
 def test_kept_rules_give_the_same_tiers_again(given: list[Any]) -> None:
     whole = frame(given)
@@ -107,6 +131,16 @@ def test_every_engine_cuts_within_groups(make_frame: MakeFrame) -> None:
     assert found["gus"] is None
 
 
+def test_every_engine_classes_abc_within_groups(make_frame: MakeFrame) -> None:
+    classed = tiers.abc(make_frame(CUSTOMERS), cuts=(0.5,), within="region")
+    found = {row["customer_id"]: row for row in rows(classed)}
+    classes = [found[who]["abc_class"] for who in CUSTOMERS["customer_id"]]
+    assert classes == ["A", "B", "A", "B", "B", None, None]
+    assert found["ann"]["cumulative_share"] == 0.75
+    assert found["dee"]["cumulative_share"] == pytest.approx(30 / 35)
+    assert found["gus"]["cumulative_share"] is None
+
+
 def test_the_policy_comes_with_tiers_within_groups() -> None:
     policy = pl.DataFrame({"tier": ["A", "B"], "goal": ["retain", "develop"]})
     tiered = tiers.assign(pl.DataFrame(CUSTOMERS), rule=fitted(), policy=policy)
@@ -120,6 +154,12 @@ def test_the_policy_comes_with_tiers_within_groups() -> None:
 def test_a_group_column_that_is_missing_is_refused() -> None:
     with pytest.raises(MissingColumnsError, match="no column `branch`"):
         tiers.rule(pl.DataFrame(CUSTOMERS), method="quantile", within="branch")
+
+
+def test_groups_that_are_all_losses_are_refused() -> None:
+    losses = pl.DataFrame(CUSTOMERS).filter(pl.col("region") == "east")
+    with pytest.raises(FitError, match="no group has a total of `total_amount` above 0"):
+        tiers.abc(losses, within="region")
 
 
 @pytest.mark.parametrize("within", [[], ["region", "region"]])

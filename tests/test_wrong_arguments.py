@@ -246,7 +246,7 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
         "lifecycle.rhythm": ("orders", {**ORDERS, "recent_days": 91, "prospects": None}),
         "lifecycle.rules": ("rhythm", rule | {"growing_ratio": 1.5, "windows": "gaps"}),
         "lifecycle.stage_summary": ("staged", {}),
-        "tiers.abc": ("customers", {"by": "total_amount", "cuts": (0.75, 0.95)}),
+        "tiers.abc": ("customers", {"by": "total_amount", "cuts": (0.75, 0.95), "within": None}),
         "tiers.assign": ("customers", {"rule": TIERS, "policy": None}),
         "tiers.audit": (
             "assigned",

@@ -22,13 +22,14 @@ Concentration of value
     whale: Whale curve: peak of cumulative profit, and the losses beyond it.
 """
 
+from crmkit._tiers.abc import abc
 from crmkit._tiers.assign import assign, policy, summary
 from crmkit._tiers.audit import audit, audit_summary
 from crmkit._tiers.ladder import migration_value
 from crmkit._tiers.migrate import migrate
 from crmkit._tiers.mobility import Mobility, mobility
 from crmkit._tiers.rule import rule
-from crmkit._tiers.shares import abc, concentration, gini, whale
+from crmkit._tiers.shares import concentration, gini, whale
 from crmkit._tiers.tier_rule import TierRule, TierRules
 
 __all__ = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import narwhals as nw
@@ -10,6 +11,7 @@ import narwhals as nw
 from crmkit._door import frames
 from crmkit._tiers.tier_rule import Cell, TierRule, TierRules, is_group
 from crmkit.errors import FitError, InvalidArgumentError
+from crmkit.tables.contracts import NOT_MADE, Column, Table
 
 
 def fit_within(
@@ -46,3 +48,9 @@ def _cells(row: Any, within: Sequence[str]) -> tuple[Cell, ...]:  # noqa: ANN401
         )
         raise InvalidArgumentError(msg)
     return cells
+
+
+def with_groups(table: Table, within: Sequence[str]) -> Table:
+    """Promise the columns that make up a group, too."""
+    keys = (Column(name, "key", "group", nullable=True, made_by=NOT_MADE) for name in within)
+    return replace(table, columns=(*table.columns, *keys))
