@@ -98,6 +98,7 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "records": _records(),
         "customers": customers,
         "known": _with_channel(customers),
+        "classed": tiers.abc(_with_channel(customers), within="channel"),
         "segmented": segmented,
         "rhythm": rhythm,
         "staged": staged.with_columns(stage=pl.col("stage").replace("returned", "on leave")),
@@ -754,6 +755,11 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "tiers.abc": Case(tiers.abc, ("customers",)),
     "tiers.abc within": Case(lambda known: tiers.abc(known, within="channel"), ("known",)),
+    "tiers.abc_summary": Case(
+        lambda classed: tiers.abc_summary(classed, within="channel"),
+        ("classed",),
+        ("channel", "abc_class"),
+    ),
     "tiers.concentration": Case(tiers.concentration, ("customers",), ("customer_share",)),
     "tiers.gini": Case(tiers.gini, ("customers",)),
     "tiers.whale": Case(

@@ -110,6 +110,7 @@ _RUN: Final[Mapping[str, int]] = {
     "clv.validate": 1,
     "pipeline.evaluate": 3,
     "tiers.abc": 2,
+    "tiers.abc_summary": 1,
     "tiers.abc within": 2,
     "tiers.audit": 1,
     "tiers.audit_summary": 1,

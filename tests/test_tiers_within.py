@@ -59,6 +59,20 @@ def test_a_group_without_a_total_above_zero_is_a_finding_and_no_error_for_all() 
     assert fitted().findings == (negative, None, None)
 
 
+def test_the_summary_shows_the_group_without_classes() -> None:
+    classed = tiers.abc(pl.DataFrame(CUSTOMERS), cuts=(0.5,), within="region")
+    found = tiers.abc_summary(classed, within="region").select(
+        "region", "abc_class", "n_customers", "value", "value_share"
+    )
+    assert found.rows() == [
+        ("east", None, 2, -10.0, None),
+        ("north", "A", 1, 900.0, 0.75),
+        ("north", "B", 1, 300.0, 0.25),
+        ("south", "A", 1, 20.0, pytest.approx(4 / 7)),
+        ("south", "B", 2, 15.0, pytest.approx(3 / 7)),
+    ]
+
+
 def test_a_group_that_the_fit_has_not_seen_has_no_tier() -> None:
     west = pl.DataFrame({"total_amount": [5000.0], "region": ["west"]})
     assert tiers.assign(west, rule=fitted())["tier"].to_list() == [None]
@@ -110,6 +124,17 @@ def test_abc_within_equals_the_call_on_each_part(within: Any, given: list[Any]) 
             assert found.null_count().row(0) == (part.height, part.height)
         else:
             assert found.equals(alone)
+
+
+@given(customers)
+def test_shares_of_each_group_sum_to_one(given: list[Any]) -> None:
+    whole = frame([*given, (1.0, 1, "c", True)])
+    found = tiers.abc_summary(tiers.abc(whole, within="region"), within="region")
+    assert found["n_customers"].sum() == whole.height
+    for _, part in found.group_by("region"):
+        assert part["customer_share"].sum() == pytest.approx(1.0)
+        if part["value_share"].null_count() == 0:
+            assert part["value_share"].sum() == pytest.approx(1.0)
 
 
 @given(customers)

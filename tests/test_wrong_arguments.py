@@ -247,6 +247,7 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
         "lifecycle.rules": ("rhythm", rule | {"growing_ratio": 1.5, "windows": "gaps"}),
         "lifecycle.stage_summary": ("staged", {}),
         "tiers.abc": ("customers", {"by": "total_amount", "cuts": (0.75, 0.95), "within": None}),
+        "tiers.abc_summary": ("classed", {"by": "total_amount", "within": None}),
         "tiers.assign": ("customers", {"rule": TIERS, "policy": None}),
         "tiers.audit": (
             "assigned",

@@ -17,12 +17,14 @@ Moves between tiers
     migration_value: What moving a share of the customers one tier up is worth, step by step.
 Concentration of value
     abc: ABC analysis: class customers by their part in the cumulative total.
+    abc_summary: Summarize ABC classes: customers and value of each, in the whole or within groups.
     concentration: Share of the total value that the best customers bring.
     gini: Gini coefficient of value among customers.
     whale: Whale curve: peak of cumulative profit, and the losses beyond it.
 """
 
 from crmkit._tiers.abc import abc
+from crmkit._tiers.abc_summary import abc_summary
 from crmkit._tiers.assign import assign, policy, summary
 from crmkit._tiers.audit import audit, audit_summary
 from crmkit._tiers.ladder import migration_value
@@ -37,6 +39,7 @@ __all__ = [
     "TierRule",
     "TierRules",
     "abc",
+    "abc_summary",
     "assign",
     "audit",
     "audit_summary",
