@@ -112,6 +112,7 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "customers": customers,
         "known": _with_channel(customers),
         "known then": _with_channel(customers).head(90).drop("orders"),
+        "classed": tiers.abc(_with_channel(customers), within="channel"),
         "segmented": segmented,
         "rhythm": rhythm,
         "staged": staged.with_columns(stage=pl.col("stage").replace("returned", "on leave")),
@@ -123,6 +124,10 @@ def tables() -> Mapping[str, pl.DataFrame]:
             rfm.holdout(orders, split=SPLIT, as_of=AS_OF), purchases=purchases(), horizon_days=273
         ),
         "recommended": actions.recommend(churn.value_at_risk(rated, past=past)),
+        "assigned": _assigned(tiered),
+        "audited": tiers.audit(_assigned(tiered), rule=TIERS),
+        "tier moves": tiers.migrate(customers[5:], customers[:-5], rule=TIERS, by="total_amount"),
+        "customers before": customers[5:],
         "staged before": (before := _staged_at(orders, SPLIT, tiered)),
         "staged after": (after := _staged_at(orders, AS_OF, tiered[5:])),
         "events": events.compare(before, after),
@@ -168,6 +173,18 @@ def _staged_at(orders: pl.DataFrame, day: date, tiered: pl.DataFrame) -> pl.Data
     """Give the customers of a day their stages and tiers."""
     staged = lifecycle.assign(lifecycle.rhythm(orders, as_of=day), rules=STAGE_RULES)
     return staged.join(tiered.select("customer_id", "tier"), on="customer_id")
+
+
+def _assigned(tiered: pl.DataFrame) -> pl.DataFrame:
+    """Give each customer a tier by hand, and somebody who did it; one of each is unknown."""
+    row = pl.int_range(pl.len())
+    by_hand = pl.when(row % 3 == 0).then(pl.lit("gold")).otherwise(pl.col("tier"))
+    return tiered.select(
+        "customer_id",
+        "total_amount",
+        tier_assigned=pl.when(row != 1).then(by_hand),
+        agent=pl.when(row != 2).then(pl.concat_str(pl.lit("agent "), row % 4)),
+    )
 
 
 def _chances(valued: pl.DataFrame) -> pl.DataFrame:
@@ -871,8 +888,35 @@ CASES: Final[Mapping[str, Case]] = {
         ("customers",),
     ),
     "tiers.assign": Case(lambda customers: tiers.assign(customers, rule=TIERS), ("customers",)),
+    "tiers.rule within": Case(
+        lambda known: tiers.rule(known, method="value_share", cuts=(0.5, 0.8), within="channel"),
+        ("known",),
+    ),
     "tiers.summary": Case(lambda tiered: tiers.summary(tiered, rule=TIERS), ("tiered",), ("tier",)),
+    "tiers.audit": Case(
+        lambda assigned: tiers.audit(assigned, rule=TIERS, tolerance=0.1), ("assigned",)
+    ),
+    "tiers.audit_summary": Case(tiers.audit_summary, ("audited",), ("agent",)),
+    "tiers.migrate": Case(
+        lambda before, after: tiers.migrate(before, after, rule=TIERS, by="total_amount"),
+        ("customers before", "customers"),
+        ("tier_before", "tier_after", "move"),
+    ),
+    "tiers.migration_value": Case(
+        lambda tiered: tiers.migration_value(tiered, rule=TIERS, by="total_amount", net_margin=0.1),
+        ("tiered",),
+        ("step",),
+    ),
+    "tiers.mobility": Case(
+        lambda moves: tiers.mobility(moves, rule=TIERS).value_moved, ("tier moves",), (), _FIT
+    ),
     "tiers.abc": Case(tiers.abc, ("customers",)),
+    "tiers.abc within": Case(lambda known: tiers.abc(known, within="channel"), ("known",)),
+    "tiers.abc_summary": Case(
+        lambda classed: tiers.abc_summary(classed, within="channel"),
+        ("classed",),
+        ("channel", "abc_class"),
+    ),
     "tiers.concentration": Case(tiers.concentration, ("customers",), ("customer_share",)),
     "tiers.gini": Case(tiers.gini, ("customers",)),
     "tiers.whale": Case(

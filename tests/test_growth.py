@@ -28,7 +28,7 @@ def test_periods_are_those_of_set_arithmetic() -> None:
     # Actives a, b, c; then b, c, d; then a, c, d, e: the identity of growth accounting.
     ledger = bought((JAN, "abc"), (FEB, "bcd"), (MAR, "acde"))
     table = lifecycle.growth_accounting(frame(ledger), as_of=date(2024, 3, 31))
-    found = table.select("new", "retained", "resurrected", "churned").rows()
+    found = table.select("new", "retained", "resurrected", "churned_customers").rows()
     assert found == [(3, 0, 0, 0), (1, 2, 0, 1), (1, 2, 1, 1)]
     assert table["quick_ratio"].to_list() == [None, 1.0, 2.0]
 
@@ -71,7 +71,7 @@ def test_counts_are_those_of_sets(ledger: list[Row]) -> None:
         assert row["new"] == len(now - seen)
         assert row["retained"] == len(now & before)
         assert row["resurrected"] == len((now & seen) - before)
-        assert row["churned"] == len(before - now)
+        assert row["churned_customers"] == len(before - now)
         seen, before = seen | now, now
 
 
@@ -86,7 +86,7 @@ def test_both_sums_hold_in_each_period(ledger: list[Row]) -> None:
         )
         for row in rows(table):
             came = row["before"] + row["new"] + row["resurrected"]
-            assert row["active"] == row["previous"] + came - row["churned"]
+            assert row["active"] == row["previous"] + came - row["churned_customers"]
             gained = row["before_amount"] + row["new_amount"] + row["resurrected_amount"]
             change = row["expansion"] - row["contraction"] + row["unchanged"]
             due = row["previous_amount"] + gained + change - row["churned_amount"]

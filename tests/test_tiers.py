@@ -611,8 +611,9 @@ def test_a_measure_that_is_not_a_name_is_refused(function: str, by: Any, shown: 
 )
 def test_a_rule_of_another_type_is_refused(function: Any, rule: Any, shown: str) -> None:
     tiered = frame([1.0]).with_columns(tier=pl.lit("gold"))
+    kinds = "TierRule or TierRules" if function is tiers.assign else "TierRule"
     assert refusal(function, tiered, rule=rule) == (
-        f"`rule` must be a TierRule, got {shown}.\nMake one with crmkit.tiers.rule()."
+        f"`rule` must be a {kinds}, got {shown}.\nMake one with crmkit.tiers.rule()."
     )
 
 

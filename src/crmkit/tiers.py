@@ -3,26 +3,51 @@
 Tiers
     rule: Cut points of customer tiers by value, to keep and reuse.
     TierRule: Tiers and the value at which each begins, as a value to keep.
+    TierRules: Tiers within groups: a rule for each group, as a value to keep.
     assign: Assign each customer to a tier by value.
     summary: Summarize tiers: customers and value of each.
     policy: Usual policy for diamond, gold and silver customers, as a table to edit.
+Tiers that were assigned
+    audit: Audit assigned tiers: who holds a tier that the value does not earn, and by how much.
+    audit_summary: Summarize an audit of tiers: who over-grades how often, and against all others.
+Moves between tiers
+    migrate: Tier migration: who moved from which tier to which, and the value that moved.
+    mobility: Mobility between tiers: who stayed, an index, value moved, and where it ends.
+    Mobility: How much customers move between tiers, as a few numbers.
+    migration_value: What moving a share of the customers one tier up is worth, step by step.
 Concentration of value
     abc: ABC analysis: class customers by their part in the cumulative total.
+    abc_summary: Summarize ABC classes: customers and value of each, in the whole or within groups.
     concentration: Share of the total value that the best customers bring.
     gini: Gini coefficient of value among customers.
     whale: Whale curve: peak of cumulative profit, and the losses beyond it.
 """
 
+from crmkit._tiers.abc import abc
+from crmkit._tiers.abc_summary import abc_summary
 from crmkit._tiers.assign import assign, policy, summary
-from crmkit._tiers.rule import TierRule, rule
-from crmkit._tiers.shares import abc, concentration, gini, whale
+from crmkit._tiers.audit import audit, audit_summary
+from crmkit._tiers.ladder import migration_value
+from crmkit._tiers.migrate import migrate
+from crmkit._tiers.mobility import Mobility, mobility
+from crmkit._tiers.rule import rule
+from crmkit._tiers.shares import concentration, gini, whale
+from crmkit._tiers.tier_rule import TierRule, TierRules
 
 __all__ = [
+    "Mobility",
     "TierRule",
+    "TierRules",
     "abc",
+    "abc_summary",
     "assign",
+    "audit",
+    "audit_summary",
     "concentration",
     "gini",
+    "migrate",
+    "migration_value",
+    "mobility",
     "policy",
     "rule",
     "summary",

@@ -81,11 +81,11 @@ def growth_accounting(
     ``new``                 int    active for the first time
     ``retained``            int    active now and in the period before
     ``resurrected``         int    active now and earlier, and not in the period before
-    ``churned``             int    active in the period before, and not now
-    ``churn_rate``          float  `churned` / `previous`
+    ``churned_customers``   int    active in the period before, and not now
+    ``churn_rate``          float  `churned_customers` / `previous`
     ``win_back_rate``       float  `resurrected` / those seen earlier who were not active in the
                                    period before
-    ``quick_ratio``         float  (`new` + `resurrected`) / `churned`
+    ``quick_ratio``         float  (`new` + `resurrected`) / `churned_customers`
     ``amount``              float  money of the active customers, less returns
     ``previous_amount``     float  that of the period before
     ``before_amount``       float  money of `before`
@@ -102,7 +102,7 @@ def growth_accounting(
     ======================  =====  ==========================================================
 
     Rates are null where nothing stands below the line, and in a period that is not over: there
-    `churned` are those who have not bought yet. Without an `amount` in the ledger, the columns of
+    `churned_customers` are those who have not bought yet. Without an `amount` in the ledger, the columns of
     money are left out.
 
     Raises
@@ -136,9 +136,9 @@ def growth_accounting(
     ...     }
     ... )
     >>> growth = growth_accounting(orders, as_of=date(2024, 3, 31))
-    >>> columns = ["active", "previous", "new", "retained", "resurrected", "churned"]
+    >>> columns = ["active", "previous", "new", "retained", "resurrected", "churned_customers"]
     >>> print(growth[[*columns, "quick_ratio"]].to_string(index=False))
-     active  previous  new  retained  resurrected  churned  quick_ratio
+     active  previous  new  retained  resurrected  churned_customers  quick_ratio
           3         0    3         0            0        0          NaN
           3         3    1         2            0        1          1.0
           3         3    0         2            1        1          1.0
@@ -259,7 +259,7 @@ def _laid_out(
         "new": new.astype(np.int64),
         "retained": counts["retained"],
         "resurrected": back,
-        "churned": counts["churned"],
+        "churned_customers": counts["churned"],
         "churn_rate": _ratio(counts["churned"], previous, over),
         "win_back_rate": _ratio(back, earlier - previous, over),
         "quick_ratio": _ratio(new + back, counts["churned"], over),

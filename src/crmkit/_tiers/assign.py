@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -11,10 +11,12 @@ import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit._door import frames
-from crmkit._tiers.rule import TierRule, value_of
+from crmkit._tiers.rule import value_of
+from crmkit._tiers.tier_rule import TierRule, TierRules
 from crmkit._words.arguments import require_backend, require_column_name, require_fitted
 from crmkit.errors import InvalidArgumentError
-from crmkit.tables import TIER, TIER_POLICY, customers_with
+from crmkit.tables import TIER, TIER_POLICY, Column, customers_with
+from crmkit.tables.contracts import NOT_MADE
 from crmkit.typing import Backend
 
 _ROUNDING: Final = 1e-12
@@ -28,7 +30,9 @@ _POLICY: Final = {
 }
 
 
-def assign(customers: IntoFrameT, *, rule: TierRule, policy: IntoFrame | None = None) -> IntoFrameT:
+def assign(
+    customers: IntoFrameT, *, rule: TierRule | TierRules, policy: IntoFrame | None = None
+) -> IntoFrameT:
     """Assign each customer to a tier by value.
 
     By a rule that was fitted earlier, a tier means the same as it did then. The assumption that
@@ -40,7 +44,8 @@ def assign(customers: IntoFrameT, *, rule: TierRule, policy: IntoFrame | None = 
     customers
         One row per customer, with the measures of the rule.
     rule
-        As made by `crmkit.tiers.rule`.
+        As made by `crmkit.tiers.rule`. With rules within groups, a customer of a group without a
+        rule has a null tier.
     policy
         What to do for each tier, one row per tier with a `tier` column, as made by
         `crmkit.tiers.policy`. Its other columns are added to each customer of the tier.
@@ -80,16 +85,25 @@ def assign(customers: IntoFrameT, *, rule: TierRule, policy: IntoFrame | None = 
             ben         900.0 diamond         retain
             cid         300.0    gold        develop
     """
-    require_fitted(rule, TierRule, argument="rule", made_by="crmkit.tiers.rule")
-    frame = frames.read(customers, customers_with(*rule.measures))
-    added = {} if policy is None else _policy_columns(policy, rule)
+    require_fitted(rule, (TierRule, TierRules), argument="rule", made_by="crmkit.tiers.rule")
+    table = customers_with(*rule.measures)
+    if isinstance(rule, TierRules):
+        keys = (
+            Column(name, "key", "group", made_by=NOT_MADE, nullable=True) for name in rule.within
+        )
+        table = replace(table, columns=(*table.columns, *keys))
+    frame = frames.read(customers, table)
+    known: TierRule | None
+    if isinstance(rule, TierRules):
+        known = next((each for each in rule.rules if each is not None), None)
+    else:
+        known = rule
+    added = {} if policy is None or known is None else _policy_columns(policy, known)
     several = len(rule.measures) > 1
     require_free(frame, [*(["tier_value"] if several else []), "tier", *added])
-    value = value_of(rule.measures, rule.weights, rule.scales)
     if several:
-        frame = frames.with_columns(frame, tier_value=value)
-        value = nw.col("tier_value")
-    frame = frames.with_columns(frame, tier=class_of(value, rule))
+        frame = frames.with_columns(frame, tier_value=_in_group(rule, _value, nw.Float64))
+    frame = frames.with_columns(frame, tier=_in_group(rule, _tier, nw.String))
     if added:
         frame = frames.with_columns(frame, **added)
     return frames.give(frame, like=customers)
@@ -184,11 +198,7 @@ def summary(tiered: IntoFrameT, *, rule: TierRule, by: str = "total_amount") -> 
     """
     require_fitted(rule, TierRule, argument="rule", made_by="crmkit.tiers.rule")
     require_column_name(by, argument="by")
-    table = customers_with(by)
-    table = replace(table, columns=(*table.columns, TIER), made_by="crmkit.tiers.assign")
-    frame = frames.read(tiered, table)
-    sums = _sums(frame, by)
-    _require_tiers_of(rule, sums)
+    frame, sums = tier_sums(tiered, rule=rule, by=by)
     tiers = [*rule.names, *([None] if None in sums else [])]
     counts = [sums[tier].n_customers if tier in sums else 0 for tier in tiers]
     values = [sums[tier].value if tier in sums else 0.0 for tier in tiers]
@@ -201,6 +211,24 @@ def summary(tiered: IntoFrameT, *, rule: TierRule, by: str = "total_amount") -> 
         "value_share": _shares(values),
     }
     return small_table(columns, frame=frame, like=tiered)
+
+
+def _value(rule: TierRule) -> nw.Expr:
+    return value_of(rule.measures, rule.weights, rule.scales)
+
+
+def _tier(rule: TierRule) -> nw.Expr:
+    return class_of(nw.col("tier_value") if len(rule.measures) > 1 else _value(rule), rule)
+
+
+def _in_group(
+    rule: TierRule | TierRules,
+    make: Callable[[TierRule], nw.Expr],
+    dtype: Any,  # noqa: ANN401
+) -> nw.Expr:
+    if isinstance(rule, TierRules):
+        return rule.of_group(make, otherwise=nw.lit(None).cast(dtype))
+    return make(rule)
 
 
 def class_of(value: nw.Expr, rule: TierRule) -> nw.Expr:
@@ -234,12 +262,26 @@ def small_table(
     return frames.give(made.with_columns(nw.col(*floats).cast(nw.Float64)), like=like)
 
 
-class _Sums(NamedTuple):
+class Sums(NamedTuple):
+    """Customers of a tier, and their value; None where it is unknown for all."""
+
     n_customers: int
     value: float | None
 
 
-def _sums(frame: nw.LazyFrame[Any], by: str) -> dict[str | None, _Sums]:
+def tier_sums(
+    tiered: IntoFrame, *, rule: TierRule, by: str
+) -> tuple[frames.Frame, dict[str | None, Sums]]:
+    """Sum up each tier that has customers, and require that the rule knows it."""
+    table = customers_with(by)
+    table = replace(table, columns=(*table.columns, TIER), made_by="crmkit.tiers.assign")
+    frame = frames.read(tiered, table)
+    sums = _sums(frame, by)
+    _require_tiers_of(rule, sums)
+    return frame, sums
+
+
+def _sums(frame: nw.LazyFrame[Any], by: str) -> dict[str | None, Sums]:
     grouped = (
         frame.select(nw.col("tier").cast(nw.String), value=frames.known(by))
         .group_by("tier")
@@ -251,7 +293,7 @@ def _sums(frame: nw.LazyFrame[Any], by: str) -> dict[str | None, _Sums]:
         .collect()
     )
     return {
-        (row["tier"] if isinstance(row["tier"], str) else None): _Sums(
+        (row["tier"] if isinstance(row["tier"], str) else None): Sums(
             int(row["n_customers"]), float(row["value"]) if row["n_known"] else None
         )
         for row in grouped.iter_rows(named=True)

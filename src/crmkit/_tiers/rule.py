@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal, Self, TypeAlias, get_args
+from dataclasses import replace
+from typing import Any, TypeAlias, overload
 
 import narwhals as nw
 import numpy as np
@@ -14,105 +13,45 @@ import numpy.typing as npt
 from narwhals.typing import IntoFrame
 
 from crmkit._door import frames
-from crmkit._words import kept
-from crmkit._words.arguments import (
-    is_number,
-    require_choice,
-    require_column_name,
-    require_list,
-    require_numbers,
-    shown,
+from crmkit._tiers.given import (
+    SHARE_TOLERANCE,
+    checked_cuts,
+    checked_names,
+    checked_weights,
+    checked_within,
 )
-from crmkit.errors import FitError, InvalidArgumentError, InvalidRowsError
+from crmkit._tiers.tier_rule import Method, TierRule, TierRules
+from crmkit._tiers.within import fit_within
+from crmkit.errors import FitError, InvalidRowsError
 from crmkit.models.numerics import class_breaks
-from crmkit.tables import customers_with
+from crmkit.tables import Column, customers_with
+from crmkit.tables.contracts import NOT_MADE
 
-Method: TypeAlias = Literal[
-    "thresholds", "customer_share", "value_share", "quantile", "natural", "head_tail"
-]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
-_EXAMPLES: Final = {
-    "thresholds": "(500, 100)",
-    "customer_share": "(0.05, 0.20)",
-    "value_share": "(0.75, 0.95)",
-}
-"""How to write the cuts of the methods that take them."""
-_FEWEST_TIERS: Final = 2
-_SHARE_TOLERANCE: Final = 1e-9
-"""Sums of floats miss a round share such as 0.75 by a hair; this is well above the hair."""
+
+@overload
+def rule(
+    customers: IntoFrame,
+    *,
+    method: Method,
+    by: str | Mapping[str, float] = ...,
+    names: Sequence[str] = ...,
+    cuts: Sequence[float] | None = ...,
+    within: None = None,
+) -> TierRule: ...
 
 
-@dataclass(frozen=True, slots=True)
-class TierRule:
-    """Tiers and the value at which each begins, as a value to keep.
-
-    `crmkit.tiers.rule` makes it, `crmkit.tiers.assign` applies it.
-
-    Attributes
-    ----------
-    names
-        The tiers, best first.
-    cuts
-        The least value of each tier but the last, best first.
-    measures
-        The columns that make up the value.
-    weights
-        The weight of each measure, above 0.
-    scales
-        The divisor of each measure: 1 for a single measure, else its mean in the fit.
-    method
-        How the cuts were found.
-    """
-
-    names: tuple[str, ...]
-    cuts: tuple[float, ...]
-    measures: tuple[str, ...]
-    weights: tuple[float, ...]
-    scales: tuple[float, ...]
-    method: Method
-
-    def __post_init__(self) -> None:
-        """Require fields that fit together."""
-        require_choice(self.method, get_args(Method), argument="method")
-        for name in ("names", "measures"):
-            require_list(getattr(self, name), argument=name)
-        cuts, weights, scales = (
-            require_numbers(getattr(self, name), argument=name, example=example)
-            for name, example in (("cuts", "(500, 100)"), ("weights", "(1,)"), ("scales", "(1,)"))
-        )
-        falling = all(a >= b for a, b in itertools.pairwise(cuts))
-        positive = all(0 < number < math.inf for number in (*weights, *scales))
-        lengths = {len(self.measures), len(weights), len(scales)}
-        sound = (
-            len(set(self.names)) == len(self.names) == len(cuts) + 1
-            and len(lengths) == 1
-            and all(map(math.isfinite, cuts))
-        )
-        if not (falling and positive and sound and self.measures):
-            msg = (
-                "TierRule: needs distinct names, one cut fewer than names in falling order, and a "
-                f"positive weight and scale for each measure; got {self}.\n"
-                "Make it with crmkit.tiers.rule()."
-            )
-            raise InvalidArgumentError(msg)
-
-    def to_json(self) -> str:
-        """Write the rule as JSON text."""
-        return kept.write("TierRule", asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read a rule that `to_json` wrote."""
-        fields: dict[str, kept.Reader[Any]] = {
-            "names": kept.list_of(kept.text),
-            "cuts": kept.list_of(kept.number),
-            "measures": kept.list_of(kept.text),
-            "weights": kept.list_of(kept.positive),
-            "scales": kept.list_of(kept.positive),
-            "method": kept.choice(*get_args(Method)),
-        }
-        return cls(**kept.read(text, kind="TierRule", fields=fields))
+@overload
+def rule(
+    customers: IntoFrame,
+    *,
+    method: Method,
+    by: str | Mapping[str, float] = ...,
+    names: Sequence[str] = ...,
+    cuts: Sequence[float] | None = ...,
+    within: str | Sequence[str],
+) -> TierRules: ...
 
 
 def rule(
@@ -122,7 +61,8 @@ def rule(
     by: str | Mapping[str, float] = "total_amount",
     names: Sequence[str] = ("diamond", "gold", "silver"),
     cuts: Sequence[float] | None = None,
-) -> TierRule:
+    within: str | Sequence[str] | None = None,
+) -> TierRule | TierRules:
     """Cut points of customer tiers by value, to keep and reuse.
 
     Keep the rule, so that gold means the same next month. The assumption that most often fails
@@ -156,10 +96,14 @@ def rule(
         The tiers, best first.
     cuts
         One fewer than `names`, best first.
+    within
+        Columns to cut within, such as region or type: each group gets cuts of its own, as if the
+        others were not there. Null is a group too.
 
     Returns
     -------
-    A `TierRule`, for `assign`.
+    A `TierRule`, for `assign`; with `within` a `TierRules`. A group that cannot be cut, such as one
+    without a total above 0, has no rule and a finding that says why.
 
     Raises
     ------
@@ -204,10 +148,28 @@ def rule(
     >>> rule(customers, method="value_share", cuts=(0.75, 0.95)).cuts
     (300.0, 40.0)
     """
-    names = _checked_names(names)
-    weights = _checked_weights(by)
+    names = checked_names(names)
+    weights = checked_weights(by)
     given = checked_cuts(cuts, method=method, n_tiers=len(names))
-    frame = frames.read(customers, customers_with(*weights))
+    columns = () if within is None else checked_within(within)
+    table = customers_with(*weights)
+    keys = (Column(name, "key", "group", nullable=True, made_by=NOT_MADE) for name in columns)
+    frame = frames.read(customers, replace(table, columns=(*table.columns, *keys)))
+
+    def fit(part: nw.LazyFrame[Any]) -> TierRule:
+        return _one(part, weights, names=names, method=method, given=given)
+
+    return fit_within(frame, columns, tuple(weights), fit=fit) if columns else fit(frame)
+
+
+def _one(
+    frame: nw.LazyFrame[Any],
+    weights: Mapping[str, float],
+    *,
+    names: tuple[str, ...],
+    method: Method,
+    given: tuple[float, ...],
+) -> TierRule:
     measures = tuple(weights)
     scales = _scales(frame, measures)
     if method != "thresholds":
@@ -276,47 +238,8 @@ def share_cuts(
     """Find the least value that comes before each share is full, best first."""
     best_first = amounts[::-1]
     before = (np.cumsum(best_first) - best_first) / amounts.sum()
-    n_above = [int(np.count_nonzero(before < share - _SHARE_TOLERANCE)) for share in shares]
+    n_above = [int(np.count_nonzero(before < share - SHARE_TOLERANCE)) for share in shares]
     return tuple(max(float(values[-n]), 0.0) for n in n_above)
-
-
-def checked_cuts(
-    cuts: Sequence[float] | None, *, method: str, n_tiers: int | None = None
-) -> tuple[float, ...]:
-    """Require cuts that suit the method and the number of tiers, if one is given."""
-    require_choice(method, get_args(Method), argument="method")
-    if method not in _EXAMPLES:
-        if cuts is not None:
-            msg = f"Method {method!r} finds the cuts; got `cuts` {shown(cuts)}.\nLeave `cuts` out."
-            raise InvalidArgumentError(msg)
-        return ()
-    example = _EXAMPLES[method]
-    left_out = cuts is None and n_tiers is not None
-    given = () if left_out else require_numbers(cuts, argument="cuts", example=example)
-    if n_tiers is not None and len(given) != n_tiers - 1:
-        msg = (
-            f"{n_tiers} tiers need {n_tiers - 1} `cuts` with method {method!r}, "
-            f"got {shown(cuts)}.\n"
-            "Give the cut below each tier but the last, best tier first."
-        )
-        raise InvalidArgumentError(msg)
-    ordered = given if method == "thresholds" else given[::-1]
-    falling = all(a > b for a, b in itertools.pairwise(ordered))
-    in_range = all(map(math.isfinite, given)) and (
-        method == "thresholds" or all(_SHARE_TOLERANCE < cut < 1 for cut in given)
-    )
-    if not (falling and in_range):
-        kind = (
-            "values in falling order"
-            if method == "thresholds"
-            else "shares between 0 and 1 in rising order"
-        )
-        msg = (
-            f"`cuts` of method {method!r} must be {kind}, got {shown(cuts)}.\n"
-            f"Begin with the best tier, as in {example}."
-        )
-        raise InvalidArgumentError(msg)
-    return given
 
 
 def _fitted(
@@ -364,31 +287,3 @@ def _scales(frame: nw.LazyFrame[Any], measures: Sequence[str]) -> tuple[float, .
         values, counts = distribution(frame, frames.known(name), name=name)
         scales.append(total_above_zero(values, counts, name=name) / int(counts.sum()))
     return tuple(scales)
-
-
-def _checked_names(names: Sequence[str]) -> tuple[str, ...]:
-    require_list(names, argument="names", example='("diamond", "gold", "silver")')
-    given = tuple(names)
-    are_names = all(isinstance(name, str) and name for name in given)
-    if not are_names or len(given) < _FEWEST_TIERS or len(set(given)) < len(given):
-        msg = (
-            f"`names` must be two or more different names as text, got {shown(names)}.\n"
-            "Begin with the best tier."
-        )
-        raise InvalidArgumentError(msg)
-    return given
-
-
-def _checked_weights(by: str | Mapping[str, float]) -> dict[str, float]:
-    if not isinstance(by, Mapping):
-        require_column_name(by, argument="by")
-        return {by: 1.0}
-    if not by or not all(is_number(each) and 0 < each < math.inf for each in by.values()):
-        msg = (
-            f"`by` must give each measure a weight above 0, got {shown(by)}.\n"
-            "Leave out measures that should not count."
-        )
-        raise InvalidArgumentError(msg)
-    for name in by:
-        require_column_name(name, argument="by")
-    return {name: float(weight) for name, weight in by.items()}

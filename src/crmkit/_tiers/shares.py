@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import math
-import string
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import narwhals as nw
 import numpy as np
-import numpy.typing as npt
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit._door import frames
-from crmkit._tiers.assign import class_of, require_free, small_table
-from crmkit._tiers.rule import (
-    Floats,
-    TierRule,
-    checked_cuts,
-    distribution,
-    share_cuts,
-    total_above_zero,
-)
+from crmkit._tiers.assign import small_table
+from crmkit._tiers.rule import Floats, distribution, total_above_zero
 from crmkit._words.arguments import require_column_name, require_numbers, shown
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import customers_with
@@ -29,86 +20,6 @@ from crmkit.tables import customers_with
 _ROUNDING: Final = 1e-9
 _STEP: Final = "crmkit_abc_step"
 _DIGITS: Final = 12
-
-
-def abc(
-    customers: IntoFrameT, *, by: str = "total_amount", cuts: Sequence[float] = (0.75, 0.95)
-) -> IntoFrameT:
-    """ABC analysis: class customers by their part in the cumulative total.
-
-    Sort by value, add up, and cut where the sum reaches a share of the total. Also for products
-    or regions, with one row each. By revenue it shows sales, not profit.
-
-    Parameters
-    ----------
-    customers
-        One row per customer, such as `crmkit.rfm.summarize` makes. A lazy table is run, to
-        collect its distinct values.
-    by
-        The measure of value.
-    cuts
-        Cumulative shares of the total in rising order; two give A, B, C, three A, B, C, D.
-
-    Returns
-    -------
-    The same rows in the same order (DuckDB, Dask and Spark may give them in another order), with
-    two more columns:
-
-    ====================  =====  ============================================================
-    ``abc_class``         text   A is the best; null where `by` is null or NaN
-    ``cumulative_share``  float  share of the total that customers of this value or above it
-                                 make up; null where `by` is
-    ====================  =====  ============================================================
-
-    Raises
-    ------
-    MissingColumnsError, InvalidRowsError
-        If `customers` lacks `by`, or it is not finite.
-    InvalidArgumentError
-        If `cuts` are not in rising order between 0 and 1, or the table already has one of the
-        new columns.
-    FitError
-        If no value is known, or the total is not above 0.
-
-    Notes
-    -----
-    The customer who crosses a share is in the better class, with all of equal value: A holds at
-    least its share, and without its lowest value it holds less. So the `cumulative_share` of
-    the last customer in A is the first at or above the cut.
-
-    Values below 0 are in the last class and lower the total; the cumulative share then rises
-    above 1 before it falls back to 1.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> customers = pd.DataFrame(
-    ...     {
-    ...         "customer_id": ["ann", "ben", "cid", "dee"],
-    ...         "total_amount": [40.0, 500.0, 300.0, 160.0],
-    ...     }
-    ... )
-    >>> print(abc(customers).round(3).to_string(index=False))
-    customer_id  total_amount abc_class  cumulative_share
-            ann          40.0         C              1.00
-            ben         500.0         A              0.50
-            cid         300.0         A              0.80
-            dee         160.0         B              0.96
-    """
-    require_column_name(by, argument="by")
-    shares = checked_cuts(cuts, method="value_share")
-    names = _letters(len(shares) + 1)
-    frame = frames.read(customers, customers_with(by))
-    require_free(frame, ["abc_class", "cumulative_share"])
-    values, counts = distribution(frame, frames.known(by), name=by)
-    total = total_above_zero(values, counts, name=by)
-    amounts = values * counts
-    rule = TierRule(
-        names, share_cuts(values, amounts, shares), (by,), (1.0,), (1.0,), "value_share"
-    )
-    classed = frames.with_columns(frame, abc_class=class_of(frames.known(by), rule))
-    shared = _with_cumulative_share(classed, values, amounts, by=by, total=total, like=customers)
-    return frames.give(shared, like=customers)
 
 
 def concentration(
@@ -294,66 +205,11 @@ def whale(customers: IntoFrameT, *, by: str = "profit") -> IntoFrameT:
     return small_table(columns, frame=frame, like=customers)
 
 
-def _with_cumulative_share(
-    frame: nw.LazyFrame[Any],
-    values: Floats,
-    amounts: Floats,
-    *,
-    by: str,
-    total: float,
-    like: IntoFrame,
-) -> nw.LazyFrame[Any]:
-    """Append the share of the total that all customers of at least this value make up.
-
-    Values are compared as whole numbers of a small unit, finer than any sum of cents, since a
-    sum of money may differ in its last digit each time it is computed.
-    """
-    per_unit = 10.0 ** (_DIGITS - math.ceil(math.log10(np.abs(values).max())))
-    steps, first = np.unique(np.rint(values * per_unit), return_index=True)
-    shares = np.append((np.cumsum(amounts[::-1])[::-1] / total)[first], np.nan)
-    unknown = steps[-1] + 1  # comes after the last step and has no share
-    step = (frames.known(by) * per_unit).round(0).fill_null(unknown).cast(nw.Int64)
-    stepped = frames.with_columns(frame, step.alias(_STEP))
-
-    def share_of(step: npt.NDArray[Any]) -> Floats:
-        return np.asarray(shares[np.searchsorted(steps, step)])
-
-    if frames.is_lazy(like) and frame.implementation.is_polars():
-        return _with_looked_up(stepped, share_of).drop(_STEP)
-    return frames.with_computed(
-        stepped,
-        like=like,
-        table=customers_with(by),
-        inputs=[_STEP],
-        compute=lambda **column: {"cumulative_share": share_of(column[_STEP])},
-    ).drop(_STEP)
-
-
-def _with_looked_up(
-    frame: nw.LazyFrame[Any], share_of: Callable[[npt.NDArray[Any]], Floats]
-) -> nw.LazyFrame[Any]:
-    """Append the share of each step row by row: a lazy join of Polars loses the order of rows."""
-    steps, _ = frames.distribution(frame, _STEP)
-    share = nw.col(_STEP).replace_strict(
-        steps.tolist(), share_of(steps).tolist(), default=None, return_dtype=nw.Float64
-    )
-    return frame.with_columns(cumulative_share=share).with_columns(
-        nw.col("cumulative_share").fill_nan(None)
-    )
-
-
 def _best_first(frame: nw.LazyFrame[Any], by: str) -> tuple[Floats, Floats]:
     """Add up the best 0, 1, 2, ... customers, at each count where the value changes."""
     values, counts = distribution(frame, frames.known(by), name=by)
     amounts = np.cumsum((values * counts)[::-1])
     return np.append(0.0, amounts), np.append(0.0, np.cumsum(counts[::-1]))
-
-
-def _letters(n: int) -> tuple[str, ...]:
-    if n > len(string.ascii_uppercase):
-        msg = f"`cuts` make {n} classes, more than the 26 letters.\nGive fewer cuts."
-        raise InvalidArgumentError(msg)
-    return tuple(string.ascii_uppercase[:n])
 
 
 def _checked_shares(shares: Sequence[float]) -> tuple[float, ...]:

@@ -67,6 +67,7 @@ from crmkit.tables.summaries import (
     TOTALS,
 )
 from crmkit.tables.survival import DURATIONS, SOURCE_COSTS, SURVIVAL_CURVE
+from crmkit.tables.tiers import AUDITED_TIERS, TIER_MOVES
 
 __all__ = [
     "ACTION_INPUTS",
@@ -74,6 +75,7 @@ __all__ = [
     "ACTION_SUMMARY",
     "ATTRIBUTES",
     "AT_STAKE",
+    "AUDITED_TIERS",
     "BACKTEST",
     "CALIBRATION",
     "CALL_LIST",
@@ -130,6 +132,7 @@ __all__ = [
     "SURVIVAL_CURVE",
     "SURVIVORS",
     "TIER",
+    "TIER_MOVES",
     "TIER_POLICY",
     "TIER_SUMMARY",
     "TOTALS",
