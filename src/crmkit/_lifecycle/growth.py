@@ -102,8 +102,8 @@ def growth_accounting(
     ======================  =====  ==========================================================
 
     Rates are null where nothing stands below the line, and in a period that is not over: there
-    `churned_customers` are those who have not bought yet. Without an `amount` in the ledger, the columns of
-    money are left out.
+    `churned_customers` are those who have not bought yet. Without an `amount` in the ledger, the
+    columns of money are left out.
 
     Raises
     ------
