@@ -139,9 +139,9 @@ def growth_accounting(
     >>> columns = ["active", "previous", "new", "retained", "resurrected", "churned_customers"]
     >>> print(growth[[*columns, "quick_ratio"]].to_string(index=False))
      active  previous  new  retained  resurrected  churned_customers  quick_ratio
-          3         0    3         0            0        0          NaN
-          3         3    1         2            0        1          1.0
-          3         3    0         2            1        1          1.0
+          3         0    3         0            0                  0          NaN
+          3         3    1         2            0                  1          1.0
+          3         3    0         2            1                  1          1.0
     """
     today = time.as_last_day(as_of, argument="as_of")
     require_period(every)
