@@ -177,7 +177,8 @@ def contracts() -> list[Table]:
     """List every table contract, in the order of the source."""
     files = (
         *(tables.records, tables.customers, tables.risk, tables.survival),
-        *(tables.campaigns, tables.events, tables.groups, tables.summaries),
+        *(tables.churn, tables.tiers, tables.campaigns, tables.events),
+        *(tables.groups, tables.summaries),
     )
     found = (each for file in files for each in vars(file).values() if isinstance(each, Table))
     return [*dict.fromkeys(found), tables.customers_with("total_amount")]

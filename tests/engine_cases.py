@@ -1125,6 +1125,8 @@ NO_TABLE_TO_READ: Final[Mapping[str, str]] = {
     "campaigns.break_even_rate": "works on two numbers",
     "campaigns.sample_size": "works on numbers",
     "events.rules": "makes a table from nothing",
+    "lifecycle.markov_value": "reads transitions only",
+    "lifecycle.transition_table": "reads transitions only",
     "rfm.segment_map": "makes a table from nothing",
     "tiers.policy": "makes a table from nothing",
 }

@@ -378,8 +378,7 @@ def test_a_contract_that_ends_before_it_begins_is_refused(make: Any) -> None:
         clv.fit_retention(late, every="month", as_of=AS_OF)
     assert caught.value.examples == ("ann",)
     assert str(caught.value).endswith(
-        "in 1 of 5 rows (customer_id 'ann').\n"
-        "Build this table with one row per contract, as in pandas.DataFrame()."
+        "in 1 of 5 rows (customer_id 'ann').\nBuild this table with crmkit.contracts()."
     )
 
 
@@ -400,7 +399,7 @@ def test_a_table_of_neither_kind_is_refused(as_of: date | None) -> None:
         clv.fit_retention(pl.DataFrame({"customer_id": ["a"]}), every="month", as_of=as_of)
     assert str(caught.value) == (
         "contracts: no column `start`, `end` among `customer_id`.\n"
-        "Build this table with one row per contract, as in pandas.DataFrame()."
+        "Build this table with crmkit.contracts()."
     )
 
 

@@ -53,6 +53,7 @@ BAD: Final[Sequence[Any]] = (
 """Values of every kind that somebody may give by mistake."""
 
 ORDERS: Final[dict[str, Any]] = {"as_of": AS_OF}
+AS_OF_NEXT: Final = AS_OF + timedelta(days=30)  # one contract begins the day after
 HELD: Final[dict[str, Any]] = {"split": SPLIT, "as_of": AS_OF}
 NO_FITS: Final[dict[str, Any]] = {"backend": "pandas"}
 
@@ -70,7 +71,7 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
     lasting = {**ORDERS, "observed_from": None}
     contact |= {"budget": 9.0, "capacity": 3, "within": "branch"}
     terms: dict[str, Any] = {"customer": "customer_id", "start": "start", "end": "end"}
-    terms |= {"cancelled": None, "amount": None, "cooling_off_days": 3, **ORDERS}
+    terms |= {"cancelled": None, "amount": None, "cooling_off_days": 3, "as_of": AS_OF_NEXT}
     terms["date_format"] = None
     return {
         "rfm.breakpoints": (

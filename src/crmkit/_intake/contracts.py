@@ -21,7 +21,7 @@ from crmkit._intake.raw_columns import AnyFrame, keep_names, open_named
 from crmkit._intake.read_options import checked_options
 from crmkit._intake.row_errors import require_good_rows, require_readable, with_row
 from crmkit._intake.sheet import Sheet, role_column
-from crmkit._words.arguments import require_whole
+from crmkit._words.arguments import require_column_name, require_whole
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import CONTRACTS
 
@@ -176,7 +176,9 @@ class ContractColumns:
     keep: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Require names that the result has free."""
+        """Require names of the columns that must be there, and names that the result has free."""
+        require_column_name(self.customer, argument="customer")
+        require_column_name(self.start, argument="start")
         canonical = [column for column in self.keep if column in CONTRACTS.column_names]
         if canonical:
             msg = (

@@ -102,7 +102,7 @@ def profit_curve(profit_curve: IntoFrame, *, ax: Axes | None = None, currency: s
     ... )
     >>> axes = profit_curve(table, currency="$")
     >>> axes.texts[0].get_text()
-    'best: $56 at 50%'
+    'best: $56.00 at 50%'
     """
     rows = frames.read_rows(profit_curve, tables.PROFIT_CURVE)
     rows = sorted((row for row in rows if row["profit"] is not None), key=lambda row: row["share"])

@@ -24,7 +24,7 @@ FEATURE_ORDERS: Final = replace(
 
 ATTRIBUTES: Final = Table(
     name="customers",
-    row="one customer, or one customer on one day where there is a `date`",
+    row="what is known of one customer, or of one on one day where there is a `date`",
     made_by="one row per customer, as in pandas.DataFrame",
     columns=(
         Column("customer_id", "key", "who"),

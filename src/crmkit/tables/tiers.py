@@ -8,7 +8,7 @@ from crmkit.tables.contracts import Column, Table
 
 AUDITED_TIERS: Final = Table(
     name="audited tiers",
-    row="one customer",
+    row="the audit of one customer",
     made_by="crmkit.tiers.audit",
     columns=(
         Column("audited_value", "number", "value that the rule looks at", nullable=True),
