@@ -34,7 +34,7 @@ ATTRIBUTES: Final = Table(
 
 LABELS: Final = Table(
     name="labels",
-    row="one customer on one date",
+    row="the label of one customer on a date",
     made_by="crmkit.churn.label",
     columns=(
         Column("customer_id", "key", "who"),
@@ -84,7 +84,7 @@ FEATURES: Final = Table(
 
 DRIFT_INPUT: Final = Table(
     name="features",
-    row="one customer, or one customer on one date",
+    row="the features of one customer, maybe on one date",
     made_by="crmkit.churn.features",
     columns=(Column("customer_id", "key", "who"),),
 )

@@ -250,7 +250,7 @@ STAGED: Final = Table(
 
 HISTORY_OF_STAGES: Final = Table(
     name="history of stages",
-    row="one customer at one date",
+    row="one date of a customer",
     made_by="crmkit.lifecycle.history",
     columns=(
         Column("customer_id", "key", "who"),

@@ -22,7 +22,7 @@ EVENT_RULES: Final = Table(
 
 EVENTS: Final = Table(
     name="events",
-    row="one customer and event",
+    row="one event of a customer",
     made_by="crmkit.events.compare",
     columns=(
         Column("customer_id", "key", "who"),
