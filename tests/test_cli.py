@@ -348,3 +348,21 @@ def test_what_changed_is_told_and_said_by_the_exit_code(
     assert cli.main(["check", "--before", str(tmp_path), "--after", str(after)]) == 2
     assert "has no customers.parquet" in capsys.readouterr().err
     assert cli.main(["check", "--before", str(before)]) == 2
+
+
+def test_hashed_ids_are_hashed_in_events_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, before, key = tmp_path / "log.csv", tmp_path / "may", "a long enough secret"
+    load_cdnow(sample=True, backend="polars").write_csv(path)
+    hashed = ["--hash-ids", key]
+    may = ["report", str(path), "--as-of", "1998-05-31", "--out", str(before), *hashed]
+    assert cli.main(may) == 0
+    out = ["--before", str(before), "--out", str(tmp_path / "events.csv")]
+    assert cli.main(["check", str(path), *out, *hashed]) == 4
+    found = pl.read_parquet(tmp_path / "events.parquet")
+    ids = set(pl.read_parquet(before / "customers.parquet")["customer_id"])
+    assert set(found["customer_id"]) <= ids
+    assert not set(found["event"]) & {"appeared", "vanished"}
+    assert cli.main(["check", *out, "--after", str(before), *hashed]) == 2
+    assert "--hash-ids goes with a log" in capsys.readouterr().err

@@ -78,6 +78,16 @@ def test_each_change_is_what_its_rule_says(
     assert found.columns == COLUMNS
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(-12.34, "-12.34"), (-0.05, "-0.05"), (-0.001, "0.00"), (0.0, "0.00"), (1.005, "1.00")],
+)
+def test_money_below_zero_is_written_as_it_is(value: float, written: str) -> None:
+    before, after = snapshot(x=[value]), snapshot(x=[7.0])
+    (row,) = rows(events.compare(before, after, rules=rule("x", "changes")))
+    assert (row["old_value"], row["new_value"]) == (written, "7.00")
+
+
 def test_what_will_happen_is_told_in_days() -> None:
     after = snapshot(
         overdue_ratio=[1.5, 1.9, 2.1, 0.1],

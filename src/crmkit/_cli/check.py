@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from crmkit import events, intake, pipeline
-from crmkit._cli import reading
-from crmkit._cli.report import result_of
+from crmkit._cli.report import log_of, result_of
 from crmkit._door import files
 from crmkit._words import formats
 from crmkit.errors import InvalidArgumentError
@@ -30,6 +28,9 @@ def run(options: argparse.Namespace, step: Step) -> int:
     """Compare two snapshots, write and print the events, and give the exit code."""
     if bool(options.log) == (options.after is not None):
         msg = "Give either a log or --after, to compare the earlier customers with."
+        raise InvalidArgumentError(msg)
+    if options.hash_ids and not options.log:
+        msg = "--hash-ids goes with a log; the customers of a report are taken as they stand."
         raise InvalidArgumentError(msg)
     before = _customers(Path(options.before))
     if options.after is not None:
@@ -73,7 +74,7 @@ def _customers_of_log(options: argparse.Namespace, step: Step) -> pl.DataFrame:
     kept_in = Path(options.kept) if options.kept else Path(options.before) / "kept"
     kept = pipeline.Kept.load(kept_in) if options.kept or kept_in.is_dir() else None
     step("reading the file")
-    log = reading.read(options, today=date.today(), accept_loss=options.accept_loss)  # noqa: DTZ011 - the day of the user
+    log = log_of(options)
     result = result_of(log, options, step, kept=kept, currency=options.currency or log.currency)
     customers: pl.DataFrame = result.customers
     return customers

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -33,7 +32,7 @@ _STEM: Final = "evaluation"
 def run(options: argparse.Namespace, step: Step) -> None:
     """Read the log, evaluate the defaults on it, write the tables and the picture, print it."""
     step("reading the file")
-    log = reading.read(options, today=date.today(), accept_loss=options.accept_loss)  # noqa: DTZ011 - the day of the user
+    log = reading.read(options)
     if log.kept is None:
         msg = (
             "The table has one row per customer, and an evaluation needs the dates of the "

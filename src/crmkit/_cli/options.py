@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
         "writes a table of customers, the tables behind it and a report.",
     )
     _add_reading(report)
+    _add_out(report)
     _add_answers(report)
     evaluate = parts.add_parser(
         "evaluate",
@@ -57,7 +58,9 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_reading(check)
     _add_answers(check)
-    check.set_defaults(out="events.csv")
+    check.add_argument(
+        "--out", default="events.csv", metavar="FILE", help="to write to (events.csv)"
+    )
     check.add_argument(
         "--before", required=True, metavar="FOLDER", help="of the earlier report, or its customers"
     )
@@ -119,8 +122,11 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_answers(command: argparse.ArgumentParser) -> None:
+def _add_out(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", default="out", metavar="FOLDER", help="to write to (out)")
+
+
+def _add_answers(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--horizon-days", type=float, default=365, help="how far to look ahead (365)"
     )
@@ -166,7 +172,7 @@ def _add_evaluation(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--horizon-days", type=int, default=91, help="how far to look ahead from each (91)"
     )
-    command.add_argument("--out", default="out", metavar="FOLDER", help="to write to (out)")
+    _add_out(command)
 
 
 class _Origins(argparse.Action):

@@ -16,7 +16,7 @@ from crmkit.datasets import load_cdnow
 _CDNOW = "CDNOW, January 1997 to June 1998"
 
 
-def read(options: argparse.Namespace, *, today: date, accept_loss: float) -> intake.Log:
+def read(options: argparse.Namespace, *, accept_loss: float | None = None) -> intake.Log:
     """Read the log as a Polars ledger; rows after today are set aside."""
     if not options.log:
         return _cdnow(options.as_of)
@@ -24,8 +24,8 @@ def read(options: argparse.Namespace, *, today: date, accept_loss: float) -> int
     return intake.read_log(
         options.log[0] if len(options.log) == 1 else options.log,
         as_of=options.as_of,
-        today=today,
-        accept_loss=accept_loss,
+        today=date.today(),  # noqa: DTZ011 - the day of the user
+        accept_loss=options.accept_loss if accept_loss is None else accept_loss,
         backend="polars",
         **given,
     )

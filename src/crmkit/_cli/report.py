@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,8 @@ def run(options: argparse.Namespace, step: Step) -> None:
     """Read the log, run the main job, write its tables and the report, and print the figures."""
     kept = None if options.kept is None else pipeline.Kept.load(options.kept)
     step("reading the file")
-    log = reading.read(options, today=date.today(), accept_loss=options.accept_loss)  # noqa: DTZ011 - the day of the user
-    if options.hash_ids:
-        log = hashed(log, options.hash_ids)
+    log = log_of(options)
     currency = options.currency or log.currency
-    log = _with_names_of_their_own(log)
     result = result_of(log, options, step, kept=kept, currency=currency)
     step("drawing the report")
     page = report.render(
@@ -50,6 +46,14 @@ def run(options: argparse.Namespace, step: Step) -> None:
     print(f"\n{_day(log, result, asked=options.as_of is not None)}\n")
     print(told.result(result, currency))
     print(f"\nWrote {out / 'report.html'}, {out / 'customers.csv'} and {len(written) - 2} more.")
+
+
+def log_of(options: argparse.Namespace) -> intake.Log:
+    """Read the log, with hashes for ids where they are asked for, and names free for the job."""
+    log = reading.read(options)
+    if options.hash_ids:
+        log = hashed(log, options.hash_ids)
+    return _with_names_of_their_own(log)
 
 
 def result_of(

@@ -12,6 +12,7 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from crmkit._door import frames, time
 from crmkit._events.flaps import with_flaps
 from crmkit._events.rules import EventRule, columns_of, read_rules
+from crmkit._summary.described_day import described_day
 from crmkit._words import wording
 from crmkit._words.arguments import require_column_name
 from crmkit.errors import InvalidArgumentError, InvalidRowsError
@@ -173,15 +174,8 @@ def _days(
 
 
 def _as_of(frame: frames.Frame) -> date | None:
-    """Find the day that a snapshot describes: the latest purchase was the fewest days ago."""
-    if not (frames.has(frame, "last_date") and frames.has(frame, "days_since_last")):
-        return None
-    latest = {
-        "last": time.day_number(frame, "last_date").max(),
-        "ago": frames.known("days_since_last").min(),
-    }
-    (row,) = frames.rows(frame.select(**latest))
-    return None if row["last"] is None else time.day_of(int(row["last"] + row["ago"]))
+    is_dated = frames.has(frame, "last_date") and frames.has(frame, "days_since_last")
+    return described_day(frame) if is_dated else None
 
 
 def _worth(value: str | None, shared: set[str], kinds: nw.Schema) -> str | None:
@@ -284,7 +278,7 @@ def _change(rule: EventRule, kinds: nw.Schema) -> _Change:
     is_number = kinds[rule.column].is_numeric()
     if is_number:
         old, new = frames.known(_OLD + rule.column), frames.known(_NEW + rule.column)
-        texts = (_written(old), _written(new))
+        texts = (wording.hundredths(old), wording.hundredths(new))
     else:
         old, new = (nw.col(side + rule.column).cast(nw.String) for side in (_OLD, _NEW))
         texts = (old, new)
@@ -311,7 +305,9 @@ def _soon(rule: EventRule, ratio: nw.Expr) -> _Change:
     gap = frames.known(_NEW + "expected_gap_days")
     days = (rule.threshold * gap - frames.known(_NEW + "days_since_last")).ceil()
     happened = (ratio < rule.threshold) & (days > 0) & (days <= rule.within_days)
-    return _Change(happened, _written(ratio), nw.concat_str(nw.lit("in "), wording.days(days)))
+    return _Change(
+        happened, wording.hundredths(ratio), nw.concat_str(nw.lit("in "), wording.days(days))
+    )
 
 
 def _rank(column: str, order: Sequence[str]) -> nw.Expr:
@@ -321,15 +317,3 @@ def _rank(column: str, order: Sequence[str]) -> nw.Expr:
             nw.when(nw.col(column).cast(nw.String) == name).then(nw.lit(float(i))).otherwise(rank)
         )
     return rank
-
-
-def _written(value: nw.Expr) -> nw.Expr:
-    """Write a number with two decimals at most, null where it is unknown."""
-    hundredths = (value * 100).round(0)
-    whole = (hundredths // 100).cast(nw.Int64)
-    part = (hundredths - (hundredths // 100) * 100).cast(nw.Int64)
-    tens, ones = part // 10, part - part // 10 * 10
-    text = nw.concat_str(
-        whole.cast(nw.String), nw.lit("."), tens.cast(nw.String), ones.cast(nw.String)
-    )
-    return nw.when(~value.is_null()).then(text)

@@ -24,6 +24,19 @@ def tenths(value: nw.Expr) -> nw.Expr:
     return nw.concat_str(before.cast(nw.String), nw.lit("."), after.cast(nw.String))
 
 
+def hundredths(value: nw.Expr) -> nw.Expr:
+    """Write a number with two decimals, null where it is unknown."""
+    size = nw.when(value < 0).then(-value).otherwise(value)
+    n = _rounded(size * 100)
+    whole_part = n // 100
+    part = n - whole_part * 100
+    tens = part // 10
+    sign = nw.when((value < 0) & (n > 0)).then(nw.lit("-")).otherwise(nw.lit(""))
+    digits = (whole_part.cast(nw.String), nw.lit("."), tens.cast(nw.String))
+    text = nw.concat_str(sign, *digits, (part - tens * 10).cast(nw.String))
+    return nw.when(~value.is_null()).then(text)
+
+
 def _rounded(value: nw.Expr) -> nw.Expr:
     """Round half up, where the engines' own rounding differs; unknown becomes 0."""
     number = value.cast(nw.Float64)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Final
 
-import narwhals as nw
 from narwhals.typing import IntoFrame
 
 from crmkit._clv.fitting.choice import DEFAULT_MODEL, Choice
 from crmkit._clv.fitting.choose import choose
-from crmkit._door import frames, time
+from crmkit._door import frames
+from crmkit._summary.described_day import described_day
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import SUMMARY
 
@@ -34,18 +33,7 @@ def chosen_by(
         return None
     if orders is None:
         return Choice(DEFAULT_MODEL, left_out=(_NO_ORDERS,))
-    as_of = _as_of(customers)
+    as_of = described_day(frames.read(customers, _DATED))
     if as_of is None:
         return Choice(DEFAULT_MODEL, left_out=(_NOBODY,))
     return choose(orders, as_of=as_of)
-
-
-def _as_of(customers: IntoFrame) -> date | None:
-    """Find the day that a summary describes: the latest purchase was the fewest days ago."""
-    frame = frames.read(customers, _DATED)
-    latest = {
-        "last": time.day_number(frame, "last_date").max(),
-        "ago": nw.col("days_since_last").min(),
-    }
-    (row,) = frames.rows(frame.select(**latest))
-    return None if row["last"] is None else time.day_of(int(row["last"] + row["ago"]))
