@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from crmkit._words.arguments import require_number, require_share
+from crmkit._words.arguments import require_number, require_share, require_zero_or_more
 
 
 def break_even_rate(*, cost_per_contact: float, profit_per_sale: float) -> float:
@@ -38,11 +38,9 @@ def break_even_rate(*, cost_per_contact: float, profit_per_sale: float) -> float
     >>> round(break_even_rate(cost_per_contact=0.55, profit_per_sale=40), 5)
     0.01375
     """
-    require_number(
+    require_zero_or_more(
         cost_per_contact,
         argument="cost_per_contact",
-        must="be 0 or more",
-        fits=lambda cost: 0 <= cost < math.inf,
         advice="Give the cost of contacting one customer.",
     )
     _require_positive(profit_per_sale, "profit_per_sale", "Without profit no response pays.")

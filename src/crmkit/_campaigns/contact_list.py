@@ -13,6 +13,7 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from crmkit._campaigns import budget as budgets
 from crmkit._campaigns.given import Given, read, require_limit, require_new
 from crmkit._door import frames
+from crmkit._door.found import with_found
 from crmkit._door.frames import Floats
 from crmkit._words.arguments import require_column_name
 from crmkit.errors import CrmkitWarning, InvalidArgumentError
@@ -266,8 +267,12 @@ def _chosen(
 ) -> frames.Frame:
     """Append who is contacted, on this machine from the numbers alone, and the figures."""
     names = [way.name(figure) for way in ways for figure in ("cost", "profit")]
-    keys = ["customer_id", *([limits.within] if limits.within else [])]
-    data = priced.collect() if not frames.is_lazy(like) else priced.select(*keys, *names).collect()
+    if frames.is_lazy(like):
+        keys = ["customer_id", *([limits.within] if limits.within else [])]
+        data = priced.select(*keys, *names).collect()
+    else:
+        data = priced.collect()
+        priced = data.lazy()
     floats = {name: data[name].to_numpy().astype(float) for name in names}
     profit = np.column_stack([floats[way.name("profit")] for way in ways])
     cost = np.column_stack([floats[way.name("cost")] for way in ways])
@@ -283,16 +288,8 @@ def _chosen(
     rank = _ranks(data["customer_id"], offer, profit[np.arange(len(best)), best])
     made: dict[str, Any] = {"crmkit_way": best, "contact": offer != budgets.NOBODY}
     made |= {"contact_rank": rank, "crmkit_known": known}
-    if frames.is_lazy(like):
-        small = {"customer_id": data["customer_id"].to_list(), **made}
-        joined = frames.join_left(priced, frames.table_like(small, like=priced), on="customer_id")
-    else:
-        series = (
-            nw.Series.from_numpy(name, values, backend=data.implementation)
-            for name, values in made.items()
-        )
-        joined = data.with_columns(*series).lazy()
-    return _with_figures(joined, ways)
+    chosen = with_found(priced, made, ids=data["customer_id"], like=like)
+    return _with_figures(chosen, ways)
 
 
 def _with_figures(joined: frames.Frame, ways: Sequence[_Way]) -> frames.Frame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import narwhals as nw
@@ -73,13 +73,27 @@ def control_of(arms: Sequence[str], control: object, *, treated: str) -> str:
         else:
             msg = f"experiment: `{treated}` is never {shown(control)} (its values: {listed})."
         raise InvalidArgumentError(msg)
-    if len(arms) < len(("treated", "control")):
+    if arms == [name]:
         msg = (
             f"experiment: `{treated}` is {name} for everybody; nobody was treated.\n"
             "Give the customers of both groups."
         )
         raise InvalidArgumentError(msg)
     return name
+
+
+def one_treatment(arms: Iterable[str], control: object, *, treated: str) -> tuple[str, str]:
+    """Find the one treatment, and the value that means none."""
+    known = sorted(set(arms))
+    name = control_of(known, control, treated=treated)
+    others = [arm for arm in known if arm != name]
+    if len(others) > 1:
+        msg = (
+            f"experiment: `{treated}` has {len(others)} treatments ({', '.join(others)}).\n"
+            "Keep one of them and the control group, and look at each treatment alone."
+        )
+        raise InvalidArgumentError(msg)
+    return others[0], name
 
 
 def require_both(cells: Sequence[dict[str, Any]], group: str, *, by: str, control: str) -> None:
@@ -122,15 +136,13 @@ def _as_text(name: str, dtype: Any) -> nw.Expr:  # noqa: ANN401 - a data type of
 
 def as_number(name: str, dtype: Any) -> nw.Expr:  # noqa: ANN401 - as above
     """Give a flag or a number as a number."""
-    if dtype == nw.Boolean:
-        return nw.when(nw.col(name)).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
-    if not dtype.is_numeric():
+    if not (dtype == nw.Boolean or dtype.is_numeric()):
         msg = (
             f"experiment: `{name}` has type {dtype}; expected a number or a flag.\n"
             "Give 1 for those who did and 0 for those who did not."
         )
         raise InvalidArgumentError(msg)
-    return frames.known(name)
+    return frames.as_number(name, dtype)
 
 
 def require_names(names: object, *, argument: str) -> tuple[str, ...]:

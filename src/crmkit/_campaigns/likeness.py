@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from crmkit._door.feature_matrix import Features
 from crmkit._door.frames import Floats
+from crmkit.models.numerics.roc import area_of_groups
 
 Flags = npt.NDArray[np.bool_]
 Model: TypeAlias = Callable[[Floats], Floats]
@@ -57,11 +58,10 @@ def judge(features: Features, matrix: Floats, valued: Flags, *, seed: int) -> Ju
 
 def auc(p: Floats, valued: Flags) -> tuple[float, float]:
     """Area under the ROC curve, ties averaged, and its error where nothing is known."""
-    _, place, n = np.unique(p, return_inverse=True, return_counts=True)
-    rank = (np.cumsum(n) - (n - 1) / 2)[place]
-    yes, no = int(valued.sum()), int((~valued).sum())
-    area = (rank[valued].sum() - yes * (yes + 1) / 2) / (yes * no)
-    return float(area), math.sqrt((yes + no + 1) / (12 * yes * no))
+    _, group = np.unique(-p, return_inverse=True)
+    yes, no = np.bincount(group, valued).astype(float), np.bincount(group, ~valued).astype(float)
+    n_yes, n_no = yes.sum(), no.sum()
+    return area_of_groups(yes, no), math.sqrt((n_yes + n_no + 1) / (12 * n_yes * n_no))
 
 
 def _log_loss(p: Floats, valued: Flags) -> float:

@@ -15,14 +15,13 @@ from crmkit._campaigns.experiment import (
     ARM,
     OUTCOME,
     as_number,
-    control_of,
+    one_treatment,
     read,
     require_names,
 )
 from crmkit._door import frames
-from crmkit._words.arguments import require_number
+from crmkit._words.arguments import require_number, require_zero_or_more
 from crmkit._words.rates import require_level, require_margin
-from crmkit.errors import InvalidArgumentError
 
 _EVERYBODY: Final = "everybody"
 _NOBODY: Final = "nobody"
@@ -138,13 +137,7 @@ def compare_policies(
     require_margin(margin)
     require_level(level)
     for argument, money in (("value", value), ("contact_cost", contact_cost)):
-        require_number(
-            money,
-            argument=argument,
-            must="be 0 or more",
-            fits=lambda x: 0 <= x < math.inf,
-            advice="Give the money of one customer.",
-        )
+        require_zero_or_more(money, argument=argument, advice="Give the money of one customer.")
     numbers = [propensity] if isinstance(propensity, str) else []
     frame = read(
         experiment,
@@ -176,15 +169,8 @@ def _arms(frame: frames.Frame, control: object, *, treated: str) -> tuple[str, f
     """The treatment, and the share of the treated."""
     counts = frames.rows(frame.group_by(ARM).agg(nw.len().alias("n")))
     n = {row[ARM]: int(row["n"]) for row in counts}
-    name = control_of(sorted(n), control, treated=treated)
-    others = [arm for arm in n if arm != name]
-    if len(others) > 1:
-        msg = (
-            f"experiment: `{treated}` has {len(others)} treatments ({', '.join(sorted(others))}).\n"
-            "Keep one of them and the control group."
-        )
-        raise InvalidArgumentError(msg)
-    return others[0], n[others[0]] / sum(n.values())
+    arm, _ = one_treatment(n, control, treated=treated)
+    return arm, n[arm] / sum(n.values())
 
 
 def _chance(propensity: str | float | None, share: float) -> nw.Expr:

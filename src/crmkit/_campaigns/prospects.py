@@ -14,6 +14,7 @@ from crmkit._campaigns import likeness
 from crmkit._campaigns.likeness import Flags
 from crmkit._door import draw, feature_matrix, frames, time
 from crmkit._door.feature_matrix import Features
+from crmkit._door.found import with_found
 from crmkit._door.frames import Floats
 from crmkit._words import formats
 from crmkit._words.arguments import require_column_name, require_seed
@@ -172,8 +173,7 @@ def _customers(
             "Give 1 for customers of value and 0 for the others."
         )
         raise InvalidArgumentError(msg)
-    flag = nw.when(nw.col(outcome)).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
-    steps = {_OUTCOME: flag if dtype == nw.Boolean else frames.known(outcome)}
+    steps = {_OUTCOME: frames.as_number(outcome, dtype)}
     if joined is not None:
         steps[_JOINED] = time.day_number(frame, joined)
     frame = frames.with_columns(frame, **steps)
@@ -226,25 +226,17 @@ def _held_out(
 
 def _scored(prospects: IntoFrameT, features: Features, model: likeness.Model) -> IntoFrameT:
     id_ = Column("customer_id", "key", "who")
-    table = feature_matrix.contract("prospects", features.columns, others=[id_])
-    frame = feature_matrix.require_same(prospects, features, table="prospects")
-    frame = frames.read(frames.give(frame, like=prospects), table).drop(*_MADE, strict=False)
-    data = feature_matrix.collected(frame, ["customer_id", *features.names])
-    _require_once(data["customer_id"].tolist())
-    matrix = features.matrix(data)
+    frame = feature_matrix.require_same(prospects, features, table="prospects", others=[id_]).drop(
+        *_MADE, strict=False
+    )
+    rows = frame.select("customer_id", *features.names).collect()
+    _require_once(rows["customer_id"].to_list())
+    matrix = features.matrix(feature_matrix.arrays(rows))
     p = model(matrix) if len(matrix) else np.zeros(0)
     rank = 1 + len(p) - np.searchsorted(np.sort(p), p, side="right")
     scores = {"p_valued": p, "prospect_rank": rank.astype(np.int64)}
-    if frames.is_lazy(prospects):
-        columns = {"customer_id": data["customer_id"].tolist(), **scores}
-        small = frames.table_like(columns, like=frame)
-        return frames.give(frames.join_left(frame, small, on="customer_id"), like=prospects)
-    rows = frame.collect()
-    series = (
-        nw.Series.from_numpy(name, values, backend=rows.implementation)
-        for name, values in scores.items()
-    )
-    return frames.give(rows.with_columns(*series).lazy(), like=prospects)
+    scored = with_found(frame, scores, ids=rows["customer_id"], like=prospects)
+    return frames.give(scored, like=prospects)
 
 
 def _require_once(ids: Sequence[Any]) -> None:

@@ -13,7 +13,7 @@ from narwhals.typing import IntoFrameT
 from crmkit._campaigns.experiment import AMOUNT, ARM, OUTCOME, read
 from crmkit._door import frames
 from crmkit._door.frames import Floats
-from crmkit._words.arguments import require_column_name, require_number, require_whole
+from crmkit._words.arguments import require_column_name, require_whole, require_zero_or_more
 from crmkit._words.rates import require_margin
 from crmkit.errors import InvalidArgumentError, InvalidRowsError
 
@@ -228,10 +228,4 @@ def _require_one(given: Mapping[str, object]) -> None:
 
 
 def _require_money(value: float, *, argument: str) -> None:
-    require_number(
-        value,
-        argument=argument,
-        must="be 0 or more",
-        fits=lambda x: 0 <= x < math.inf,
-        advice="Give the money of one customer.",
-    )
+    require_zero_or_more(value, argument=argument, advice="Give the money of one customer.")

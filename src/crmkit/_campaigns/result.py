@@ -26,7 +26,7 @@ from crmkit._words.arguments import (
     require_choice,
     require_column_name,
     require_flag,
-    require_number,
+    require_zero_or_more,
 )
 from crmkit._words.rates import require_level, require_margin
 from crmkit.errors import InvalidRowsError
@@ -165,12 +165,8 @@ def result(
     require_margin(margin)
     require_level(level)
     require_choice(interval, get_args(RateInterval), argument="interval")
-    require_number(
-        contact_cost,
-        argument="contact_cost",
-        must="be 0 or more",
-        fits=lambda x: 0 <= x < math.inf,
-        advice="Write 0.5 for 50 cents a contact.",
+    require_zero_or_more(
+        contact_cost, argument="contact_cost", advice="Write 0.5 for 50 cents a contact."
     )
     earlier = require_names(before, argument="before")
     require_flag(good, argument="good")

@@ -165,12 +165,10 @@ def _counts(
     frame: frames.Frame, source: str, converted: str, value: str | None
 ) -> dict[str | None, dict[str, float]]:
     """Count the leads of each source by whether they converted, where the table lives."""
-    is_flag = frame.collect_schema()[converted] == nw.Boolean
-    flag = nw.when(nw.col(converted)).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
     worth = nw.lit(0.0) if value is None else frames.known(value)
     marked = frame.select(
         nw.col(source).alias(_SOURCE),
-        crmkit_did=flag if is_flag else frames.known(converted),
+        crmkit_did=frames.as_number(converted, frame.collect_schema()[converted]),
         crmkit_value=worth,
     )
     grouped = marked.group_by(_SOURCE, "crmkit_did").agg(

@@ -8,16 +8,15 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
+from crmkit._door import frames
 from crmkit._door.frames import Floats
 from crmkit.errors import InvalidArgumentError, InvalidRowsError
 
 
 def as_number(name: str, dtype: Any, *, table: str) -> nw.Expr:  # noqa: ANN401 - a type of narwhals
     """Give a column of flags, or of 1 and 0, as numbers."""
-    if dtype == nw.Boolean:
-        return nw.col(name).cast(nw.Int64).cast(nw.Float64)
-    if dtype.is_numeric():
-        return nw.col(name).cast(nw.Float64)
+    if dtype == nw.Boolean or dtype.is_numeric():
+        return frames.as_number(name, dtype)
     msg = (
         f"{table}: `{name}` has type {dtype}; expected true and false, or 1 and 0.\n"
         "Write 1 for those who left."

@@ -27,10 +27,8 @@ def collect_draw(
 
     `numbers`, the hash of each from 0 to 2**32, comes with them.
     """
-    n = int(frame.select(nw.len().alias("n")).collect().item())
-    if n > most:
-        frame = _part(frame.select("customer_id", *columns), share=most / n)
-    found = frames.collect(frame, "customer_id", *columns)
+    drawn, _ = about(frame.select("customer_id", *columns), most=most)
+    found = frames.collect(drawn, "customer_id", *columns)
     numbers = hash_of(found.pop("customer_id").tolist())
     order = np.argsort(numbers, kind="stable")
     return {name: values[order] for name, values in {**found, "numbers": numbers}.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import narwhals as nw
@@ -125,9 +125,17 @@ def arrays(data: nw.DataFrame[Any]) -> dict[str, Any]:
     return {name: _array(data[name]) for name in data.columns}
 
 
-def require_same(native: IntoFrame, features: Features, *, table: str) -> frames.Frame:
+def require_same(
+    native: IntoFrame,
+    features: Features,
+    *,
+    table: str,
+    others: Sequence[Column],
+    one_row_each: str | None = None,
+) -> frames.Frame:
     """Read a table with the features that a learner was trained on, each of its kind."""
-    frame = frames.read(native, contract(table, features.columns))
+    promised = contract(table, features.columns, others=others)
+    frame = frames.read(native, replace(promised, one_row_each=one_row_each))
     schema = frame.collect_schema()
     for each in features.columns:
         found = _kind(schema[each.name], each.name)

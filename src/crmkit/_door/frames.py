@@ -114,6 +114,11 @@ def has(frame: Frame, column: str) -> bool:
     return column in frame.collect_schema().names()
 
 
+def as_number(name: str, dtype: nw.dtypes.DType) -> nw.Expr:
+    """Give a flag as 1 and 0, and a number as it is; null where it is unknown."""
+    return nw.col(name).cast(nw.Int64).cast(nw.Float64) if dtype == nw.Boolean else known(name)
+
+
 def without_prospects(frame: Frame, table: Table) -> Frame:
     """Leave out the rows of prospects, in which all that a customer has is null."""
     names = [name for name in table.null_together if has(frame, name)]

@@ -17,6 +17,7 @@ from crmkit._words.arguments import (
     require_fitted,
     require_number,
     require_share,
+    require_zero_or_more,
 )
 
 
@@ -113,12 +114,8 @@ def migration_value(
             fits=lambda x: 0 < x <= 1,
             advice="Write 0.2 for 20 %.",
         )
-    require_number(
-        cost_per_customer,
-        argument="cost_per_customer",
-        must="be 0 or more",
-        fits=lambda x: 0 <= x < math.inf,
-        advice="Write 25.0 for 25 a customer.",
+    require_zero_or_more(
+        cost_per_customer, argument="cost_per_customer", advice="Write 25.0 for 25 a customer."
     )
     frame, sums = tier_sums(tiered, rule=rule, by=by)
     counts = [sums[name].n_customers if name in sums else 0 for name in rule.names]

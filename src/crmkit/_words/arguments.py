@@ -55,6 +55,17 @@ def require_whole(
     )
 
 
+def require_zero_or_more(value: float, *, argument: str, advice: str) -> None:
+    """Require a finite number of 0 or more."""
+    require_number(
+        value,
+        argument=argument,
+        must="be 0 or more",
+        fits=lambda number: 0 <= number < math.inf,
+        advice=advice,
+    )
+
+
 def require_share(value: float, *, argument: str, advice: str = "Write 0.3 for 30 %.") -> None:
     """Require a fraction from 0 to 1."""
     require_number(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoFrame
 
-from crmkit._campaigns.experiment import ARM, OUTCOME, control_of, read
+from crmkit._campaigns.experiment import ARM, OUTCOME, one_treatment, read
 from crmkit._campaigns.uplift import curves, learners
 from crmkit._campaigns.uplift.learners import LEARNERS, Fitted, Learner
 from crmkit._door import draw, feature_matrix, frames
@@ -19,7 +19,7 @@ from crmkit._door.feature_matrix import Features
 from crmkit._door.frames import Floats
 from crmkit._words.arguments import require_column_name, require_seed
 from crmkit._words.rates import require_level
-from crmkit.errors import FitError, InvalidArgumentError
+from crmkit.errors import FitError
 
 _FOLDS: Final = 5
 _FEWEST: Final = 100
@@ -165,7 +165,7 @@ def fit_uplift(
         if frames.has(frame, "customer_id")
         else feature_matrix.collected(frame, wanted)
     )
-    arm, name = _arms(data[ARM], control, treated=treated)
+    arm, name = one_treatment(data[ARM], control, treated=treated)
     seen = _seen(data, arm)
     known = feature_matrix.learned(frame, data, names)
     matrix = known.matrix(data)
@@ -201,19 +201,6 @@ def fit_uplift(
 class _Seen(NamedTuple):
     treated: npt.NDArray[np.bool_]
     outcome: Floats
-
-
-def _arms(values: Any, control: object, *, treated: str) -> tuple[str, str]:  # noqa: ANN401 - an array
-    arms = sorted(set(values))
-    name = control_of(arms, control, treated=treated)
-    others = [each for each in arms if each != name]
-    if len(others) > 1:
-        msg = (
-            f"experiment: `{treated}` has {len(others)} treatments ({', '.join(others)}).\n"
-            "Keep one of them and the control group; fit each treatment alone."
-        )
-        raise InvalidArgumentError(msg)
-    return others[0], name
 
 
 def _seen(data: dict[str, Any], arm: str) -> _Seen:

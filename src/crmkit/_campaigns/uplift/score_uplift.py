@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import narwhals as nw
 import numpy as np
 from narwhals.typing import IntoFrameT
 
-from crmkit._campaigns.experiment import ARM, OUTCOME, control_of, read
+from crmkit._campaigns.experiment import ARM, OUTCOME, one_treatment, read
 from crmkit._campaigns.uplift import curves
 from crmkit._campaigns.uplift.fit_uplift import UpliftModel
 from crmkit._door import feature_matrix, frames
+from crmkit._door.found import with_found
 from crmkit._words.arguments import require_column_name, require_fitted, require_whole
-from crmkit.errors import InvalidArgumentError
 from crmkit.tables import Column
 
 _MADE: Final = ("p_without", "p_with", "uplift")
@@ -70,28 +69,19 @@ def score_uplift(customers: IntoFrameT, *, model: UpliftModel) -> IntoFrameT:
     """
     require_fitted(model, UpliftModel, argument="model", made_by="crmkit.campaigns.fit_uplift")
     id_ = Column("customer_id", "key", "who")
-    table = feature_matrix.contract("customers", model.features.columns, others=[id_])
-    frame = feature_matrix.require_same(customers, model.features, table="customers")
-    frame = frames.read(frames.give(frame, like=customers), table).drop(*_MADE, strict=False)
-    data = feature_matrix.collected(frame, ["customer_id", *model.features.names])
-    matrix = model.features.matrix(data)
+    frame = feature_matrix.require_same(
+        customers, model.features, table="customers", others=[id_]
+    ).drop(*_MADE, strict=False)
+    rows = frame.select("customer_id", *model.features.names).collect()
+    matrix = model.features.matrix(feature_matrix.arrays(rows))
     without, _ = model.fitted.outcomes(matrix) if len(matrix) else (np.zeros(0), None)
     uplift = model.fitted.uplift(matrix) if len(matrix) else np.zeros(0)
     if model.is_flag:
         without = np.clip(without, 0.0, 1.0)
         uplift = np.clip(without + uplift, 0.0, 1.0) - without
     scores = {"p_without": without, "p_with": without + uplift, "uplift": uplift}
-    if frames.is_lazy(customers):
-        small = frames.table_like(
-            {"customer_id": data["customer_id"].tolist(), **scores}, like=frame
-        )
-        return frames.give(frames.join_left(frame, small, on="customer_id"), like=customers)
-    rows = frame.collect()
-    series = (
-        nw.Series.from_numpy(name, values, backend=rows.implementation)
-        for name, values in scores.items()
-    )
-    return frames.give(rows.with_columns(*series).lazy(), like=customers)
+    scored = with_found(frame, scores, ids=rows["customer_id"], like=customers)
+    return frames.give(scored, like=customers)
 
 
 def uplift_curve(
@@ -171,11 +161,7 @@ def uplift_curve(
     require_whole(points, argument="points", least=1, most=1_000, advice="Write 20.")
     frame = read(experiment, treated=treated, outcome=outcome, numbers=[score])
     data = feature_matrix.collected(frame, [ARM, OUTCOME, score])
-    arms = sorted(set(data[ARM]))
-    name = control_of(arms, control, treated=treated)
-    if len(arms) > 2:  # noqa: PLR2004 - treated and control
-        msg = f"experiment: `{treated}` has several treatments.\nKeep one and the control group."
-        raise InvalidArgumentError(msg)
+    _, name = one_treatment(data[ARM], control, treated=treated)
     arm = (data[ARM] != name).astype(np.int64)
     chance = np.array([(arm == 0).mean(), (arm == 1).mean()])
     effect = curves.ipw_effects(data[OUTCOME], arm, chance)[:, 0]

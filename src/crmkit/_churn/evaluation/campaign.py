@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from crmkit._words.arguments import require_number, require_share, shown
+from crmkit._words.arguments import require_number, require_share, require_zero_or_more, shown
 from crmkit.errors import InvalidArgumentError
 
 
@@ -130,10 +130,4 @@ class AcquisitionCampaign:
 
 
 def _require_amount(value: float, name: str) -> None:
-    require_number(
-        value,
-        argument=name,
-        must="be 0 or more",
-        fits=lambda x: 0 <= x < math.inf,
-        advice="Give an amount of money.",
-    )
+    require_zero_or_more(value, argument=name, advice="Give an amount of money.")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crmkit._door.frames import Floats
+from crmkit.models.numerics.roc import area_of_groups
 
 
 class Ranked(NamedTuple):
@@ -33,11 +34,7 @@ def roc_auc(churned: Floats, score: Floats) -> float:
 
 def auc_of(found: Ranked) -> float:
     """ROC AUC of grouped scores."""
-    n_left, n_stayed = found.left.sum(), found.stayed.sum()
-    if not (n_left > 0 and n_stayed > 0):
-        return float("nan")
-    below = n_stayed - np.cumsum(found.stayed) + found.stayed / 2
-    return float((found.left * below).sum() / (n_left * n_stayed))
+    return area_of_groups(found.left, found.stayed)
 
 
 def average_precision_of(found: Ranked) -> float:

@@ -11,8 +11,8 @@ from narwhals.typing import IntoFrameT
 
 from crmkit._churn.model import panel as panels
 from crmkit._churn.model.churn_model import ChurnModel
-from crmkit._churn.model.panel import require_same
 from crmkit._door import frames
+from crmkit._door.feature_matrix import require_same
 from crmkit._door.frames import Floats
 from crmkit._words.arguments import require_fitted, require_seed, require_whole
 from crmkit._words.rates import require_level
@@ -96,7 +96,7 @@ def drivers(
     require_whole(repeats, argument="repeats", least=1, most=_MOST_REPEATS, advice="Write 5.")
     require_level(level)
     require_seed(seed)
-    frame = require_same(panel, model.features, others=panels.PANEL.columns, one_row_each=None)
+    frame = require_same(panel, model.features, table="features", others=panels.PANEL.columns)
     rows = panels.rows_of(frame, model.features.names)
     if not len(rows.churned):
         msg = "panel: the table is empty.\nGive customers whose outcome is known."

@@ -18,7 +18,6 @@ from crmkit._door.feature_matrix import Features
 from crmkit._door.frames import Floats, quoted
 from crmkit.errors import FitError, InvalidArgumentError, InvalidRowsError
 from crmkit.tables import Column, Table
-from crmkit.tables.contracts import NOT_MADE
 
 NOT_FEATURES: Final = ("customer_id", "date", "churned", "horizon_days")
 MOST_ROWS: Final = 500_000
@@ -231,19 +230,3 @@ def _parts_exactly(column: Floats, churned: Floats, *, is_category: bool) -> boo
         few = len(np.unique(column)) <= len(column) / _ENOUGH_TO_BE_SURE
         return few and not np.intersect1d(left, stayed).size
     return bool(left.min() > stayed.max() or left.max() < stayed.min())
-
-
-def require_same(
-    native: IntoFrame, features: Features, *, others: Sequence[Column], one_row_each: str | None
-) -> frames.Frame:
-    """Read a table with the features of a model, each of its kind."""
-    frame = feature_matrix.require_same(native, features, table="features")
-    contract = feature_matrix.contract("features", features.columns, others=others)
-    table = Table(
-        contract.name,
-        contract.row,
-        NOT_MADE,
-        contract.columns,
-        one_row_each=one_row_each,
-    )
-    return frames.read(frames.give(frame, like=native), table)

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoFrameT
 
 from crmkit._churn.model.churn_model import ChurnModel
-from crmkit._churn.model.panel import require_same
 from crmkit._door import checks, feature_matrix, frames
+from crmkit._door.feature_matrix import require_same
+from crmkit._door.found import with_found
 from crmkit._door.frames import Floats
 from crmkit._words.arguments import require_fitted
 from crmkit.tables import Column, Table
@@ -93,25 +93,15 @@ def applied(
 
     A lazy table comes to this machine with the features only, and gets the columns back by a join.
     """
-    frame = require_same(features, model.features, others=[CUSTOMER], one_row_each="customer_id")
-    frame = frame.drop(*made, strict=False)
+    frame = require_same(
+        features, model.features, table="features", others=[CUSTOMER], one_row_each="customer_id"
+    ).drop(*made, strict=False)
     rows = frame.select("customer_id", *model.features.names).collect()
     if frames.is_lazy(features):
         checks.require_rows(rows, CUSTOMERS)
     found = compute(model.features.matrix(feature_matrix.arrays(rows)))
-    if frames.is_lazy(features) and not len(rows):  # the engines would guess types for a join
-        blank = {
-            name: nw.lit(values.dtype.type(0).item() if isinstance(values, np.ndarray) else "")
-            for name, values in found.items()
-        }
-        return frames.give(frames.with_columns(frame, **blank), like=features)
-    if frames.is_lazy(features):
-        ids = {"customer_id": rows["customer_id"].to_list()}
-        small = frames.table_like({**ids, **found}, like=frame)
-        return frames.give(frames.join_left(frame, small, on="customer_id"), like=features)
-    data = frame.collect()
-    series = (_series(name, values, data) for name, values in found.items())
-    return frames.give(data.with_columns(*series).lazy(), like=features)
+    scored = with_found(frame, found, ids=rows["customer_id"], like=features)
+    return frames.give(scored, like=features)
 
 
 def _scores(matrix: Floats, *, model: ChurnModel) -> dict[str, Any]:
@@ -119,9 +109,3 @@ def _scores(matrix: Floats, *, model: ChurnModel) -> dict[str, Any]:
     below = np.sort(-p_churn)
     rank: npt.NDArray[np.int64] = np.searchsorted(below, -p_churn, side="left") + 1
     return {"p_churn": p_churn, "churn_rank": rank.astype(np.int64)}
-
-
-def _series(name: str, values: Any, data: nw.DataFrame[Any]) -> nw.Series[Any]:  # noqa: ANN401
-    if isinstance(values, np.ndarray):
-        return nw.Series.from_numpy(name, values, backend=data.implementation)
-    return nw.new_series(name, values, nw.String, backend=data.implementation)

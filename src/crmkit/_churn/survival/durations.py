@@ -143,12 +143,10 @@ def _of_durations(frame: frames.Frame) -> frames.Frame:
             "Give 1 for contracts that ended and 0 for those that still ran."
         )
         raise InvalidArgumentError(msg)
-    is_flag = dtype == nw.Boolean
-    flag = nw.when(nw.col("event")).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
     steps = {
         DURATION: frames.known("duration"),
         ENTRY: frames.known("entry") if frames.has(frame, "entry") else nw.lit(-1.0),
-        EVENT: flag if is_flag else frames.known("event"),
+        EVENT: frames.as_number("event", dtype),
     }
     return frames.with_columns(frame, **steps)
 

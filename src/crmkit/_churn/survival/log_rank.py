@@ -17,7 +17,7 @@ from crmkit._churn.survival.durations import Spells
 from crmkit._churn.survival.product_limit import n_at_risk, product_limit
 from crmkit._churn.survival.result_table import whole
 from crmkit._door.frames import Floats, Frame
-from crmkit._words.arguments import require_column_name, require_number
+from crmkit._words.arguments import require_column_name, require_zero_or_more
 
 
 class Test(NamedTuple):
@@ -220,12 +220,8 @@ def _read(
     rho: float,
 ) -> tuple[Frame, Spells]:
     require_column_name(by, argument="by")
-    require_number(
-        rho,
-        argument="rho",
-        must="be 0 or more",
-        fits=lambda x: 0 <= x < math.inf,
-        advice="Write 0 for the log-rank test, 1 for Peto and Peto.",
+    require_zero_or_more(
+        rho, argument="rho", advice="Write 0 for the log-rank test, 1 for Peto and Peto."
     )
     keys: Mapping[str, str | None] = {"by": by, "strata": strata}
     frame, spells = durations.read(contracts, as_of=as_of, observed_from=observed_from, keys=keys)

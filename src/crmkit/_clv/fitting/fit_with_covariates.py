@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
@@ -30,7 +29,7 @@ from crmkit._clv.fitting.priors import LogNormal, parameter_priors
 from crmkit._clv.fitting.regularity import regularity
 from crmkit._door import frames
 from crmkit._door.frames import Floats, quoted
-from crmkit._words.arguments import require_number
+from crmkit._words.arguments import require_zero_or_more
 from crmkit.errors import InvalidArgumentError
 from crmkit.models import PURCHASE_MODELS
 from crmkit.models.inference.covariates import PenalizedSearch
@@ -199,13 +198,7 @@ def _checked(
 
 
 def _require_penalty(penalty: float, *, has_covariates: bool) -> None:
-    require_number(
-        penalty,
-        argument="penalty",
-        must="be 0 or more",
-        fits=lambda times: 0 <= times < math.inf,
-        advice="Write 1.0 for a mild one.",
-    )
+    require_zero_or_more(penalty, argument="penalty", advice="Write 1.0 for a mild one.")
     if penalty and not has_covariates:
         msg = (
             "`penalty` is for the coefficients of covariates, but `covariates` is empty.\n"

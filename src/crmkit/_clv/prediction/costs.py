@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import narwhals as nw
 from narwhals.typing import IntoFrame
 
 from crmkit._clv.fitting.fitted import Fit
 from crmkit._door import frames
-from crmkit._words.arguments import require_number
+from crmkit._words.arguments import require_zero_or_more
 from crmkit.errors import InvalidArgumentError, MissingColumnsError
 from crmkit.tables import SUMMARY
 
@@ -28,13 +26,7 @@ def cost_of(
         raise InvalidArgumentError(msg)
     if isinstance(cost, str):
         return _column(frame, like=like, name=cost)
-    require_number(
-        cost,
-        argument="cost",
-        must="be 0 or more",
-        fits=lambda money: 0 <= money < math.inf,
-        advice="Write 12.5 for 12.50 a customer.",
-    )
+    require_zero_or_more(cost, argument="cost", advice="Write 12.5 for 12.50 a customer.")
     return nw.lit(float(cost))
 
 

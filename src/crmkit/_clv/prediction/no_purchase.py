@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from narwhals.typing import IntoFrameT
 
 from crmkit._clv.fitting.fitted import Fit
 from crmkit._clv.fitting.require_fit import require_purchases
-from crmkit._clv.prediction.scoring import with_scores
-from crmkit._door import frames
+from crmkit._clv.prediction.quantities import with_quantity
 from crmkit._door.frames import Floats
 from crmkit._words.rates import require_horizon
 from crmkit.models.protocol import PurchaseModel
-from crmkit.tables import SUMMARY
-
-_HISTORY: Final = SUMMARY.only("frequency", "recency", "T")
 
 
 def no_purchase(customers: IntoFrameT, *, purchases: Fit, horizon_days: float) -> IntoFrameT:
@@ -87,8 +81,4 @@ def no_purchase(customers: IntoFrameT, *, purchases: Fit, horizon_days: float) -
         )
         return {"p_no_purchase": found[:, 0]}
 
-    frame = frames.read(customers, _HISTORY)
-    scored = with_scores(
-        frame, like=customers, fit=purchases, inputs=_HISTORY.column_names, compute=none
-    )
-    return frames.give(scored, like=customers)
+    return with_quantity(customers, purchases=purchases, compute=none)

@@ -13,7 +13,7 @@ from crmkit._clv.fitting.require_fit import require_purchases
 from crmkit._clv.prediction.scoring import Compute, with_scores
 from crmkit._door import frames
 from crmkit._door.frames import Floats
-from crmkit._words.arguments import require_number, require_whole
+from crmkit._words.arguments import require_whole, require_zero_or_more
 from crmkit._words.rates import require_horizon, require_horizon_with_rate
 from crmkit.models.protocol import PurchaseModel
 from crmkit.tables import SUMMARY
@@ -88,7 +88,7 @@ def probability_alive(customers: IntoFrameT, *, purchases: Fit, days: float = 0)
         found = model.probability_alive_later(frequency, recency, T, days=float(days))
         return {"p_alive_later": found}
 
-    return _with(customers, purchases=purchases, compute=later)
+    return with_quantity(customers, purchases=purchases, compute=later)
 
 
 def expected_purchases(customers: IntoFrameT, *, purchases: Fit, horizon_days: float) -> IntoFrameT:
@@ -164,7 +164,7 @@ def expected_purchases(customers: IntoFrameT, *, purchases: Fit, horizon_days: f
         found = model.expected_purchases(frequency, recency, T, horizon_days=float(horizon_days))
         return {"expected_purchases": found}
 
-    return _with(customers, purchases=purchases, compute=ahead)
+    return with_quantity(customers, purchases=purchases, compute=ahead)
 
 
 def purchase_distribution(
@@ -249,7 +249,7 @@ def purchase_distribution(
         more = np.maximum(1 - found.sum(axis=1), 0.0)
         return {**dict(zip(names, np.ascontiguousarray(found.T), strict=True)), "p_more": more}
 
-    return _with(customers, purchases=purchases, compute=chances)
+    return with_quantity(customers, purchases=purchases, compute=chances)
 
 
 def discounted_purchases(
@@ -340,10 +340,10 @@ def discounted_purchases(
         )
         return {"discounted_purchases": found}
 
-    return _with(customers, purchases=purchases, compute=today)
+    return with_quantity(customers, purchases=purchases, compute=today)
 
 
-def _with(customers: IntoFrameT, *, purchases: Fit, compute: Compute) -> IntoFrameT:
+def with_quantity(customers: IntoFrameT, *, purchases: Fit, compute: Compute) -> IntoFrameT:
     """Append what a model computes from the histories, in place of columns of the same names."""
     frame = frames.read(customers, _HISTORY)
     inputs = _HISTORY.column_names
@@ -352,10 +352,4 @@ def _with(customers: IntoFrameT, *, purchases: Fit, compute: Compute) -> IntoFra
 
 
 def _require_days(days: float) -> None:
-    require_number(
-        days,
-        argument="days",
-        must="be 0 or more",
-        fits=lambda number: 0 <= number < math.inf,
-        advice="Write 0 for today.",
-    )
+    require_zero_or_more(days, argument="days", advice="Write 0 for today.")

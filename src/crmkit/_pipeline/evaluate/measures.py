@@ -11,6 +11,8 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from crmkit.models.numerics.roc import area_of_groups
+
 Floats: TypeAlias = npt.NDArray[np.float64]
 Places: TypeAlias = npt.NDArray[np.int64]
 
@@ -44,11 +46,7 @@ def auc(ranking: Ranked, outcome: Floats, weight: Floats) -> float:
     Ties count by half. NaN where all or none have the outcome.
     """
     yes, no = ranking.sums(weight * outcome), ranking.sums(weight * (1 - outcome))
-    pairs = yes.sum() * no.sum()
-    if pairs == 0:
-        return float("nan")
-    below = no.sum() - np.cumsum(no)
-    return float(yes @ (below + no / 2) / pairs)
+    return area_of_groups(yes, no)
 
 
 def captured(ranking: Ranked, money: Floats, weight: Floats) -> float:
