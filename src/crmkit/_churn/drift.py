@@ -11,17 +11,13 @@ from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit._door import frames
 from crmkit.errors import InvalidArgumentError
-from crmkit.models.numerics.stability import population_stability, stability_by_chance
+from crmkit.models.numerics.stability import movement
 from crmkit.tables import DRIFT_INPUT
 
 Frame = nw.LazyFrame[Any]
 
 _NOT_FEATURES: Final = ("customer_id", "date", "horizon_days")
 _BINS: Final = 10
-_MODERATE, _LARGE = 0.1, 0.25
-"""Bands of the PSI: a rule of thumb of credit scoring."""
-
-_LEVEL: Final = 0.95
 _UNKNOWN: Final = "unknown"
 
 
@@ -123,10 +119,7 @@ def _of_column(
     sizes = sum(expected), sum(actual)
     if not all(sizes):
         return {"column": name, "psi": np.nan, "chance": np.nan, "change": "little"}
-    psi = population_stability(expected, actual)
-    chance = stability_by_chance(len(classes), expected=sizes[0], actual=sizes[1], level=_LEVEL)
-    moved = psi if psi > chance else 0.0
-    change = "large" if moved >= _LARGE else "moderate" if moved >= _MODERATE else "little"
+    psi, chance, change = movement(expected, actual)
     return {"column": name, "psi": psi, "chance": chance, "change": change}
 
 

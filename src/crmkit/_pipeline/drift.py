@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, Final, Generic, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Generic, NamedTuple
 
 import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
@@ -14,20 +14,14 @@ from crmkit._door import frames
 from crmkit._pipeline.held_out_risk import serves
 from crmkit._pipeline.kept import Counts, Kept
 from crmkit._words import formats
-from crmkit.models.numerics.stability import population_stability, stability_by_chance
-
-Change: TypeAlias = Literal["little", "moderate", "large"]
+from crmkit.models.numerics.stability import Change, change_of, movement
 
 MEASURES: Final = ("r_score", "f_score", "m_score", "segment", "stage", "tier")
 RISK: Final = "churn_risk"
 
-_MODERATE, _LARGE = 0.1, 0.25
-"""Bands of the PSI: a rule of thumb of credit scoring."""
-
 _RISK_MODERATE, _RISK_LARGE = 0.05, 0.1
 """Bands of the distance of stated risk from the interval of what happened; ours."""
 
-_LEVEL: Final = 0.95
 _FEWEST_IN_A_BIN: Final = 200
 _MOST_BINS: Final = 10
 
@@ -96,9 +90,7 @@ def _of_measure(measure: str, then: Mapping[str, int], now: Mapping[str, int]) -
     before, after = ([each.get(value, 0) for value in values] for each in (then, now))
     if not sum(before) or not sum(after):
         return
-    psi = population_stability(before, after)
-    chance = stability_by_chance(len(values), expected=sum(before), actual=sum(after), level=_LEVEL)
-    change = _change(psi if psi > chance else 0.0, _MODERATE, _LARGE)
+    psi, _, change = movement(before, after)
     n_before, n_after = sum(before), sum(after)
     for value, b, a in zip(values, before, after, strict=True):
         yield _Row(measure, value, a, b / n_before, a / n_after, change, psi)
@@ -120,7 +112,7 @@ def _of_risk(kept: Kept, days: IntoFrameT, *, since: date, as_of: date) -> Itera
     bins = max(min(n // _FEWEST_IN_A_BIN, _MOST_BINS), 1)
     groups = frames.rows(frames.reopen(churn.reliability(rated, bins=bins)))
     groups.sort(key=lambda row: int(row["bin"]))
-    change = _change(_beyond(groups), _RISK_MODERATE, _RISK_LARGE)
+    change = change_of(_beyond(groups), _RISK_MODERATE, _RISK_LARGE)
     for row in groups:
         yield _Row(
             RISK,
@@ -142,12 +134,6 @@ def _beyond(groups: Sequence[Mapping[str, Any]]) -> float:
         for row in groups
     )
     return float(sum(off) / n)
-
-
-def _change(moved: float, moderate: float, large: float) -> Change:
-    if moved >= large:
-        return "large"
-    return "moderate" if moved >= moderate else "little"
 
 
 def _advice(rows: Sequence[_Row], *, since: date) -> str:

@@ -137,6 +137,14 @@ def fit_or_why(customers: IntoFrame, model: str) -> tuple[clv.Fit | None, str]:
     return (None, STOPPED) if STOPPED in fit.diagnostics else (fit, "")
 
 
+def terms(settings: Settings) -> dict[str, float]:
+    """Margin and discount rate of a forecast, as arguments; revenue where none was asked for."""
+    return {
+        "margin": 1.0 if settings.margin is None else settings.margin,
+        "annual_discount_rate": settings.annual_discount_rate or 0.0,
+    }
+
+
 def predicted(customers: IntoFrameT, models: Models, settings: Settings) -> IntoFrameT:
     """Append what the models predict, once and for all steps that follow."""
     if models.purchases is None or settings.horizon_days is None:
@@ -147,8 +155,7 @@ def predicted(customers: IntoFrameT, models: Models, settings: Settings) -> Into
             purchases=models.purchases,
             spend=models.spend,
             horizon_days=settings.horizon_days,
-            margin=1.0 if settings.margin is None else settings.margin,
-            annual_discount_rate=settings.annual_discount_rate or 0.0,
+            **terms(settings),
         )
     )
 
@@ -182,8 +189,7 @@ def totals(
         purchases=models.purchases,
         spend=models.spend,
         horizon_days=settings.horizon_days,
-        margin=1.0 if settings.margin is None else settings.margin,
-        annual_discount_rate=settings.annual_discount_rate or 0.0,
+        **terms(settings),
         misses=misses,
         level=LEVEL,
     )

@@ -6,6 +6,7 @@ import math
 from datetime import date
 from typing import Final, Generic, NamedTuple
 
+import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from crmkit import churn, rfm
@@ -43,7 +44,11 @@ def split_of(settings: Settings) -> date | None:
 
 def serves(calibration: RiskCalibration, horizon_days: float) -> bool:
     """Whether a calibration was learned from days enough, and not too many, for the horizon."""
-    return 1 / _MOST_STRETCH <= horizon_days / calibration.horizon_days <= _MOST_STRETCH
+    return _is_like(horizon_days, calibration.horizon_days)
+
+
+def _is_like(horizon_days: float, n_days: float) -> bool:
+    return 1 / _MOST_STRETCH <= horizon_days / n_days <= _MOST_STRETCH
 
 
 def tested(
@@ -70,7 +75,7 @@ def tested(
     calibration = kept
     if kept is None:
         calibration, left_out = _calibration(rated, settings.horizon_days, n_days)
-    n = int(frames.reopen(rated).select("customer_id").collect().shape[0])
+    n = int(frames.reopen(rated).select(nw.len().alias("n")).collect().item())
     bins = max(min(n // _FEWEST_IN_A_BIN, _BINS), 1)
     method = "identity" if calibration is None else calibration.method
     return RiskTest(churn.reliability(rated, bins=bins, method=method), calibration, left_out)
@@ -80,7 +85,7 @@ def _calibration(
     rated: IntoFrameT, horizon_days: float, n_days: int
 ) -> tuple[RiskCalibration | None, tuple[str, ...]]:
     """Calibrate the risk, where the days held out say something about the horizon."""
-    if not 1 / _MOST_STRETCH <= horizon_days / n_days <= _MOST_STRETCH:
+    if not _is_like(horizon_days, n_days):
         held_out = formats.counted(n_days, "day")
         why = (
             f"Calibration of churn risk: {held_out} could be held out, which says little of a "

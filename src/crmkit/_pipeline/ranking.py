@@ -13,7 +13,7 @@ from crmkit._clv.fitting.choose import first_day
 from crmkit._door import frames
 from crmkit._door.frames import Floats
 from crmkit._pipeline import known
-from crmkit._pipeline.forecast import Models, fit_or_why, predicted
+from crmkit._pipeline.forecast import Models, fit_or_why, predicted, terms
 from crmkit._pipeline.result import Settings
 from crmkit._words import formats
 from crmkit.errors import FitError
@@ -69,8 +69,7 @@ def ranked(
         spend=models.spend,
         trees=trees,
         horizon_days=settings.horizon_days,
-        margin=1.0 if settings.margin is None else settings.margin,
-        annual_discount_rate=settings.annual_discount_rate or 0.0,
+        **terms(settings),
     )
     return Ranked(frames.keep(with_trees), trees, note)
 

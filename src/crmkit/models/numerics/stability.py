@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,38 @@ Floats = npt.NDArray[np.float64]
 
 _HALF: Final = 0.5
 """An empty class counts as half a customer: the logarithm of 0 would make any change endless."""
+
+
+MODERATE, LARGE = 0.1, 0.25
+"""Bands of the PSI: a rule of thumb of credit scoring."""
+
+Change: TypeAlias = Literal["little", "moderate", "large"]
+
+_LEVEL: Final = 0.95
+
+
+class Movement(NamedTuple):
+    """The index, what chance alone gives, and how large the change beyond chance is."""
+
+    psi: float
+    chance: float
+    change: Change
+
+
+def movement(expected: Sequence[int], actual: Sequence[int]) -> Movement:
+    """Compare two counts by the same classes; what chance may have done counts as little."""
+    psi = population_stability(expected, actual)
+    chance = stability_by_chance(
+        len(expected), expected=sum(expected), actual=sum(actual), level=_LEVEL
+    )
+    return Movement(psi, chance, change_of(psi if psi > chance else 0.0, MODERATE, LARGE))
+
+
+def change_of(size: float, moderate: float, large: float) -> Change:
+    """Name a change by two bands."""
+    if size >= large:
+        return "large"
+    return "moderate" if size >= moderate else "little"
 
 
 def shares(counts: npt.ArrayLike) -> Floats:
