@@ -63,9 +63,16 @@ def gains(gains: IntoFrame, *, ax: Axes | None = None) -> Axes:
     text = f"first {formats.percent(x[near], digits=0)}: {formats.percent(y[near])}"
     canvas.write_on_line(ax, (x[near], y[near]), text)
     canvas.write(ax, (0.62, 0.62), "by chance", color=canvas.FAINT, shift=(8, -6), va="top")
-    middle = len(x) // 3
+    all_of_them = next(i for i, share in enumerate(best) if share == max(best))
+    is_right = x[all_of_them] > 0.5  # noqa: PLR2004 - text needs room
     canvas.write(
-        ax, (x[middle], best[middle]), "best there could be", color=canvas.FAINT, shift=(6, 6)
+        ax,
+        (x[all_of_them], best[all_of_them]),
+        "best there could be",
+        color=canvas.FAINT,
+        shift=(-4 if is_right else 4, 4),
+        ha="right" if is_right else "left",
+        va="bottom",
     )
     _shares(ax)
     ax.set_ylim(-0.02, 1.1)
