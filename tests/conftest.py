@@ -1,7 +1,8 @@
 """Every table test runs on every engine.
 
 CRMKIT_TESTS says how much is tested. `quick` leaves out Spark, the docs and docstrings, and what is
-slow; `test` (the default) runs Dask and Spark on a sample of cases; `all` runs everything.
+slow; `test` (the default) runs Dask and Spark on a sample of cases; `rest` runs what `test` leaves
+out; `all` runs everything.
 CRMKIT_EXAMPLES sets another number of examples that Hypothesis invents for each property.
 """
 
@@ -25,7 +26,7 @@ LEVEL = os.environ.get("CRMKIT_TESTS", "test")
 _LEFT_OUT = {"quick": ("full", "slow", "xdist_group"), "test": ("full",), "all": ()}
 """The marks of tests that each level leaves out; the group is that of Spark."""
 
-_EXAMPLES = {"quick": "4", "test": "10", "all": "20"}
+_EXAMPLES = {"quick": "4", "test": "10", "rest": "20", "all": "20"}
 
 hypothesis.settings.register_profile(
     "crmkit",
@@ -82,7 +83,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     # A test that is asked for by its name always runs.
     if not any("::" in argument for argument in config.args):
-        left_out = {item for item in items if _is_left_out(item)}
+        if LEVEL == "rest":
+            left_out = {item for item in items if not _is_left_out(item, "test")}
+        else:
+            left_out = {item for item in items if _is_left_out(item, LEVEL)}
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
     for item in items:
@@ -94,12 +98,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("no_cover")
 
 
-def _is_left_out(item: pytest.Item) -> bool:
-    if any(map(item.get_closest_marker, _LEFT_OUT[LEVEL])):
+def _is_left_out(item: pytest.Item, level: str) -> bool:
+    if any(map(item.get_closest_marker, _LEFT_OUT[level])):
         return True
     costly = item.get_closest_marker("full_for")
-    names: set[str] = set(costly.args) if costly and LEVEL != "all" else set()
-    if LEVEL == "quick":
+    names: set[str] = set(costly.args) if costly and level != "all" else set()
+    if level == "quick":
         if isinstance(item, pytest.DoctestItem):
             return True
         names |= {"polars", "pyarrow"}  # their lines run for polars-lazy
