@@ -1,7 +1,9 @@
 # make demo   the main job on real data, or on your own: make demo DATA=log.csv CUSTOMER=.. (any option)
 # make quick     lint and the quick tests: no Spark, no docs, few examples
 # make test      lint, types, import contracts, tests, published values, docs
-# make test-all  every test on every engine, with coverage
+# make test-rest  what make test leaves out: every case on Dask and Spark, more odd files
+# make test-all   both
+# make coverage   the lines that the tests run
 # make fmt    put the code in form
 # make bench  the benchmarks
 
@@ -28,7 +30,7 @@ REPORT_OPTIONS = --out "$(OUT)" \
 	$(foreach name,$(OPTIONS),$(if $($(name)),--$(call lower,$(name)) "$($(name))")) \
 	$(foreach name,$(FLAGS),$(if $($(name)),--$(call lower,$(name))))
 
-.PHONY: demo quick test test-all fmt bench docs clean
+.PHONY: demo quick test test-rest test-all coverage fmt bench docs clean
 
 demo: $(VENV)/installed
 	$(if $(UNKNOWN),$(error make demo has no option $(UNKNOWN); it takes DATA OUT $(OPTIONS) $(FLAGS)))
@@ -45,8 +47,13 @@ test: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 	CRMKIT_TESTS=test $(PYTEST)
 
-test-all: $(VENV)/installed-dev
-	CRMKIT_TESTS=all $(PYTEST) --cov --cov-report=term:skip-covered
+test-rest: $(VENV)/installed-dev
+	CRMKIT_TESTS=rest $(PYTEST)
+
+test-all: test test-rest
+
+coverage: $(VENV)/installed-dev
+	CRMKIT_TESTS=test $(PYTEST) --cov --cov-report=term:skip-covered
 
 fmt: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .

@@ -22,6 +22,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from tests.engines import forget_tables_on_spark
+
 LEVEL = os.environ.get("CRMKIT_TESTS", "test")
 _LEFT_OUT = {"quick": ("full", "slow", "xdist_group"), "test": ("full",), "all": ()}
 """The marks of tests that each level leaves out; the group is that of Spark."""
@@ -114,6 +116,13 @@ def _is_left_out(item: pytest.Item, level: str) -> bool:
 def _parts(case: str) -> set[str]:
     """Split the id of a case at its dashes; an engine such as polars-lazy is one part."""
     return {case, *re.split("-(?!lazy)", case)}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Leave nothing of a test on Spark behind."""
+    if item.get_closest_marker("xdist_group"):
+        forget_tables_on_spark()
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ ENGINES: Final = {
 
 
 COSTLY: Final = ("pandas-arrow", "dask", "spark", "spark-connect")
-"""Engines that run in full in `make test-all` only: pandas on Arrow runs the lines of pandas."""
+"""Engines that run in full in `make test-rest` only: pandas on Arrow runs the lines of pandas."""
 
 
 def counted_source(frame: pl.DataFrame, reads: list[Any]) -> pl.LazyFrame:
@@ -144,7 +144,7 @@ def marked(engine: str) -> Any:
 def marks_of(engine: str, *, is_sample: bool = False) -> Sequence[pytest.MarkDecorator]:
     """Give the marks of an engine: tests of Spark share one worker, and so one Java.
 
-    The engines that cost most run in `make test-all` only, but for a sample of the cases.
+    The engines that cost most run in `make test-rest` only, but for a sample of the cases.
     """
     marks = [pytest.mark.full] if engine in COSTLY and not is_sample else []
     if engine.startswith("spark"):
@@ -222,12 +222,30 @@ def spark() -> SparkSession:
         "spark.sql.adaptive.enabled": "false",  # so that a plan is the one that runs
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.session.timeZone": "UTC",
+        # Plans that are kept for a page that nobody opens fill the memory after some hundred tests.
+        "spark.ui.retainedJobs": "1",
+        "spark.ui.retainedStages": "1",
+        "spark.ui.retainedTasks": "1",
+        "spark.sql.ui.retainedExecutions": "1",
+        "spark.connect.ui.retainedSessions": "1",
+        "spark.connect.ui.retainedStatements": "1",
+        "spark.connect.session.planCache.enabled": "false",
+        # Tables are so small that compiling costs more than it gains.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     }
     builder: Any = SparkSession.builder.master("local[2]").appName("crmkit tests")
     for name, value in settings.items():
         builder = builder.config(name, value)
     session: SparkSession = builder.getOrCreate()
     return session
+
+
+def forget_tables_on_spark() -> None:
+    """Drop what a test kept on Spark, which compares each new plan with all that is kept."""
+    if spark.cache_info().currsize:
+        spark().catalog.clearCache()
 
 
 @cache

@@ -1,6 +1,6 @@
 """Files as accident and malice leave them: each becomes a table, or one sentence.
 
-A sample runs each time; CRMKIT_FILES=2000 sets how many files `make test-all` tries.
+A sample runs each time; CRMKIT_FILES=2000 sets how many files `make test-rest` tries.
 """
 
 from __future__ import annotations
