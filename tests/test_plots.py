@@ -102,6 +102,13 @@ TABLES: dict[str, dict[str, list[Any]]] = {
         "lower": [0.6, 0.1, 0.0, 0.4, 0.0, None],
         "upper": [1.0, 0.8, 0.6, 1.0, 0.6, None],
     },
+    "revenue": {
+        "starts": [JANUARY, FEBRUARY],
+        "ends": [date(2024, 1, 31), date(2024, 2, 29)],
+        "is_complete": [True, False],
+        "orders": [120, 90],
+        "amount": [2400.0, 1980.0],
+    },
     "rfm_grid": {"r_score": [5, 5, 1, None], "f_score": [5, 5, 2, None]},
     "segments": {
         "segment": ["Lost", "Champions"],
@@ -173,6 +180,7 @@ EXPECTED: dict[str, tuple[str, list[str], int]] = {
         ["2024-01 (5 customers)", "2024-02 (3 customers)"],
         3,
     ),
+    "revenue": ("Revenue by month", ["2024-01", "2024-02"], 2),
     "rfm_grid": ("Customers by recency and frequency score", ["1", "2", "3", "4", "5"], 2),
     "segments": ("Segments: share of customers and of money", ["Champions", "Lost"], 4),
     "stages": ("Stages: share of customers and of money", ["active", "lost"], 4),

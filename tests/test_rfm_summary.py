@@ -314,6 +314,20 @@ def test_an_order_that_sums_to_nothing_is_a_purchase(
     assert (found["orders"], found["total_amount"]) == (1, 0.0)
 
 
+@pytest.mark.parametrize("turn", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_repeat_spend_that_cancels_is_zero_in_any_order(
+    make_frame: MakeFrame, turn: tuple[int, ...]
+) -> None:
+    amounts = [0.7, 0.1, -0.8]
+    lines: dict[str, list[Any]] = {
+        "customer_id": ["a"] * 4,
+        "date": [date(2024, 1, 1), *(date(2024, 2, 1) for _ in turn)],
+        "amount": [33.3, *(amounts[i] for i in turn)],
+    }
+    (found,) = rows(rfm.summarize(make_frame(lines), as_of=AS_OF))
+    assert (found["frequency"], found["monetary_value"]) == (1, 0.0)
+
+
 def test_a_ledger_without_amounts_has_no_money(make_frame: MakeFrame) -> None:
     timing = make_frame({name: LEDGER[name] for name in ("customer_id", "date")})
     found = rfm.summarize(timing, as_of=AS_OF)

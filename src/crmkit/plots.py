@@ -4,6 +4,8 @@ Every function takes a table that crmkit has made, on any engine, and gives matp
 ones or yours; ``axes.figure.savefig("plot.svg")`` saves the chart. `matplotlib.pyplot` is not
 used, so nothing is shown or kept in memory. matplotlib is imported with the first chart.
 
+Business
+    revenue: Bar chart of revenue by month, quarter or year.
 Customers
     segments: Bar chart of each segment's share of customers and of money.
     stages: Bar chart of each life-cycle stage's share of customers and of money.
@@ -38,6 +40,7 @@ from crmkit._plots.cohorts import new_and_returning, retention_curve, retention_
 from crmkit._plots.distribution import concentration, rfm_grid
 from crmkit._plots.evaluation import rankings, totals
 from crmkit._plots.forecasts import calibration, forecast_error, reliability
+from crmkit._plots.revenue import revenue
 from crmkit._plots.survival import survival
 from crmkit._plots.targeting import gains, profit_curve
 
@@ -55,6 +58,7 @@ __all__ = [
     "reliability",
     "retention_curve",
     "retention_heatmap",
+    "revenue",
     "rfm_grid",
     "segments",
     "stages",

@@ -42,6 +42,15 @@ class Result(Generic[IntoFrameT]):
     key_figures
         One row per figure: `figure`, `value`, `unit`, `table` it can be traced to, `meaning`, and
         `n_unknown`, the customers whose value is unknown and not in the figure.
+    trend
+        One row per month, or per quarter or year where months are more than 24: `starts`, `ends`,
+        `is_complete`, `orders`, `amount`.
+    comparison
+        The last 12 months against the 12 before, or 6, 3 or 1 where the log does not hold them
+        twice: one row per `figure` with its `unit`, `value`, `value_before` and `growth`, and the
+        first and last day of both spans. Revenue is customers who bought x orders per customer x
+        revenue per order: `contribution` is what each of the three adds to the change of revenue.
+        New customers of the time before are unknown where the log begins just then.
     call_list
         The customers to call first: those with most value at risk, without those whose action
         is to stop contact. Where it is unknown, those who are late, or the best of all, by the
@@ -83,6 +92,8 @@ class Result(Generic[IntoFrameT]):
 
     customers: IntoFrameT
     key_figures: IntoFrameT
+    trend: IntoFrameT | None = None
+    comparison: IntoFrameT | None = None
     call_list: IntoFrameT | None = None
     actions: IntoFrameT | None = None
     segments: IntoFrameT | None = None

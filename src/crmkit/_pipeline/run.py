@@ -21,6 +21,7 @@ from crmkit._pipeline.kept import About, Kept, require_currency, require_kept
 from crmkit._pipeline.key_figures import key_figures
 from crmkit._pipeline.ranking import RANKINGS, Ranking, ranked
 from crmkit._pipeline.result import Result, Settings
+from crmkit._pipeline.trend import trend
 from crmkit._words.arguments import require_choice
 from crmkit._words.rates import require_discount_rate, require_horizon, require_margin
 from crmkit.clv import Fit
@@ -227,6 +228,7 @@ def run(
         counts = drift.counts(customers)
         moved = drift.since(given, counts, days=days, as_of=settings.as_of, like=orders)
     step("adding up")
+    sold = trend(days, as_of=settings.as_of)
     fits = [fit for fit in (models.purchases, models.spend) if fit is not None]
     left_out = (
         *filter(None, [known.no_money(found)]),
@@ -249,6 +251,8 @@ def run(
             settings=settings,
             bounds=totals.bounds,
         ),
+        trend=sold.periods,
+        comparison=sold.comparison,
         call_list=actions.call_list(
             customers, most=decisions.MOST_CALLS, keep=settings.keep, no_contact=no_contact
         ),

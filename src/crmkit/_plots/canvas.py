@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from crmkit._words import formats
+from crmkit.typing import Period
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +26,12 @@ WIDTH: Final = 4.8
 SMALL: Final = 8.5
 MEDIUM: Final = 9.5
 
+HATCH: Final = "////"
+"""Marks what may still change."""
+MOST_NUMBERED: Final = 24
+"""Columns of a heatmap with a number each."""
+
+_TICKS: Final = 12
 _TITLE: Final = 10.5
 _BLACK: Final = "#000000"
 _LUMINANCE_OF_EQUAL_CONTRAST: Final = 0.179  # with black and with white
@@ -100,6 +108,25 @@ def name_rows(ax: Axes, names: Sequence[object], *, above: float) -> None:
     for label in ax.get_yticklabels():
         label.set(horizontalalignment="left", color=INK, fontsize=MEDIUM, parse_math=False)
     ax.set_ylim(len(names) - 0.45, -0.75)
+
+
+def period_name(day: date, every: Period) -> str:
+    """Write a calendar period by its first day, such as 2024-01 or 2024-Q1."""
+    if every == "quarter":
+        return f"{day.year}-Q{(day.month + 2) // 3}"
+    return day.isoformat()[: {"month": 7, "year": 4}.get(every, 10)]
+
+
+def name_columns(ax: Axes, names: Sequence[str], *, top: bool = True) -> None:
+    """Label the columns, or every n-th column if there are too many to read."""
+    longest = max(map(len, names), default=1)
+    room = MOST_NUMBERED if top else max(_TICKS * 4 // (longest + 1), 2)
+    step = -(-len(names) // room)
+    ax.set_xticks(range(0, len(names), step), labels=names[::step])
+    if top:
+        ax.xaxis.tick_top()
+        ax.tick_params(axis="x", length=0)
+    ax.set_xlim(-0.5, len(names) - 0.5)
 
 
 def say_empty(ax: Axes) -> Axes:

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MEASURES: Final = ("customers", "orders", "amount")
-_HATCH: Final = "////"
-_MOST_NUMBERED: Final = 24
-_TICKS: Final = 12
 
 _Window = tuple[int, float]
 
@@ -94,7 +91,7 @@ def retention_heatmap(
         ax,
         title="Percent of each cohort that bought again",
         height=1.3 + max(min(0.3 * len(cohorts), 9.0), 0.6),
-        width=max(5.5, 1.9 + 0.4 * min(len(windows), _MOST_NUMBERED)),
+        width=max(5.5, 1.9 + 0.4 * min(len(windows), canvas.MOST_NUMBERED)),
     )
     if not rows:
         return canvas.say_empty(ax)
@@ -106,12 +103,12 @@ def retention_heatmap(
         if row["retention_rate"] is not None
         for final in [row["is_complete"]]
     ]
-    _draw_cells(ax, cells, numbered=len(windows) <= _MOST_NUMBERED)
-    _name_columns(ax, [_column_name(window, by_period=by_period) for window in windows])
+    _draw_cells(ax, cells, numbered=len(windows) <= canvas.MOST_NUMBERED)
+    canvas.name_columns(ax, [_column_name(window, by_period=by_period) for window in windows])
     ax.xaxis.set_label_position("top")
     ax.set_xlabel(f"{every if by_period else 'day'}s since the first purchase")
     named = [
-        f"{_period_name(each, every)} ({formats.counted(sizes[each], 'customer')})"
+        f"{canvas.period_name(each, every)} ({formats.counted(sizes[each], 'customer')})"
         for each in cohorts
     ]
     ax.set_yticks(range(len(cohorts)), labels=named)
@@ -179,7 +176,9 @@ def retention_curve(
         canvas.write(
             ax, (i, upper[i]), formats.percent(rates[i]), shift=(0, 4), ha="center", va="bottom"
         )
-    _name_columns(ax, [_column_name(_window(row), by_period=by_period) for row in rows], top=False)
+    canvas.name_columns(
+        ax, [_column_name(_window(row), by_period=by_period) for row in rows], top=False
+    )
     unit = f"{every}s" if by_period else "days"
     ax.set_xlabel(f"{unit} since the first purchase; the band is the interval")
     ax.set_ylim(0, max(upper) * 1.15 or 1)
@@ -247,7 +246,7 @@ def new_and_returning(
         return canvas.say_empty(ax)
     days = sorted(sums)
     old, new = ([sums[day][place] for day in days] for place in (0, 1))
-    hatches = ["" if is_over[day] else _HATCH for day in days]
+    hatches = ["" if is_over[day] else canvas.HATCH for day in days]
     places = range(len(days))
     ax.bar(places, old, color=canvas.BLUE, hatch=hatches, edgecolor=canvas.WHITE, linewidth=0)
     ax.bar(
@@ -271,7 +270,7 @@ def new_and_returning(
             color=color,
             fontsize=canvas.MEDIUM,
         )
-    _name_columns(ax, [_period_name(day, every) for day in days], top=False)
+    canvas.name_columns(ax, [canvas.period_name(day, every) for day in days], top=False)
     ax.locator_params(axis="y", integer=True, nbins=6)
     ax.yaxis.set_major_formatter(lambda value, _: formats.whole(value))
     ax.grid(axis="y", color=canvas.PALE, linewidth=0.6)
@@ -304,30 +303,12 @@ def _column_name(window: _Window, *, by_period: bool) -> str:
     return f"{first}" if last == first else f"{first}\N{EN DASH}{last}"
 
 
-def _period_name(day: date, every: Period) -> str:
-    if every == "quarter":
-        return f"{day.year}-Q{(day.month + 2) // 3}"
-    return day.isoformat()[: {"month": 7, "year": 4}.get(every, 10)]
-
-
-def _name_columns(ax: Axes, names: Sequence[str], *, top: bool = True) -> None:
-    """Label the columns, or every n-th column if there are too many to read."""
-    longest = max(map(len, names), default=1)
-    room = _MOST_NUMBERED if top else max(_TICKS * 4 // (longest + 1), 2)
-    step = -(-len(names) // room)
-    ax.set_xticks(range(0, len(names), step), labels=names[::step])
-    if top:
-        ax.xaxis.tick_top()
-        ax.tick_params(axis="x", length=0)
-    ax.set_xlim(-0.5, len(names) - 0.5)
-
-
 def _draw_cells(ax: Axes, cells: Sequence[_Cell], *, numbered: bool) -> None:
     highest = max((cell.rate for cell in cells), default=0.0) or 1.0
     digits = 0 if highest >= 0.1 else 1  # noqa: PLR2004 - two figures are enough to compare
     for cell in cells:
         place = (cell.x, cell.y)
-        hatch = "" if cell.is_final else _HATCH
+        hatch = "" if cell.is_final else canvas.HATCH
         color = canvas.draw_cell(ax, place, depth=cell.rate / highest, hatch=hatch)
         if numbered:
             text = formats.decimal(100 * cell.rate, digits=digits)

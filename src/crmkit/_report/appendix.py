@@ -17,6 +17,7 @@ _CONTENTS: Final[Mapping[str, str]] = {
     "call_list": "the customers with most value at risk",
     "cohorts": "customers of each cohort who bought in each month",
     "concentration": "share of the revenue from the best customers",
+    "comparison": "the last months against as many before",
     "customers": "one row per customer: all results, and the recommended action",
     "drift": "shares and risk as the kept values were fitted, and now",
     "findings": "checks of the raw rows, with the number of rows found",
@@ -29,6 +30,7 @@ _CONTENTS: Final[Mapping[str, str]] = {
     "stage_returns": "customers of each stage who came back in the last days of the log",
     "stages": "life-cycle stages",
     "tiers": "tiers by value",
+    "trend": "orders and revenue by month, quarter or year",
 }
 
 

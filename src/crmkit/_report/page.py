@@ -18,8 +18,10 @@ from crmkit._report.overview import assumptions, cards
 from crmkit._report.retention_and_value import lifetime_value, retention
 from crmkit._report.risk import churn_risk
 from crmkit._report.sections import Section
+from crmkit._report.verdict import verdict
 
 _SECTIONS: Final[tuple[Callable[[ReportInputs], Section | None], ...]] = (
+    verdict,
     cards,
     left_out,
     call_list,
@@ -53,6 +55,8 @@ def write_page(inputs: ReportInputs, *, title: str) -> str:
     sections = [section for make in _SECTIONS if (section := make(inputs)) is not None]
     return environment.get_template("template.html").render(
         title=title,
+        as_of=inputs.settings.as_of,
+        source=inputs.source,
         assumptions=assumptions(inputs),
         warnings=inputs.warnings,
         reading=inputs.reading,

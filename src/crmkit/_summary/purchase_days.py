@@ -16,7 +16,7 @@ from narwhals.typing import IntoFrameT
 from crmkit._door import frames, time
 from crmkit.tables import LEDGER
 
-_ROUNDING: Final = 1e-9
+ROUNDING: Final = 1e-9
 """The part of the money added up that may be rounding."""
 
 
@@ -156,7 +156,7 @@ def _orders(rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     lines = rows.group_by(*key, "day").agg(*sums)
     if frames.has(lines, "amount"):
         # .70 + .10 - .80 is an order of 0.00, though its float may be below zero.
-        is_nothing = nw.col("amount").abs() <= _ROUNDING * nw.col("gross")
+        is_nothing = nw.col("amount").abs() <= ROUNDING * nw.col("gross")
         lines = lines.with_columns(
             amount=nw.when(is_nothing).then(nw.lit(0.0)).otherwise(nw.col("amount"))
         )

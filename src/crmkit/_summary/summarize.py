@@ -131,10 +131,20 @@ def per_customer(
     )
     if not frames.has(summary, "amount"):
         return summary
-    repeat_amount = nw.col("amount") - nw.col("first_amount")
-    mean = nw.when(nw.col("frequency") > 0).then(repeat_amount / nw.col("frequency"))
+    mean = nw.when(nw.col("frequency") > 0).then(_repeat_amount() / nw.col("frequency"))
     with_money = summary.with_columns(monetary_value=mean, total_amount=nw.col("amount"))
     return with_money.select(*_COLUMNS, *also)
+
+
+def _repeat_amount() -> nw.Expr:
+    """Money after the first day; what rounding leaves of a sum that cancels is zero.
+
+    As spend of 1e-14 it would weigh on a model of spend, and only in some orders of the rows.
+    """
+    amount, first = nw.col("amount"), nw.col("first_amount")
+    later = amount - first
+    is_rounding = later.abs() <= purchase_days.ROUNDING * (amount.abs() + first.abs())
+    return nw.when(is_rounding).then(0.0).otherwise(later)
 
 
 def _summarized(ledger: nw.LazyFrame[Any], *, as_of: date) -> nw.LazyFrame[Any]:

@@ -50,6 +50,7 @@ from crmkit.tables.summaries import (
     BACKTEST,
     CALIBRATION,
     CALL_LIST,
+    COMPARISON,
     CONCENTRATION,
     COST_GROUPS,
     EVALUATION_SUMMARY,
@@ -65,6 +66,7 @@ from crmkit.tables.summaries import (
     STAGE_SUMMARY,
     TIER_SUMMARY,
     TOTALS,
+    TREND,
 )
 from crmkit.tables.survival import DURATIONS, SOURCE_COSTS, SURVIVAL_CURVE
 from crmkit.tables.tiers import AUDITED_TIERS, TIER_MOVES
@@ -82,6 +84,7 @@ __all__ = [
     "CAMPAIGN_OFFERS",
     "CAMPAIGN_OUTCOMES",
     "COHORTS",
+    "COMPARISON",
     "CONCENTRATION",
     "CONTRACTS",
     "COSTS",
@@ -137,6 +140,7 @@ __all__ = [
     "TIER_SUMMARY",
     "TOTALS",
     "TREATED",
+    "TREND",
     "Column",
     "Kind",
     "Rule",

@@ -30,6 +30,30 @@ _WINDOWS: Final = (
     _column("to_day", "number", "first day after the window", required=False),
 )
 
+TREND: Final = _table(
+    "trend",
+    "one month, quarter or year",
+    "crmkit.pipeline.run",
+    Column("starts", "date", "first day of the period"),
+    Column("ends", "date", "last day of it"),
+    Column("is_complete", "flag", "whether it is over"),
+    Column("orders", "count", "orders in it", minimum=0),
+    _column("amount", "number", "their money, less returns", required=False),
+)
+COMPARISON: Final = _table(
+    "comparison",
+    "one figure of the last months, and of as many before",
+    "crmkit.pipeline.run",
+    Column("figure", "text", "what is counted or added up"),
+    _column("value", "number", "the figure of the last months"),
+    _column("value_before", "number", "that of as many months before"),
+    _column("growth", "number", "value / value_before - 1"),
+    _column("contribution", "number", "what it adds to the change of revenue"),
+    Column("starts", "date", "first day of the last months"),
+    Column("ends", "date", "their last day"),
+    Column("starts_before", "date", "first day of the months before"),
+    Column("ends_before", "date", "their last day"),
+)
 ACTION_SUMMARY: Final = _table(
     "action summary",
     "one recommended action",
