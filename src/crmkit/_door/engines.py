@@ -273,6 +273,11 @@ def join_left(frame: Frame, other: Frame, *, on: str) -> Frame:
     return frame.join(other, on=on, how="left")
 
 
+def whole_or_null(frame: Frame, value: nw.Expr) -> nw.Expr:
+    """Make a whole number that may be unknown: a float on Dask, as it is in the rows of pandas."""
+    return value.cast(nw.Float64 if frame.implementation.is_dask() else nw.Int64)
+
+
 def first_value(frame: Frame, key: str, *, value: str, by: str) -> tuple[Frame, nw.Expr]:
     """Prepare the aggregate of each group that picks `value` where the date `by` is least.
 

@@ -35,6 +35,7 @@ table_like = engines.table_like
 spread_least = engines.spread_least
 first_value = engines.first_value
 join_left = engines.join_left
+whole_or_null = engines.whole_or_null
 by_customer = engines.by_customer
 with_columns = engines.with_columns
 in_one_piece = engines.in_one_piece
@@ -181,9 +182,20 @@ def read_rows(native: IntoFrame, table: Table) -> list[Row]:
 def rows(frame: Frame) -> list[Row]:
     """Collect a small table, one dictionary per row; unknown is None, a time becomes its day."""
     return [
-        {name: _plain(value) for name, value in row.items()}
+        {name: plain(value) for name, value in row.items()}
         for row in frame.collect().iter_rows(named=True)
     ]
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - a cell of any table
+    """Take a cell as Python has it; unknown is None, a time becomes its day."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if type(value).__name__ == "NAType":  # of which pandas does not know whether it is itself
+        return None
+    if value != value:  # noqa: PLR0124 - pandas' missing times differ from themselves
+        return None
+    return value.date() if isinstance(value, datetime) else value
 
 
 def distribution(frame: Frame, column: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
@@ -277,14 +289,6 @@ def _spread(values: Floats, known: npt.NDArray[np.bool_]) -> Floats:
 def quoted(names: Sequence[str]) -> str:
     """Write column names as they stand in messages."""
     return ", ".join(f"`{name}`" for name in names)
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - a cell of any table
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value != value:  # noqa: PLR0124 - pandas' missing times differ from themselves
-        return None
-    return value.date() if isinstance(value, datetime) else value
 
 
 def _require_unique_names(native: Any, table: Table) -> None:  # noqa: ANN401 - any library

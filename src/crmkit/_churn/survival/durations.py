@@ -194,7 +194,7 @@ def _texts(values: Sequence[Any]) -> Texts:
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401 - a cell
-    if value is None or value != value:  # noqa: PLR0124 - NaN is not itself
+    if frames.plain(value) is None:
         return None
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
