@@ -71,7 +71,7 @@ def buyers(n: int, *, days: int = 3, amount: float | None = None) -> pl.DataFram
 
 def made(result: pipeline.Result[Any]) -> set[str]:
     """Name the tables that were made, beside those that always are."""
-    return set(result.frames()) - {"customers", "key_figures", "call_list"}
+    return set(result.frames()) - {"customers", "key_figures", "call_list", "trend", "comparison"}
 
 
 COHORTS = {"cohorts", "retention", "retention_by_month"}

@@ -64,7 +64,7 @@ def trend(days: IntoFrameT, *, as_of: date) -> Trend[IntoFrameT]:
 def _by_period(days: IntoFrameT, *, first: date, as_of: date) -> IntoFrameT:
     """Add up orders and money of each month, or of longer periods where months are too many."""
     frame = frames.reopen(days)
-    every = next((size for size in _SIZES if _n(first, as_of, size) <= _MOST_PERIODS), "year")
+    every = next((size for size in _SIZES if _n(first, as_of, size) <= _MOST_PERIODS), _SIZES[-1])
     start, stop = (time.period_of(day, every=every) for day in (first, as_of))
     sums = {"orders": nw.col("n_orders_of_day").sum()}
     if frames.has(frame, "amount"):
