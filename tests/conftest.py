@@ -1,8 +1,8 @@
 """Every table test runs on every engine.
 
 CRMKIT_TESTS says how much is tested. `quick` leaves out Spark, the docs and docstrings, and what is
-slow; `test` (the default) runs Dask and Spark on a sample of cases; `rest` runs what `test` leaves
-out; `all` runs everything.
+slow; `test` (the default) runs pandas, lazy Polars and DuckDB, and Dask and Spark on a sample of
+cases; `rest` runs what `test` leaves out; `all` runs everything.
 CRMKIT_EXAMPLES sets another number of examples that Hypothesis invents for each property.
 """
 
@@ -105,9 +105,9 @@ def _is_left_out(item: pytest.Item, level: str) -> bool:
         return True
     costly = item.get_closest_marker("full_for")
     names: set[str] = set(costly.args) if costly and level != "all" else set()
-    if level == "quick":
-        if isinstance(item, pytest.DoctestItem):
-            return True
+    if level == "quick" and isinstance(item, pytest.DoctestItem):
+        return True
+    if level != "all":
         names |= {"polars", "pyarrow"}  # their lines run for polars-lazy
     case = getattr(item, "callspec", None)
     return case is not None and not names.isdisjoint(_parts(case.id))
