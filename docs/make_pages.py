@@ -176,7 +176,7 @@ def _names(room: ModuleType) -> list[str]:
 def contracts() -> list[Table]:
     """List every table contract, in the order of the source."""
     files = (
-        *(tables.records, tables.customers, tables.risk, tables.survival),
+        *(tables.records, tables.contacts, tables.customers, tables.risk, tables.survival),
         *(tables.churn, tables.tiers, tables.campaigns, tables.events),
         *(tables.groups, tables.summaries),
     )

@@ -33,13 +33,15 @@ if TYPE_CHECKING:
         events,
         intake,
         lifecycle,
+        loyalty,
         pipeline,
         plots,
         report,
         rfm,
+        sales,
         tiers,
     )
-    from crmkit.intake import contracts, costs, prospects, read_log, transactions
+    from crmkit.intake import contacts, contracts, costs, prospects, read_log, transactions
 
 __version__ = "0.1.0"
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "churn",
     "clv",
     "cohorts",
+    "contacts",
     "contracts",
     "costs",
     "datasets",
@@ -62,16 +65,18 @@ __all__ = [
     "events",
     "intake",
     "lifecycle",
+    "loyalty",
     "pipeline",
     "plots",
     "prospects",
     "read_log",
     "report",
     "rfm",
+    "sales",
     "tiers",
     "transactions",
 ]
-_AT_THE_TOP = ("contracts", "costs", "prospects", "read_log", "transactions")
+_AT_THE_TOP = ("contacts", "contracts", "costs", "prospects", "read_log", "transactions")
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a room, or one of its functions

@@ -8,6 +8,7 @@ Tables
     transactions: Turn a raw log of purchases into a ledger of transactions.
     costs: Turn a raw table of costs and revenues into cost-benefit items.
     contracts: Turn a raw table of contracts into contracts: one row each, none that never began.
+    contacts: Turn a raw table of contacts into contacts: who, when, complaint, answered.
     prospects: Turn a raw table of people into prospects: one row per person known by name.
     hash_ids: Replace customer ids by hashes that only the holder of a key can make.
 Data quality
@@ -17,6 +18,8 @@ Data quality
     clean_costs: Clean a raw table of costs and revenues: keep valid rows, set the others aside.
     check_contracts: Check the data quality of a raw table of contracts.
     clean_contracts: Clean a raw table of contracts: keep valid rows, set the others aside.
+    check_contacts: Check the data quality of a raw table of contacts.
+    clean_contacts: Clean a raw table of contacts: keep valid rows, set the others aside.
     check_prospects: Check the data quality of a raw table of people.
     clean_prospects: Clean a raw table of people: keep one row per person, set the others aside.
     Cleaned: Result of `clean`: valid rows as a ledger, and the rows set aside.
@@ -31,6 +34,8 @@ People
 from crmkit._intake.check import check
 from crmkit._intake.clean import Cleaned, clean
 from crmkit._intake.completeness import completeness, completeness_of_customers
+from crmkit._intake.contact_checks import check_contacts, clean_contacts
+from crmkit._intake.contacts import contacts
 from crmkit._intake.contract_checks import check_contracts, clean_contracts
 from crmkit._intake.contracts import contracts
 from crmkit._intake.costs import costs
@@ -55,15 +60,18 @@ __all__ = [
     "Log",
     "Matches",
     "check",
+    "check_contacts",
     "check_contracts",
     "check_costs",
     "check_prospects",
     "clean",
+    "clean_contacts",
     "clean_contracts",
     "clean_costs",
     "clean_prospects",
     "completeness",
     "completeness_of_customers",
+    "contacts",
     "contracts",
     "costs",
     "hash_ids",

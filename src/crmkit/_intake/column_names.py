@@ -18,7 +18,9 @@ ROLES: Final = (
 )
 """What a column of a log can be, in the words of `crmkit.transactions`."""
 
-_LEAST: Final = 0.5
+LEAST: Final = 0.5
+"""How well a name must fit a role to be taken for it."""
+
 _NAMES_SHOWN: Final = 12
 _OTHER_THINGS: Final[Mapping[str, str]] = {
     "customer": "name|type|segment|since|age|gender|city|state|country|zip|unique|rating|group",
@@ -113,7 +115,7 @@ def plain(name: str) -> str:
 
 def _best(role: str, names: Sequence[str]) -> Choice | None:
     scored = sorted(((_score(role, name), -i) for i, name in enumerate(names)), reverse=True)
-    fitting = [(score, names[-i]) for score, i in scored if score >= _LEAST]
+    fitting = [(score, names[-i]) for score, i in scored if score >= LEAST]
     if not fitting:
         return None
     score, column = fitting[0]
@@ -122,13 +124,17 @@ def _best(role: str, names: Sequence[str]) -> Choice | None:
 
 
 def _score(role: str, name: str) -> float:
+    return fit_of(name, NAMES[role].split(), not_of=_OTHER_THINGS.get(role, "$^"))
+
+
+def fit_of(name: str, known: Sequence[str], *, not_of: str = "$^") -> float:
     """Say how well a name fits: 1 to .8 for a name of the list by its place, less for a part."""
-    known, written = NAMES[role].split(), plain(name)
+    written = plain(name)
     if not written:
         return 0.0
     if written in known:
         return 1.0 - 0.2 * known.index(written) / len(known)
-    if re.search(_OTHER_THINGS.get(role, "$^"), name.lower()):
+    if re.search(not_of, name.lower()):
         return 0.0
     words = [plain(word) for word in re.split(r"[\W_]+|(?<=[a-z])(?=[A-Z])", name) if word]
     pairs = ["".join(words[i : i + 2]) for i in range(len(words) - 1)]

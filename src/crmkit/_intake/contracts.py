@@ -217,10 +217,10 @@ def read_contracts(
     )
     sheet = Sheet(with_row(frame), options)
     sheet = read_ids(sheet, "customer_id", columns.customer, required=True)
-    sheet = _with_day(sheet, "start", columns.start)
+    sheet = with_day(sheet, "start", columns.start, required=True)
     for role, name in (("end", columns.end), ("cancelled", columns.cancelled)):
         if name is not None:
-            sheet = _with_day(sheet, role, name)
+            sheet = with_day(sheet, role, name)
     if columns.amount is not None:
         sheet = read_numbers(sheet, "amount", columns.amount, required=False)
     if sheet.refusals:
@@ -246,27 +246,27 @@ def as_contracts(rows: AnyFrame, columns: ContractColumns, terms: Terms) -> nw.L
     return frames.by_customer(made.lazy(), step)
 
 
-def _with_day(sheet: Sheet, role: str, name: str) -> Sheet:
+def with_day(sheet: Sheet, role: str, name: str, *, required: bool = False) -> Sheet:
     """Read a column of days into a role of its own, with rules of its own.
 
     Days are read in the columns of `date`, which the next role takes again: what the rules find
-    is therefore kept as flags.
+    is therefore kept as flags. A day that is not `required` may be missing, and after `as_of`.
     """
-    asked = sheet.options if role == "start" else replace(sheet.options, as_of=None)
+    asked = sheet.options if required else replace(sheet.options, as_of=None)
     before = len(sheet.rules)
     read = read_dates(replace(sheet, options=asked, rules=sheet.rules), name)
     day = role_column("date")
     read = appended(read, role_column(role), nw.col(day))
     rules = []
     for i, rule in enumerate(read.rules[before:]):
-        if role != "start" and rule.name == "missing date":
+        if not required and rule.name == "missing date":
             continue
         rows, flag = rule.rows, f"{role_column(role)}_{i}"
         if rows is not None:
             read = appended(read, flag, rows.fill_null(value=False).cast(nw.Boolean))
             rows = nw.col(flag)
         shows = role_column(role) if rule.shows == day else rule.shows
-        named = rule.name.replace("date", role, 1)
+        named = rule.name.replace("date", role.replace("_", " "), 1)
         rules.append(replace(rule, name=named, rows=rows, shows=shows))
     present = read.frame.collect_schema().names()
     frame = read.frame.drop(*(c for c in (*_OF_DATES, _WALL_CLOCK) if c in present))

@@ -16,6 +16,7 @@ from crmkit.tables.churn import (
     INACTIVITY,
     LABELS,
 )
+from crmkit.tables.contacts import CARE_POLICY, CARED_FOR, CONTACTS, REFERRALS
 from crmkit.tables.contracts import Column, Kind, Rule, Table
 from crmkit.tables.customers import (
     CUSTOMER_TOTALS,
@@ -83,9 +84,12 @@ __all__ = [
     "CALL_LIST",
     "CAMPAIGN_OFFERS",
     "CAMPAIGN_OUTCOMES",
+    "CARED_FOR",
+    "CARE_POLICY",
     "COHORTS",
     "COMPARISON",
     "CONCENTRATION",
+    "CONTACTS",
     "CONTRACTS",
     "COSTS",
     "COST_GROUPS",
@@ -116,6 +120,7 @@ __all__ = [
     "PROSPECTS",
     "RANKINGS",
     "RECOMMENDED",
+    "REFERRALS",
     "RELIABILITY",
     "RETENTION",
     "RETENTION_RATES",

@@ -1,0 +1,3 @@
+"""Behind `crmkit.loyalty`."""
+
+from __future__ import annotations

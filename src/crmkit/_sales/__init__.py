@@ -1,0 +1,3 @@
+"""Behind `crmkit.sales`."""
+
+from __future__ import annotations
