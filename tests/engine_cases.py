@@ -23,8 +23,10 @@ from crmkit import (
     events,
     intake,
     lifecycle,
+    loyalty,
     pipeline,
     rfm,
+    sales,
     tiers,
 )
 from crmkit.datasets import load_cdnow
@@ -149,6 +151,12 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "policies": _policies(orders),
         "source costs": pl.DataFrame({"source": ["north", "fair"], "cost": [120.0, 30.0]}),
         "raw contracts": _raw_contracts(),
+        "raw contacts": _raw_contacts(),
+        "contacts": _contacts(customers),
+        "referrals": _referrals(customers),
+        "wallets": _wallets(customers),
+        "products": _products(orders),
+        "asked": _asked(customers),
         "segment map": rfm.segment_map("rf_25", backend="polars"),
     }
 
@@ -332,6 +340,82 @@ def _raw_contracts() -> pl.DataFrame:
     return pl.DataFrame(rows, schema=names, orient="row")
 
 
+def _raw_contacts() -> pl.DataFrame:
+    """Make contacts in text: complaints, one without a date, one answered too early."""
+    rows = [
+        ("00004", "1998-01-05", "phone", "complaint", "kim", "1998-01-07", "north"),
+        ("00004", "1998-01-09", "shop", "order", "lee", None, "south"),
+        ("00018", "1998-02-01", "phone", "Claim: late", None, "1998-01-30", "north"),
+        ("00021", "soon", None, None, "kim", None, None),
+        (None, "1998-03-01", "web", "order", "kim", None, "north"),
+        ("nobody", "1998-03-02", "web", "order", "lee", None, "south"),
+    ]
+    names = ("client", "called on", "channel", "reason", "handled by", "closed", "branch")
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
+def _contacts(customers: pl.DataFrame) -> pl.DataFrame:
+    """Let every other customer call or visit, some to complain, some twice."""
+    row = pl.int_range(pl.len())
+    calls = customers.gather_every(2).select(
+        "customer_id",
+        contact_date=pl.lit(date(1997, 6, 1)) + pl.duration(days=row % 300),
+        channel=pl.when(row % 3 == 0).then(pl.lit("shop")).otherwise(pl.lit("phone")),
+        contact_kind=pl.when(row % 4 > 0).then(pl.lit("order")),
+        is_complaint=row % 4 == 0,
+        answered_on=pl.when(row % 8 < 6).then(
+            pl.lit(date(1997, 6, 1)) + pl.duration(days=row % 300 + row % 9)
+        ),
+    )
+    again = calls.head(40).with_columns(contact_date=pl.col("contact_date") + pl.duration(days=5))
+    return pl.concat([calls, again.with_columns(answered_on=None)])
+
+
+def _referrals(customers: pl.DataFrame) -> pl.DataFrame:
+    """Let each customer have come by an earlier one; nobody by themselves, and no way round."""
+    ids = customers["customer_id"]
+    above = ids.gather([i // 3 for i in range(len(ids) - 1)])
+    return pl.DataFrame({"customer_id": ids[1:], "referred_by": above})
+
+
+def _wallets(customers: pl.DataFrame) -> pl.DataFrame:
+    """Give customers a wallet, some below what they spend, and a rank among brands."""
+    row = pl.int_range(pl.len())
+    return customers.select(
+        "customer_id",
+        "frequency",
+        spend=pl.when(row != 3).then(row % 50 * 10.0),
+        category=pl.when(row != 4).then(row % 60 * 12.0),
+        our_rank=1 + row % 2,
+        brands=2 + row % 3,
+        branch=pl.when(row % 5 < 2).then(pl.lit("north")).otherwise(pl.lit("south")),
+    )
+
+
+def _asked(customers: pl.DataFrame) -> pl.DataFrame:
+    """Ask customers what they think; one does not answer."""
+    row = pl.int_range(pl.len())
+    return customers.select(
+        "customer_id",
+        liking=pl.when(row != 4).then(1 + row % 5),
+        again=1 + row % 3,
+        repeat_share=pl.when(row != 6).then(row % 11 / 10),
+        cheapest=row % 2 == 0,
+        points=row % 3,
+        profit=row % 7 * 10.0,
+        branch=pl.when(row % 5 < 2).then(pl.lit("north")).otherwise(pl.lit("south")),
+    )
+
+
+def _products(orders: pl.DataFrame) -> pl.DataFrame:
+    """Give each order a product and a branch; one of each is unknown."""
+    row = pl.int_range(pl.len())
+    return orders.with_columns(
+        product=pl.when(row != 5).then(pl.concat_str(pl.lit("fund "), row % 3)),
+        branch=pl.when(row % 7 > 0).then(pl.concat_str(pl.lit("branch "), row % 4)),
+    )
+
+
 @cache
 def on(engine: str, name: str) -> Any:
     """Take a table to an engine."""
@@ -385,6 +469,13 @@ def uplift() -> campaigns.UpliftModel:
         outcome="bought",
         features=["frequency", "branch"],
     )
+
+
+def care_policy() -> pl.DataFrame:
+    """Ask for contacts of any kind, and for some by phone; nothing is said of silver."""
+    policy = events.care_policy(backend="polars").head(2)
+    by_phone = pl.DataFrame([("gold", "phone", "order", 1, 200)], policy.schema, orient="row")
+    return pl.concat([policy, by_phone])
 
 
 HISTORY_DATES: Final = (date(1997, 6, 30), SPLIT, date(1997, 12, 31))
@@ -504,6 +595,32 @@ CASES: Final[Mapping[str, Case]] = {
             contracts, customer="customer_id", start="start", end="end", cooling_off_days=9
         ),
         ("contracts",),
+    ),
+    "intake.contacts": Case(
+        lambda contacts: intake.contacts(
+            contacts,
+            date="contact_date",
+            kind="contact_kind",
+            complaint="is_complaint",
+            answered="answered_on",
+        ),
+        ("contacts",),
+        ("customer_id", "contact_date"),
+    ),
+    "intake.check_contacts": Case(
+        lambda raw, people: intake.check_contacts(
+            raw, date="called on", customers=people, date_format="%Y-%m-%d"
+        ),
+        ("raw contacts", "customers"),
+        ("rule",),
+        ignored=("example",),
+    ),
+    "intake.clean_contacts": Case(
+        lambda raw: intake.clean_contacts(
+            raw, date="called on", keep=["branch"], date_format="%Y-%m-%d"
+        ),
+        ("raw contacts",),
+        (),
     ),
     "intake.check_contracts": Case(
         lambda raw: intake.check_contracts(
@@ -1024,6 +1141,84 @@ CASES: Final[Mapping[str, Case]] = {
         ("staged before", "staged after"),
         ("customer_id", "event"),
     ),
+    "events.care_gaps": Case(
+        lambda tiered, contacts: events.care_gaps(
+            tiered, contacts, as_of=AS_OF, policy=care_policy()
+        ),
+        ("tiered", "contacts"),
+        ("customer_id", "channel", "every_days"),
+    ),
+    "events.exposed": Case(
+        lambda orders: events.exposed(
+            orders,
+            products={"fund 0": 0.1, "fund 2": -1},
+            as_of=AS_OF,
+            days=365,
+            channel="branch",
+        ),
+        ("products",),
+    ),
+    "loyalty.referrals": Case(
+        lambda customers, links: loyalty.referrals(customers, links, value="total_amount"),
+        ("customers", "referrals"),
+    ),
+    "loyalty.behaviour": Case(lambda orders: loyalty.behaviour(orders, as_of=AS_OF), ("orders",)),
+    "loyalty.types": Case(
+        lambda asked: loyalty.types(
+            asked,
+            attitude="liking",
+            repeat="repeat_share",
+            flags={"price": "cheapest", "incentive": "points"},
+        ),
+        ("asked",),
+    ),
+    "loyalty.profit_types": Case(
+        lambda asked: loyalty.profit_types(
+            asked, profit="liking", duration="repeat_share", cuts=(3, 0.5)
+        ),
+        ("asked",),
+    ),
+    "loyalty.type_summary": Case(
+        lambda asked: loyalty.type_summary(
+            asked,
+            by="branch",
+            profit="profit",
+            scores=("liking", "repeat_share"),
+            outcome="profit",
+        ),
+        ("asked",),
+        ("branch",),
+    ),
+    "loyalty.scores": Case(
+        lambda asked: loyalty.scores(
+            asked, emotional=["liking", "again"], intentional=["again"], reversed_items=["again"]
+        ),
+        ("asked",),
+    ),
+    "loyalty.complaints": Case(
+        lambda contacts, orders: loyalty.complaints(contacts, orders, as_of=AS_OF),
+        ("contacts", "orders"),
+        (),
+    ),
+    "sales.wallet": Case(
+        lambda wallets: sales.wallet(wallets, ours="spend", wallet="category", required_share=0.5),
+        ("wallets",),
+    ),
+    "sales.wallet_from_ranks": Case(
+        lambda wallets: sales.wallet_from_ranks(
+            wallets, ours="spend", rank="our_rank", brands="brands"
+        ),
+        ("wallets",),
+    ),
+    "sales.realistic_wallet": Case(
+        lambda wallets: sales.realistic_wallet(
+            wallets, ours="spend", features=["frequency", "branch"]
+        ),
+        ("wallets",),
+    ),
+    "sales.realistic_wallet of all": Case(
+        lambda wallets: sales.realistic_wallet(wallets, ours="spend"), ("wallets",)
+    ),
     "events.summary": Case(events.summary, ("events",), ("event",)),
     "campaigns.score_prospects": Case(
         lambda experiment, others: campaigns.score_prospects(
@@ -1124,6 +1319,7 @@ NO_TABLE_TO_READ: Final[Mapping[str, str]] = {
     "campaigns.break_even_index": "works on two numbers",
     "campaigns.break_even_rate": "works on two numbers",
     "campaigns.sample_size": "works on numbers",
+    "events.care_policy": "makes a table from nothing",
     "events.rules": "makes a table from nothing",
     "lifecycle.markov_value": "reads transitions only",
     "lifecycle.transition_table": "reads transitions only",

@@ -73,6 +73,10 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
     terms: dict[str, Any] = {"customer": "customer_id", "start": "start", "end": "end"}
     terms |= {"cancelled": None, "amount": None, "cooling_off_days": 3, "as_of": AS_OF_NEXT}
     terms["date_format"] = None
+    talks: dict[str, Any] = {"customer": "customer_id", "date": "contact_date", "owner": None}
+    talks |= {"channel": "channel", "kind": "contact_kind", "complaint": "is_complaint"}
+    talks |= {"answered": "answered_on", "complaint_kinds": None, "as_of": AS_OF}
+    talks["date_format"] = None
     return {
         "rfm.breakpoints": (
             "customers",
@@ -486,7 +490,86 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
                 "earlier": None,
             },
         ),
+        "events.care_gaps": (
+            "tiered",
+            {"contacts": tables()["contacts"], "policy": None, "as_of": AS_OF},
+        ),
+        "events.care_policy": (None, NO_FITS),
+        "events.exposed": (
+            "products",
+            {
+                "products": ["fund 0"],
+                "as_of": AS_OF,
+                "days": 365,
+                "value": "amount",
+                "channel": "branch",
+            },
+        ),
         "events.rules": (None, NO_FITS),
+        "loyalty.referrals": (
+            "customers",
+            {
+                "referrals": tables()["referrals"],
+                "value": "total_amount",
+                "decay": 0.5,
+                "depth": 3,
+            },
+        ),
+        "loyalty.behaviour": ("orders", {**ORDERS, "every": "month"}),
+        "loyalty.types": (
+            "asked",
+            {
+                "attitude": "liking",
+                "repeat": "repeat_share",
+                "flags": {"price": "cheapest"},
+                "cuts": (3, 0.5),
+            },
+        ),
+        "loyalty.profit_types": (
+            "asked",
+            {"profit": "liking", "duration": "repeat_share", "cuts": None},
+        ),
+        "loyalty.type_summary": (
+            "asked",
+            {
+                "by": "branch",
+                "profit": "profit",
+                "scores": ("liking", "repeat_share"),
+                "outcome": "profit",
+            },
+        ),
+        "loyalty.scores": (
+            "asked",
+            {
+                "emotional": ["liking"],
+                "behavioural": ["again"],
+                "intentional": (),
+                "reversed_items": ["again"],
+                "scale": (1, 5),
+            },
+        ),
+        "loyalty.complaints": (
+            "contacts",
+            {
+                "orders": tables()["orders"],
+                "as_of": AS_OF,
+                "window_days": 365,
+                "horizon_days": 91,
+                "level": 0.95,
+            },
+        ),
+        "sales.wallet": (
+            "wallets",
+            {"ours": "spend", "wallet": "category", "required_share": 0.5},
+        ),
+        "sales.wallet_from_ranks": (
+            "wallets",
+            {"ours": "spend", "rank": "our_rank", "brands": "brands"},
+        ),
+        "sales.realistic_wallet": (
+            "wallets",
+            {"ours": "spend", "features": None, "quantile": 0.8, "seed": 1},
+        ),
         "events.summary": ("events", {}),
         "churn.fit": (
             "panel",
@@ -540,6 +623,9 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
             "contracts",
             terms | {"grace_days": 9, "agent": None, "keep": (), "decimal": "."},
         ),
+        "intake.contacts": ("contacts", talks | {"keep": ()}),
+        "intake.check_contacts": ("contacts", talks | {"customers": tables()["customers"]}),
+        "intake.clean_contacts": ("contacts", talks | {"keep": ()}),
         "intake.hash_ids": ("customers", {"key": "a long secret"}),
         "intake.prospects": ("customers", {"customer": "customer_id", "keep": ()}),
         "intake.clean_prospects": ("customers", {"customer": "customer_id", "keep": ()}),

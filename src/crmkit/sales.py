@@ -3,7 +3,7 @@
 Wallet
     wallet: Share of wallet from a survey: share, head-room, and head-room to a required share.
     wallet_from_ranks: Wallet allocation rule: share of wallet from our rank among the brands used.
-    realistic_wallet: Realistic wallet: a high quantile of what like customers spend, without a survey.
+    realistic_wallet: Realistic wallet: a high quantile of what like customers spend.
 """
 
 from crmkit._sales.realistic_wallet import realistic_wallet

@@ -251,12 +251,16 @@ def _text(said: frames.Frame, name: str) -> nw.Expr:
 
 
 def _gaps(*, has_age: bool) -> dict[str, nw.Expr]:
-    due = nw.col("contacts_due")
+    due = nw.col("contacts_due").cast(nw.Float64)
     if has_age:
-        every = nw.col("every_days")
-        part = (due * frames.known("T") / every).floor()
-        due = nw.when(frames.known("T") < every).then(part).otherwise(due.cast(nw.Float64))
-    return {"n_due": due, "n_made": nw.col("n_made").fill_null(0).cast(nw.Int64)}
+        age, every = frames.known("T"), nw.col("every_days")
+        due = nw.when(age < every).then((due * age / every).floor()).otherwise(due)
+    # pandas has no whole numbers beside nulls, so the cast comes where nulls are filled.
+    whole = due.fill_null(0.0).cast(nw.Int64)
+    return {
+        "n_due": nw.when(~nw.col("contacts_due").is_null()).then(whole),
+        "n_made": nw.col("n_made").fill_null(0).cast(nw.Int64),
+    }
 
 
 def _missing() -> nw.Expr:

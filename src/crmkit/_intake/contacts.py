@@ -181,7 +181,20 @@ def read_contacts(
     if columns.answered is not None:
         sheet = _with_order(sheet, columns)
     sheet = _with_complaint(sheet, columns, kinds)
-    return _with_known(_with_twice(sheet, columns), columns, customers), columns
+    sheet = _with_known(_with_twice(sheet, columns), columns, customers)
+    return _without_reason(sheet, columns) if repair else (sheet, columns)
+
+
+def _without_reason(sheet: Sheet, columns: ContactColumns) -> tuple[Sheet, ContactColumns]:
+    """Rename a column "reason": `clean` has its own by that name."""
+    clash = {role: name for role, name in columns.named.items() if name == "reason"}
+    if not clash:
+        return sheet, columns
+    new = "contact_reason"
+    roles = {role: new for role in clash if not role.startswith("keep=")}
+    keep = tuple(new if name == "reason" else name for name in columns.keep)
+    frame = sheet.frame.with_columns(nw.col("reason").alias(new))
+    return replace(sheet, frame=frame), replace(columns, **roles, keep=keep)  # type: ignore[arg-type] # text
 
 
 def as_contacts(rows: AnyFrame, columns: ContactColumns) -> nw.LazyFrame[Any]:
@@ -215,7 +228,7 @@ def _kinds(given: Sequence[str]) -> tuple[str, ...]:
     return tuple(each.strip().lower() for each in listed)
 
 
-def _lowered(sheet: Sheet, name: str) -> nw.Expr:
+def _lowered(name: str) -> nw.Expr:
     text = nw.col(name).cast(nw.String)
     return text.str.strip_chars(WHITE_SPACE).str.to_lowercase()
 
@@ -225,7 +238,7 @@ def _with_complaint(sheet: Sheet, columns: ContactColumns, kinds: tuple[str, ...
     if columns.complaint is None:
         if columns.kind is None:
             return sheet
-        kind = _lowered(sheet, columns.kind)
+        kind = _lowered(columns.kind)
         said = kind.str.contains(_COMPLAINT_WORDS) if kinds is None else kind.is_in(list(kinds))
         return appended(sheet, _COMPLAINT, said.fill_null(value=False).cast(nw.Boolean))
     name = columns.complaint
@@ -264,7 +277,7 @@ def _flag(sheet: Sheet, name: str) -> tuple[nw.Expr, nw.Expr, nw.Expr]:
             nothing = nothing | number.is_nan()
         known = nw.when(~nothing).then(number).otherwise(nw.lit(-1.0))
         return nothing.fill_null(value=True), known == 1, known == 0
-    text = _lowered(sheet, name).fill_null("")
+    text = _lowered(name).fill_null("")
     if dtype not in TEXT_TYPES:  # Python objects, in which pandas writes NaN for nothing
         text = nw.when(nothing).then(nw.lit("")).otherwise(text)
     yes = text.is_in(list(_YES)) | text.str.contains(_COMPLAINT_WORDS)

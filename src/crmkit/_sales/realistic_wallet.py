@@ -36,7 +36,7 @@ def realistic_wallet(
     quantile: float = 0.8,
     seed: int = 1,
 ) -> IntoFrameT:
-    """Realistic wallet: a high quantile of what like customers spend, without a survey.
+    """Realistic wallet: a high quantile of what like customers spend.
 
     This is not what customers spend with others, which sales alone cannot show: it is what those
     who are alike and buy much from us do spend. The assumption that most often fails is that
