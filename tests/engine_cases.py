@@ -473,7 +473,7 @@ def uplift() -> campaigns.UpliftModel:
 
 def care_policy() -> pl.DataFrame:
     """Ask for contacts of any kind, and for some by phone; nothing is said of silver."""
-    policy = events.care_policy(backend="polars").head(2)
+    policy: pl.DataFrame = events.care_policy(backend="polars").head(2)
     by_phone = pl.DataFrame([("gold", "phone", "order", 1, 200)], policy.schema, orient="row")
     return pl.concat([policy, by_phone])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ VALUES = {"ann": 100.0, "ben": 400.0, "cid": 50.0, "dee": 300.0, "eve": 80.0, "f
 LINKS = [("ben", "ann"), ("cid", "ann"), ("dee", "ben"), ("eve", "cid"), ("fay", "eve")]
 
 
-def people(values: dict[str, float | None]) -> pl.DataFrame:
+def people(values: Mapping[str, float | None]) -> pl.DataFrame:
     return pl.DataFrame({"customer_id": list(values), "clv": list(values.values())})
 
 

@@ -28,8 +28,10 @@ def ranked(places: list[float], brands: list[int], spend: list[float]) -> pl.Dat
 
 @pytest.mark.parametrize(
     ("rank", "n", "share"),
-    [(1, 2, "0.666667"), (2, 2, "0.333333"), (1, 3, "0.500000"), (2, 3, "0.333333")]
-    + [(3, 3, "0.166667")],
+    [
+        *((1, 2, "0.666667"), (2, 2, "0.333333"), (1, 3, "0.500000"), (2, 3, "0.333333")),
+        (3, 3, "0.166667"),
+    ],
 )
 def test_the_wallet_allocation_rule(rank: int, n: int, share: str) -> None:
     # Keiningham et al. (2011), HBR 89(10): (1 - rank/(n+1)) * 2/n.
