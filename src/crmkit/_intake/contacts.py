@@ -166,7 +166,7 @@ def read_contacts(
     found = contact_columns(raw, given, keep=keep)
     frame, names = open_named(raw, found.named, CONTACTS)
     roles = {role: names[role] for role in found.named if not role.startswith("keep=")}
-    columns = replace(found, **roles, keep=tuple(names[f"keep={name}"] for name in keep))  # type: ignore[arg-type] # text
+    columns = replace(found, **roles, keep=tuple(names[f"keep={name}"] for name in keep))
     strict = frames.is_lazy(raw) if strict is None else strict
     options = checked_options(date_format=date_format, as_of=as_of, strict=strict, repair=repair)
     sheet = Sheet(with_row(frame), options)
@@ -194,7 +194,7 @@ def _without_reason(sheet: Sheet, columns: ContactColumns) -> tuple[Sheet, Conta
     roles = {role: new for role in clash if not role.startswith("keep=")}
     keep = tuple(new if name == "reason" else name for name in columns.keep)
     frame = sheet.frame.with_columns(nw.col("reason").alias(new))
-    return replace(sheet, frame=frame), replace(columns, **roles, keep=keep)  # type: ignore[arg-type] # text
+    return replace(sheet, frame=frame), replace(columns, **roles, keep=keep)
 
 
 def as_contacts(rows: AnyFrame, columns: ContactColumns) -> nw.LazyFrame[Any]:

@@ -264,7 +264,7 @@ def with_day(sheet: Sheet, role: str, name: str, *, required: bool = False) -> S
         rows, flag = rule.rows, f"{role_column(role)}_{i}"
         if rows is not None:
             read = appended(read, flag, rows.fill_null(value=False).cast(nw.Boolean))
-            rows = nw.col(flag)
+            rows = nw.col(flag).cast(nw.Boolean)  # Dask forgets it where it reads the next column
         shows = role_column(role) if rule.shows == day else rule.shows
         named = rule.name.replace("date", role.replace("_", " "), 1)
         rules.append(replace(rule, name=named, rows=rows, shows=shows))

@@ -218,11 +218,14 @@ def _cycles(parent: Ints) -> npt.NDArray[np.bool_]:
 def _below(parent: Ints, worth: Floats, *, decay: float, depth: int | None) -> Floats:
     """Add up what stands below everybody; the links have no way round."""
     has = np.flatnonzero(parent >= 0)
-    above = parent[has]
+    above: Ints = parent[has]
+    total: Floats
     if depth is not None:
         total = np.zeros(len(parent))
         for _ in range(min(depth, len(has))):
-            now = np.bincount(above, weights=worth[has] + decay * total[has], minlength=len(parent))
+            now: Floats = np.bincount(
+                above, weights=worth[has] + decay * total[has], minlength=len(parent)
+            )
             if np.array_equal(now, total):
                 break
             total = now

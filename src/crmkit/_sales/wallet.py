@@ -88,7 +88,7 @@ def wallet(
     share = nw.when(all_ > 0).then(mine / all_)
     frame = frames.with_columns(frame, wallet_share=share)
     fits, left = nw.col("wallet_share") <= 1, all_ - mine
-    new = {"headroom": nw.when(fits).then(left)}
+    new: dict[str, nw.Expr] = {"headroom": nw.when(fits).then(left)}
     if required_share is not None:
         lacks = all_ * float(required_share) - mine
         lacks = nw.when(lacks > 0).then(lacks).otherwise(nw.lit(0.0))
