@@ -54,7 +54,6 @@ _RUN: Final[Mapping[str, int]] = {
     "campaigns.uplift_curve": 1,
     "events.compare": 3,
     "events.exposed": 1,
-    "intake.clean_contacts": 1,
     "loyalty.complaints": 2,
     "loyalty.referrals": 2,
     "loyalty.type_summary": 1,

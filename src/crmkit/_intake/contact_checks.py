@@ -115,7 +115,7 @@ def clean_contacts(
     -------
     A pair, `kept` as `crmkit.contacts` makes it and `set_aside` with the columns that were read
     and `reason`, the first rule that the row breaks; a row that is there twice is kept once.
-    Each row of `raw` is in one of them. A raw column `reason` is called `contact_reason` there.
+    Each row of `raw` is in one of them. A raw column `reason` is called ``contact_reason`` there.
 
     Raises
     ------

@@ -223,9 +223,8 @@ def _below(parent: Ints, worth: Floats, *, decay: float, depth: int | None) -> F
     if depth is not None:
         total = np.zeros(len(parent))
         for _ in range(min(depth, len(has))):
-            now: Floats = np.bincount(
-                above, weights=worth[has] + decay * total[has], minlength=len(parent)
-            )
+            level = worth[has] + decay * total[has]
+            now = np.bincount(above, weights=level, minlength=len(parent)).astype(np.float64)
             if np.array_equal(now, total):
                 break
             total = now

@@ -112,7 +112,7 @@ def types(
     ['', '', 'incentive', '']
     """
     given = _flags(flags)
-    frame = _read(customers, {attitude: "attitude", repeat: "repeat"}, given)
+    frame = _read(customers, {"attitude": attitude, "repeat": repeat}, given)
     require_free(frame, _MADE)
     high, often = (
         frames.known(name) >= cut
@@ -198,7 +198,7 @@ def profit_types(
     >>> found["profit_type"].tolist()
     ['true friend', 'butterfly', 'barnacle']
     """
-    frame = _read(customers, {profit: "profit", duration: "duration"}, {})
+    frame = _read(customers, {"profit": profit, "duration": duration}, {})
     require_free(frame, ("profit_type",))
     high, long_ = (
         frames.known(name) >= cut
@@ -228,12 +228,12 @@ def _flags(flags: Mapping[str, str] | None) -> dict[str, str]:
 def _read(
     customers: IntoFrameT, numbers: Mapping[str, str], flags: Mapping[str, str]
 ) -> frames.Frame:
-    for column, argument in numbers.items():
+    for argument, column in numbers.items():
         require_column_name(column, argument=argument)
     columns = {
         "customer_id": Column("customer_id", "key", "who", made_by=NOT_MADE),
         **{n: Column(n, "key", f, nullable=True, made_by=NOT_MADE) for f, n in flags.items()},
-        **{n: Column(n, "number", a, nullable=True, made_by=NOT_MADE) for n, a in numbers.items()},
+        **{n: Column(n, "number", a, nullable=True, made_by=NOT_MADE) for a, n in numbers.items()},
     }
     table = Table(
         name="customers",

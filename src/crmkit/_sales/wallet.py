@@ -82,7 +82,7 @@ def wallet(
             fits=lambda x: 0 < x <= 1,
             advice="Write 0.6 for 60 % of the wallet.",
         )
-    frame = read_customers(customers, {ours: "ours", wallet: "wallet"})
+    frame = read_customers(customers, ours=ours, wallet=wallet)
     require_free(frame, _MADE)
     mine, all_ = frames.known(ours), frames.known(wallet)
     share = nw.when(all_ > 0).then(mine / all_)
@@ -164,13 +164,13 @@ def wallet_from_ranks(customers: IntoFrameT, *, ours: str, rank: str, brands: st
             ben         0.333     120.0
             cid         1.000       0.0
     """
-    frame = read_customers(customers, {ours: "ours", rank: "rank", brands: "brands"}, least=1)
+    frame = read_customers(customers, least=1, ours=ours, rank=rank, brands=brands)
     require_free(frame, ("wallet_share", "estimated_wallet", "headroom"))
     place, n = frames.known(rank), frames.known(brands)
     if not frames.is_lazy(customers):
         broken = {f"`{rank}` exceeds `{brands}`": place > n}
         advice = "A rank is a place among the brands that the customer uses, ours among them."
-        table = _table({ours: "ours", rank: "rank", brands: "brands"})
+        table = _table({"ours": ours, "rank": rank, "brands": brands})
         frames.require(frame.collect(), table, broken, advice=advice)
     fits = (place >= 1) & (place <= n)
     share = nw.when(fits).then((1.0 - place / (n + 1.0)) * 2.0 / n)
@@ -182,10 +182,10 @@ def wallet_from_ranks(customers: IntoFrameT, *, ours: str, rank: str, brands: st
 
 
 def read_customers(
-    customers: IntoFrameT, columns: Mapping[str, str], *, least: float | None = None
+    customers: IntoFrameT, *, least: float | None = None, **columns: str
 ) -> frames.Frame:
     """Read customers with columns of numbers; those but ours may have a least value."""
-    for column, argument in columns.items():
+    for argument, column in columns.items():
         require_column_name(column, argument=argument)
     return frames.read(customers, _table(columns, least=least))
 
@@ -199,8 +199,8 @@ def require_free(frame: Any, made: tuple[str, ...]) -> None:  # noqa: ANN401 - a
 
 
 def _table(columns: Mapping[str, str], *, least: float | None = None) -> Table:
-    listed = tuple(
-        Column(
+    listed = {
+        name: Column(
             name,
             "number",
             argument,
@@ -208,12 +208,13 @@ def _table(columns: Mapping[str, str], *, least: float | None = None) -> Table:
             nullable=True,
             made_by=NOT_MADE,
         )
-        for name, argument in columns.items()
-    )
+        for argument, name in columns.items()
+    }
+    key = {"customer_id": Column("customer_id", "key", "who", made_by=NOT_MADE)}
     return Table(
         name="customers",
         row="one customer",
         made_by=NOT_MADE,
-        columns=(Column("customer_id", "key", "who", made_by=NOT_MADE), *listed),
+        columns=tuple((listed | key).values()),
         one_row_each="customer_id",
     )

@@ -64,7 +64,7 @@ CARED_FOR: Final = Table(
 
 REFERRALS: Final = Table(
     name="referrals",
-    row="one customer and who referred them",
+    row="one referral: who came, and by whom",
     made_by=NOT_MADE,
     columns=(
         Column("customer_id", "key", "who was referred", made_by=NOT_MADE),
