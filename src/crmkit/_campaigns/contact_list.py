@@ -306,7 +306,7 @@ def _with_figures(joined: frames.Frame, ways: Sequence[_Way]) -> frames.Frame:
         return found
 
     figures = {name: chosen(figure) for figure, name in _FIGURES.items()}
-    rank = frames.whole_or_null(joined, nw.col("contact_rank"))
+    rank = frames.whole_or_null(joined, nw.col("contact_rank").cast(nw.Int64))
     figures["contact"] = nw.when(is_known).then(nw.col("contact"))
     figures["contact_rank"] = nw.when(rank > 0).then(rank)
     if ways[0].offer is not None:

@@ -274,8 +274,8 @@ def join_left(frame: Frame, other: Frame, *, on: str) -> Frame:
 
 
 def whole_or_null(frame: Frame, value: nw.Expr) -> nw.Expr:
-    """Make a whole number that may be unknown: a float on Dask, as it is in the rows of pandas."""
-    return value.cast(nw.Float64 if frame.implementation.is_dask() else nw.Int64)
+    """Say to Dask that a whole number may be unknown: in the rows of pandas it is a float then."""
+    return value.cast(nw.Float64) if frame.implementation.is_dask() else value
 
 
 def first_value(frame: Frame, key: str, *, value: str, by: str) -> tuple[Frame, nw.Expr]:

@@ -155,8 +155,8 @@ def care_gaps(
     whom = frame.select("customer_id", nw.col("tier").cast(nw.String), *also)
     due = whom.join(rules, on="tier", how="left")
     made = _made(said, rules, today=time.number_of(as_of))
-    joined = due.join(made, on=["customer_id", _ROW], how="left")
-    table = frames.with_columns(joined, **_gaps(has_age=bool(also)))
+    joined = frames.with_short_plan(due.join(made, on=["customer_id", _ROW], how="left"))
+    table = frames.with_columns(joined, **_gaps(joined, has_age=bool(also)))
     table = frames.with_columns(table, n_missing=_missing(), care_finding=_finding())
     table = table.select(
         *("customer_id", "tier", "channel", "contact_kind", "every_days", "n_due", "n_made"),
@@ -250,16 +250,20 @@ def _text(said: frames.Frame, name: str) -> nw.Expr:
     return nw.col(name).cast(nw.String).fill_null("")
 
 
-def _gaps(*, has_age: bool) -> dict[str, nw.Expr]:
+def _gaps(frame: frames.Frame, *, has_age: bool) -> dict[str, nw.Expr]:
     due = nw.col("contacts_due").cast(nw.Float64)
     if has_age:
         age, every = frames.known("T"), nw.col("every_days")
         due = nw.when(age < every).then((due * age / every).floor()).otherwise(due)
     # pandas has no whole numbers beside nulls, so the cast comes where nulls are filled.
-    whole = due.fill_null(0.0).cast(nw.Int64)
+    whole = frames.whole_or_null(frame, due.fill_null(0.0).cast(nw.Int64))
     return {
         "n_due": nw.when(~nw.col("contacts_due").is_null()).then(whole),
         "n_made": nw.col("n_made").fill_null(0).cast(nw.Int64),
+        **{
+            name: frames.whole_or_null(frame, nw.col(name))
+            for name in ("every_days", "days_since_contact")
+        },
     }
 
 
