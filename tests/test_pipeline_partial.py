@@ -34,7 +34,8 @@ def figures(result: pipeline.Result[Any]) -> dict[str, float | None]:
 
 MONEY = {
     *("total_amount", "monetary_value", "amount_recent", "amount_before"),
-    *("m_score", "rfm_code", "rfm_sum", "tier", "abc_class", "cumulative_share"),
+    *("m_score", "rfm_code", "rfm_sum"),
+    *("tier", "abc_class", "abc_rank", "value_share", "cumulative_share"),
     *("expected_spend", "clv", "value_at_risk"),
 }
 NO_MODEL = "Expected purchases, expected value and churn risk: "

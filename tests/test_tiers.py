@@ -398,7 +398,8 @@ def test_every_engine_classes_abc(make_frame: MakeFrame) -> None:
     customers = make_frame(CUSTOMERS)
     found = tiers.abc(customers)
     assert type(found) is type(customers)
-    names = ["customer_id", "total_amount", "orders", "abc_class", "cumulative_share"]
+    names = ["customer_id", "total_amount", "orders", "abc_class", "abc_rank"]
+    names += ["value_share", "cumulative_share"]
     assert nw.from_native(found).collect_schema().names() == names
     expected = {
         "ann": ("C", 1280 / 1220),
@@ -611,9 +612,8 @@ def test_a_measure_that_is_not_a_name_is_refused(function: str, by: Any, shown: 
 )
 def test_a_rule_of_another_type_is_refused(function: Any, rule: Any, shown: str) -> None:
     tiered = frame([1.0]).with_columns(tier=pl.lit("gold"))
-    kinds = "TierRule or TierRules" if function is tiers.assign else "TierRule"
     assert refusal(function, tiered, rule=rule) == (
-        f"`rule` must be a {kinds}, got {shown}.\nMake one with crmkit.tiers.rule()."
+        f"`rule` must be a TierRule or TierRules, got {shown}.\nMake one with crmkit.tiers.rule()."
     )
 
 
@@ -732,7 +732,10 @@ def test_cuts_that_a_method_finds_are_refused() -> None:
 
 
 def test_an_unknown_method_is_refused() -> None:
-    methods = "'thresholds', 'customer_share', 'value_share', 'quantile', 'natural', 'head_tail'"
+    methods = (
+        "'thresholds', 'all_thresholds', 'customer_share', 'value_share', 'quantile', 'natural', "
+        "'head_tail'"
+    )
     assert refusal(tiers.rule, frame([1.0]), method="kmeans") == (
         f"`method` must be one of {methods}, got 'kmeans'."
     )
@@ -882,8 +885,9 @@ def test_the_text_names_its_kind_and_format() -> None:
         (
             {"method": "quantle"},
             (
-                "TierRule: `method` must be one of 'thresholds', 'customer_share', 'value_share', "
-                "'quantile', 'natural', 'head_tail', got 'quantle'.\n"
+                "TierRule: `method` must be one of 'thresholds', 'all_thresholds', "
+                "'customer_share', 'value_share', 'quantile', 'natural', 'head_tail', got "
+                "'quantle'.\n"
                 f"Did you mean 'quantile'?\n{ADVICE}"
             ),
         ),

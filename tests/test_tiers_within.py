@@ -62,14 +62,14 @@ def test_a_group_without_a_total_above_zero_is_a_finding_and_no_error_for_all() 
 def test_the_summary_shows_the_group_without_classes() -> None:
     classed = tiers.abc(pl.DataFrame(CUSTOMERS), cuts=(0.5,), within="region")
     found = tiers.abc_summary(classed, within="region").select(
-        "region", "abc_class", "n_customers", "value", "value_share"
+        "region", "abc_class", "n_customers", "value", "value_share", "finding"
     )
     assert found.rows() == [
-        ("east", None, 2, -10.0, None),
-        ("north", "A", 1, 900.0, 0.75),
-        ("north", "B", 1, 300.0, 0.25),
-        ("south", "A", 1, 20.0, pytest.approx(4 / 7)),
-        ("south", "B", 2, 15.0, pytest.approx(3 / 7)),
+        ("east", None, 2, -10.0, None, "total not above 0"),
+        ("north", "A", 1, 900.0, 0.75, None),
+        ("north", "B", 1, 300.0, 0.25, None),
+        ("south", "A", 1, 20.0, pytest.approx(4 / 7), None),
+        ("south", "B", 2, 15.0, pytest.approx(3 / 7), None),
     ]
 
 
@@ -78,7 +78,90 @@ def test_a_group_that_the_fit_has_not_seen_has_no_tier() -> None:
     assert tiers.assign(west, rule=fitted())["tier"].to_list() == [None]
 
 
+HELD: dict[str, list[Any]] = CUSTOMERS | {
+    "tier_assigned": ["A", "A", "A", "A", None, "A", "B"],
+    "agent": ["kim", "kim", "lee", "lee", "lee", "lee", "kim"],
+}
+
+
+def test_each_customer_is_audited_by_the_rule_of_the_region() -> None:
+    found = tiers.audit(pl.DataFrame(HELD), rule=fitted())
+    assert found["audit"].to_list() == [
+        *("right", "over-graded", "right", "over-graded", "unknown", "unknown", "unknown")
+    ]
+    gaps = [0.0, -600.0, 0.0, -10.0, None, None, None]
+    assert found["gap_to_cut"].to_list() == gaps
+    summed = tiers.audit_summary(found)
+    assert summed.select("agent", "n_over_graded", "n_unknown", "shortfall").rows() == [
+        ("kim", 1, 1, 600.0),
+        ("lee", 1, 3, 10.0),
+    ]
+
+
+def test_the_summary_of_tiers_goes_group_by_group() -> None:
+    rule = fitted()
+    found = tiers.summary(tiers.assign(pl.DataFrame(CUSTOMERS), rule=rule), rule=rule)
+    assert found.rows() == [
+        ("east", None, None, 2, 1.0, -10.0, None),
+        ("north", "A", 900.0, 1, 0.5, 900.0, 0.75),
+        ("north", "B", None, 1, 0.5, 300.0, 0.25),
+        ("south", "A", 20.0, 1, pytest.approx(1 / 3), 20.0, pytest.approx(4 / 7)),
+        ("south", "B", None, 2, pytest.approx(2 / 3), 15.0, pytest.approx(3 / 7)),
+    ]
+    assert found.columns[:3] == ["region", "tier", "cut"]
+
+
+def test_moves_between_tiers_of_all_regions_are_counted_together() -> None:
+    # ben grows beyond the cut of the north, dee beyond that of the south, ann moves to the south.
+    before = pl.DataFrame(CUSTOMERS)
+    after = before.with_columns(
+        total_amount=pl.Series([25.0, 950.0, 20.0, 30.0, 5.0, -4.0, -6.0]),
+        region=pl.Series(["south", *CUSTOMERS["region"][1:]]),
+    )
+    rule = fitted()
+    moves = tiers.migrate(before, after, rule=rule, by="total_amount")
+    some = moves.filter(pl.col("n_customers") > 0)
+    assert some.select("tier_before", "tier_after", "move", "n_customers").rows() == [
+        ("A", "A", "stayed", 2),
+        ("B", "A", "up", 2),
+        ("B", "B", "stayed", 1),
+        (None, None, "unknown", 2),
+    ]
+    found = tiers.mobility(moves, rule=rule)
+    assert (found.n_customers, found.n_up, found.n_down) == (5, 2, 0)
+    # A averages 460, B 105: two of B (its 2 % are at most its three) are worth 355 more each.
+    tiered = tiers.assign(before, rule=rule)
+    worth = tiers.migration_value(tiered, rule=rule, by="total_amount", share=2 / 7)
+    assert worth["value_change"].to_list() == pytest.approx([(460 - 105) * 10 / 7] * 2)
+
+
 # Properties
+
+
+@pytest.mark.parametrize("within", ["region", ["region", "new"]])
+@given(given=customers)
+def test_audit_and_migration_within_equal_the_calls_on_each_part(
+    within: Any, given: list[Any]
+) -> None:
+    whole = frame(given).with_columns(tier_assigned=pl.lit("gold"), agent=pl.lit("kim"))
+    rules = tiers.rule(whole, method="customer_share", cuts=(0.2, 0.6), within=within)
+    audited = tiers.audit(whole, rule=rules, tolerance=0.1)
+    later = whole.with_columns(total_amount=pl.col("total_amount").reverse())
+    moves = tiers.migrate(whole, later, rule=rules, by="total_amount")
+    counts = dict.fromkeys(moves["move"].unique().to_list(), 0)
+    for group, rule in zip(rules.groups, rules.rules, strict=True):
+        names = [within] if isinstance(within, str) else within
+        is_it = [pl.col(n).eq_missing(pl.lit(v)) for n, v in zip(names, group, strict=True)]
+        part, part_later = whole.filter(*is_it), later.filter(*is_it)
+        assert rule is not None
+        alone = tiers.audit(part, rule=rule, tolerance=0.1)
+        ids = part.select("customer_id")
+        assert audited.join(ids, on="customer_id").equals(alone)
+        of_part = tiers.migrate(part, part_later, rule=rule, by="total_amount")
+        for move, n in of_part.group_by("move").agg(pl.sum("n_customers")).rows():
+            counts[move] += n
+    found = dict(moves.group_by("move").agg(pl.sum("n_customers")).rows())
+    assert found == counts
 
 
 @pytest.mark.parametrize("within", ["region", ["region", "new"]])
@@ -113,7 +196,7 @@ def test_abc_within_equals_the_call_on_each_part(within: Any, given: list[Any]) 
         return
     lazy = tiers.abc(whole.lazy(), within=within).collect()
     assert lazy["customer_id"].to_list() == whole["customer_id"].to_list()
-    columns = ["abc_class", "cumulative_share"]
+    columns = ["abc_class", "abc_rank", "value_share", "cumulative_share"]
     assert lazy.select(columns).equals(classed.select(columns))
     for _, part in whole.group_by(within):
         ids = part.select("customer_id")
@@ -121,7 +204,7 @@ def test_abc_within_equals_the_call_on_each_part(within: Any, given: list[Any]) 
         try:
             alone = tiers.abc(part).sort("customer_id").select(columns)
         except FitError:
-            assert found.null_count().row(0) == (part.height, part.height)
+            assert set(found.null_count().row(0)) == {part.height}
         else:
             assert found.equals(alone)
 
@@ -185,6 +268,14 @@ def test_groups_that_are_all_losses_are_refused() -> None:
     losses = pl.DataFrame(CUSTOMERS).filter(pl.col("region") == "east")
     with pytest.raises(FitError, match="no group has a total of `total_amount` above 0"):
         tiers.abc(losses, within="region")
+
+
+def test_rules_of_groups_that_could_not_be_cut_have_nothing_to_audit() -> None:
+    losses = pl.DataFrame(HELD).filter(pl.col("region") == "east")
+    rule = tiers.rule(losses, method="value_share", cuts=(0.5, 0.8), within="region")
+    assert tiers.assign(losses, rule=rule)["tier"].to_list() == [None, None]
+    with pytest.raises(InvalidArgumentError, match="`rule` has no tiers, as no group could be cut"):
+        tiers.audit(losses, rule=rule)
 
 
 @pytest.mark.parametrize("within", [[], ["region", "region"]])

@@ -25,13 +25,14 @@ Concentration of value
 
 from crmkit._tiers.abc import abc
 from crmkit._tiers.abc_summary import abc_summary
-from crmkit._tiers.assign import assign, policy, summary
+from crmkit._tiers.assign import assign, policy
 from crmkit._tiers.audit import audit, audit_summary
 from crmkit._tiers.ladder import migration_value
 from crmkit._tiers.migrate import migrate
 from crmkit._tiers.mobility import Mobility, mobility
 from crmkit._tiers.rule import rule
 from crmkit._tiers.shares import concentration, gini, whale
+from crmkit._tiers.summary import summary
 from crmkit._tiers.tier_rule import TierRule, TierRules
 
 __all__ = [

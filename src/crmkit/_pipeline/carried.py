@@ -21,7 +21,7 @@ MADE: Final = (
     *(name for name in RHYTHM.column_names if name != "sum_log_gaps"),  # it does without
     *("r_score", "f_score", "m_score", "rfm_code", "rfm_sum", "segment"),
     *("p_alive", "expected_purchases", "expected_spend", "clv"),
-    *("tier", "abc_class", "cumulative_share"),
+    *("tier", "abc_class", "abc_rank", "value_share", "cumulative_share"),
     *("expected_gap_days", "overdue_ratio", "stage", "stage_reason"),
     *("churn_risk", "risk_level", "risk_reason", "past_amount", "value_at_risk"),
     *("action", "action_reason"),

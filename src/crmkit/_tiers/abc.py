@@ -13,7 +13,8 @@ import numpy.typing as npt
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit._door import frames
-from crmkit._tiers.assign import class_of, require_free
+from crmkit._tiers import reach
+from crmkit._tiers.assign import require_free
 from crmkit._tiers.given import checked_cuts, checked_within
 from crmkit._tiers.rule import Floats, distribution, share_cuts, total_above_zero
 from crmkit._tiers.tier_rule import TierRule, TierRules
@@ -22,13 +23,13 @@ from crmkit._words.arguments import require_column_name
 from crmkit.errors import FitError, InvalidArgumentError
 from crmkit.tables import customers_with
 
+_MADE: Final = ("abc_class", "abc_rank", "value_share", "cumulative_share")
 _STEP: Final = "crmkit_abc_step"
 _DIGITS: Final = 12
 _UNKNOWN: Final = 2 * 10**_DIGITS
 """A step beyond all others."""
 _APART: Final = 4 * 10**_DIGITS
 """From a step of one group to the same of the next; 2 million groups fit into an Int64."""
-_NONE: Final = nw.lit(None).cast(nw.String)
 
 
 def abc(
@@ -61,10 +62,14 @@ def abc(
     Returns
     -------
     The same rows in the same order (DuckDB, Dask and Spark may give them in another order), with
-    two more columns:
+    four more columns:
 
     ====================  =====  ============================================================
     ``abc_class``         text   A is the best; null where `by` is null or NaN
+    ``abc_rank``          int    1 for the highest value, equal values share the best rank; null
+                                 where `by` is (a float in pandas, which has no whole numbers
+                                 beside nulls)
+    ``value_share``       float  the customer's own share of the total
     ``cumulative_share``  float  share of the total that customers of this value or above it
                                  make up; null where `by` is
     ====================  =====  ============================================================
@@ -99,18 +104,18 @@ def abc(
     ...     }
     ... )
     >>> print(abc(customers).round(3).to_string(index=False))
-    customer_id  total_amount abc_class  cumulative_share
-            ann          40.0         C              1.00
-            ben         500.0         A              0.50
-            cid         300.0         A              0.80
-            dee         160.0         B              0.96
+    customer_id  total_amount abc_class  abc_rank  value_share  cumulative_share
+            ann          40.0         C       4.0         0.04              1.00
+            ben         500.0         A       1.0         0.50              0.50
+            cid         300.0         A       2.0         0.30              0.80
+            dee         160.0         B       3.0         0.16              0.96
     """
     require_column_name(by, argument="by")
     shares = checked_cuts(cuts, method="value_share")
     names = _letters(len(shares) + 1)
     columns = () if within is None else checked_within(within)
     frame = frames.read(customers, with_groups(customers_with(by), columns))
-    require_free(frame, ["abc_class", "cumulative_share"])
+    require_free(frame, _MADE)
     curves: list[_Curve] = []
 
     def fit(part: nw.LazyFrame[Any]) -> TierRule:
@@ -124,13 +129,13 @@ def abc(
         if not curves:
             msg = f"customers: no group has a total of `{by}` above 0.\n{rules.findings[0]}"
             raise FitError(msg)
-        classes = rules.of_group(lambda rule: class_of(frames.known(by), rule), otherwise=_NONE)
+        classes = rules.of_group(reach.tier_of, otherwise=reach.NO_TIER)
         step = _step_in_group(rules, curves, by=by)
     else:
-        classes = class_of(frames.known(by), fit(frame))
+        classes = reach.tier_of(fit(frame))
         step = curves[0].step(by)
     classed = frames.with_columns(frame, classes.alias("abc_class"))
-    shared = _with_cumulative_share(classed, step, curves, by=by, like=customers)
+    shared = _with_shares(classed, step, curves, by=by, like=customers)
     return frames.give(shared, like=customers)
 
 
@@ -138,6 +143,7 @@ class _Curve(NamedTuple):
     """Distinct values of a group in order, what they add up to, and the digits that count."""
 
     values: Floats
+    counts: npt.NDArray[np.int64]
     amounts: Floats
     total: float
     per_unit: float
@@ -148,7 +154,7 @@ class _Curve(NamedTuple):
         values, counts = distribution(frame, frames.known(by), name=by)
         total = total_above_zero(values, counts, name=by)
         per_unit = 10.0 ** (_DIGITS - math.ceil(math.log10(np.abs(values).max())))
-        return cls(values, values * counts, total, per_unit)
+        return cls(values, counts, values * counts, total, per_unit)
 
     def step(self, by: str) -> nw.Expr:
         """Write each value as a whole number of a small unit, finer than any sum of cents.
@@ -157,11 +163,18 @@ class _Curve(NamedTuple):
         """
         return (frames.known(by) * self.per_unit).round(0).fill_null(_UNKNOWN).cast(nw.Int64)
 
-    def shares(self) -> tuple[npt.NDArray[np.int64], Floats]:
-        """List the steps, and the share of the total that values from there up make up."""
+    def found(self) -> tuple[npt.NDArray[np.int64], dict[str, Floats]]:
+        """List the steps, and the rank and shares of a customer of each."""
         steps, first = np.unique(np.rint(self.values * self.per_unit), return_index=True)
-        shares = (np.cumsum(self.amounts[::-1])[::-1] / self.total)[first]
-        return np.append(steps, _UNKNOWN).astype(np.int64), np.append(shares, np.nan)
+        ends = np.append(first[1:], self.values.size) - 1
+        up_to = np.cumsum(self.counts)
+        each = {
+            "abc_rank": 1.0 + up_to[-1] - up_to[ends],
+            "value_share": self.values[first] / self.total,
+            "cumulative_share": (np.cumsum(self.amounts[::-1])[::-1] / self.total)[first],
+        }
+        known = {name: np.append(values, np.nan) for name, values in each.items()}
+        return np.append(steps, _UNKNOWN).astype(np.int64), known
 
 
 def _step_in_group(rules: TierRules, curves: Sequence[_Curve], *, by: str) -> nw.Expr:
@@ -176,7 +189,7 @@ def _step_in_group(rules: TierRules, curves: Sequence[_Curve], *, by: str) -> nw
     return found.fill_null(_UNKNOWN).cast(nw.Int64)
 
 
-def _with_cumulative_share(
+def _with_shares(
     frame: nw.LazyFrame[Any],
     step: nw.Expr,
     curves: Sequence[_Curve],
@@ -184,37 +197,44 @@ def _with_cumulative_share(
     by: str,
     like: IntoFrame,
 ) -> nw.LazyFrame[Any]:
-    """Append the share of the total that all customers of at least this value make up."""
-    listed = [curve.shares() for curve in curves]
+    """Append each customer's rank and share, and the share of all of at least this value."""
+    listed = [curve.found() for curve in curves]
     steps = np.concatenate([each + i * _APART for i, (each, _) in enumerate(listed)])
-    shares = np.concatenate([share for _, share in listed])
+    found = {name: np.concatenate([each[name] for _, each in listed]) for name in _MADE[1:]}
     stepped = frames.with_columns(frame, step.alias(_STEP))
 
-    def share_of(step: npt.NDArray[Any]) -> Floats:
-        return np.asarray(shares[np.searchsorted(steps, step)])
+    def of_steps(step: npt.NDArray[Any]) -> dict[str, Floats]:
+        place = np.searchsorted(steps, step)
+        return {name: np.asarray(values[place]) for name, values in found.items()}
 
-    if frames.is_lazy(like) and frame.implementation.is_polars():
-        return _with_looked_up(stepped, share_of).drop(_STEP)
-    return frames.with_computed(
-        stepped,
-        like=like,
-        table=customers_with(by),
-        inputs=[_STEP],
-        compute=lambda **column: {"cumulative_share": share_of(column[_STEP])},
-    ).drop(_STEP)
+    engine = frame.implementation
+    if frames.is_lazy(like) and engine.is_polars():
+        made = _with_looked_up(stepped, of_steps)
+    else:
+        made = frames.with_computed(
+            stepped,
+            like=like,
+            table=customers_with(by),
+            inputs=[_STEP],
+            compute=lambda **column: of_steps(column[_STEP]),
+        )
+    if not (engine.is_pandas_like() or engine.is_dask()):  # these have none beside nulls
+        made = made.with_columns(nw.col("abc_rank").cast(nw.Int64))
+    return made.drop(_STEP)
 
 
 def _with_looked_up(
-    frame: nw.LazyFrame[Any], share_of: Callable[[npt.NDArray[Any]], Floats]
+    frame: nw.LazyFrame[Any], of_steps: Callable[[npt.NDArray[Any]], dict[str, Floats]]
 ) -> nw.LazyFrame[Any]:
-    """Append the share of each step row by row: a lazy join of Polars loses the order of rows."""
+    """Append the values of each step row by row: a lazy join of Polars loses the order of rows."""
     steps, _ = frames.distribution(frame, _STEP)
-    share = nw.col(_STEP).replace_strict(
-        steps.tolist(), share_of(steps).tolist(), default=None, return_dtype=nw.Float64
-    )
-    return frame.with_columns(cumulative_share=share).with_columns(
-        nw.col("cumulative_share").fill_nan(None)
-    )
+    made = {
+        name: nw.col(_STEP).replace_strict(
+            steps.tolist(), values.tolist(), default=None, return_dtype=nw.Float64
+        )
+        for name, values in of_steps(steps).items()
+    }
+    return frame.with_columns(**made).with_columns(nw.col(*made).fill_nan(None))
 
 
 def _letters(n: int) -> tuple[str, ...]:

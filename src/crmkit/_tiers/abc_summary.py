@@ -16,7 +16,8 @@ from crmkit._words.arguments import require_column_name
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import Column, customers_with
 
-_MADE: Final = ("abc_class", "n_customers", "customer_share", "value", "value_share")
+_FLOATS: Final = ("customer_share", "value", "value_share")
+_MADE: Final = ("abc_class", "n_customers", *_FLOATS, "finding")
 _GROUP: Final = "crmkit_group_"
 
 
@@ -49,6 +50,7 @@ def abc_summary(
     ``customer_share``  float  share of the customers of the group
     ``value``           float  sum of `by`; null where it is unknown for all
     ``value_share``     float  share of the total of the group; null where that is not above 0
+    ``finding``         text   why there is no class: "value unknown", or "total not above 0"
     ==================  =====  ============================================================
 
     Raises
@@ -64,10 +66,10 @@ def abc_summary(
     >>> from crmkit import tiers
     >>> customers = pd.DataFrame({"total_amount": [500.0, 300.0, 160.0, 40.0]})
     >>> print(abc_summary(tiers.abc(customers)).to_string(index=False))
-    abc_class  n_customers  customer_share  value  value_share
-            A            2            0.50  800.0         0.80
-            B            1            0.25  160.0         0.16
-            C            1            0.25   40.0         0.04
+    abc_class  n_customers  customer_share  value  value_share finding
+            A            2            0.50  800.0         0.80    None
+            B            1            0.25  160.0         0.16    None
+            C            1            0.25   40.0         0.04    None
     """
     require_column_name(by, argument="by")
     columns = () if within is None else checked_within(within)
@@ -93,10 +95,10 @@ def abc_summary(
         name: [row[group] for row in rows] for name, group in groups.items()
     }
     made |= {name: [row[name] for row in rows] for name in _MADE}
-    floats = [nw.col(name).cast(nw.Float64) for name in _MADE if name not in _MADE[:2]]
     small = frames.table_like(made, like=frame)
-    texts = nw.col("abc_class").cast(nw.String)
-    return frames.give(small.with_columns(texts, *floats), like=classed)
+    texts, floats = nw.col("abc_class", "finding"), nw.col(*_FLOATS)
+    typed = small.with_columns(texts.cast(nw.String), floats.cast(nw.Float64))
+    return frames.give(typed, like=classed)
 
 
 def _summed(found: Sequence[dict[str, Any]], groups: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -105,14 +107,20 @@ def _summed(found: Sequence[dict[str, Any]], groups: tuple[str, ...]) -> list[di
         return tuple(cells)
 
     totals: dict[Any, list[float]] = {}
+    has_classes = {
+        tuple(row[name] for name in groups) for row in found if row["abc_class"] is not None
+    }
     for row in found:
         total = totals.setdefault(tuple(row[name] for name in groups), [0.0, 0.0])
         total[0] += row["n"]
         total[1] += row["value"] or 0.0
     summed = []
     for row in sorted(found, key=place):
-        n, worth = totals[tuple(row[name] for name in groups)]
+        group = tuple(row[name] for name in groups)
+        n, worth = totals[group]
         value = float(row["value"]) if row["n_known"] else None
+        is_unknown = group in has_classes or value is None
+        why = "value unknown" if is_unknown else "total not above 0"
         summed.append(
             {
                 **row,
@@ -120,6 +128,7 @@ def _summed(found: Sequence[dict[str, Any]], groups: tuple[str, ...]) -> list[di
                 "customer_share": row["n"] / n,
                 "value": value,
                 "value_share": value / worth if value is not None and worth > 0 else None,
+                "finding": why if row["abc_class"] is None else None,
             }
         )
     return summed

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import narwhals as nw
@@ -12,29 +13,26 @@ import numpy as np
 from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames
-from crmkit._tiers.assign import class_of, require_free
-from crmkit._tiers.rule import value_of
-from crmkit._tiers.tier_rule import TierRule
-from crmkit._words.arguments import (
-    require_column_name,
-    require_fitted,
-    require_number,
-)
+from crmkit._tiers import reach
+from crmkit._tiers.assign import require_free
+from crmkit._tiers.tier_rule import TierRule, TierRules
+from crmkit._words.arguments import require_column_name, require_number
 from crmkit._words.rates import require_level
-from crmkit.errors import InvalidArgumentError, InvalidRowsError
+from crmkit.errors import InvalidArgumentError
 from crmkit.models.numerics.proportions import newcombe, wilson
-from crmkit.tables import AUDITED_TIERS, Column, customers_with
+from crmkit.tables import AUDITED_TIERS, Column
 from crmkit.tables.contracts import NOT_MADE
 
 _MADE: Final = ("audited_value", "tier_earned", "steps", "gap_to_cut", "gap_share", "audit")
 _GRADES: Final = ("right", "over-graded", "under-graded", "unknown")
 _GROUP: Final = "crmkit_group"
+_NO: Final = nw.lit(value=False)
 
 
 def audit(
     customers: IntoFrameT,
     *,
-    rule: TierRule,
+    rule: TierRule | TierRules,
     assigned: str = "tier_assigned",
     tolerance: float = 0.0,
 ) -> IntoFrameT:
@@ -50,7 +48,8 @@ def audit(
         One row per customer, with the measures of the rule and the assigned tiers. A lazy table is
         run, to see that the rule knows all assigned tiers.
     rule
-        As made by `crmkit.tiers.rule`.
+        As made by `crmkit.tiers.rule`. With rules within groups, a customer is judged by that of
+        the group; where it has none, the audit is unknown.
     assigned
         The column of tiers that were assigned, by hand or otherwise.
     tolerance
@@ -62,15 +61,20 @@ def audit(
     The same rows in the same order, with more columns:
 
     =================  =====  ===============================================================
-    ``audited_value``  float  value that the rule looks at
+    ``audited_value``  float  value that the rule looks at; null where each measure has cuts of
+                              its own
     ``tier_earned``    text   tier by the rule; null where the value is unknown
     ``steps``          int    tiers between: above 0 where more was assigned than is earned (a
                               float in pandas, which has no whole numbers beside nulls)
     ``gap_to_cut``     float  value less the cut of the assigned tier; null in the last tier
-    ``gap_share``      float  the gap as a fraction of that cut; null where the cut is 0
+    ``gap_share``      float  the gap as a fraction of that cut; null where the cut is 0. Where
+                              each measure has cuts of its own, that of the one that lacks most
     ``audit``          text   right, over-graded, under-graded, or unknown where the value or
                               the assigned tier is
     =================  =====  ===============================================================
+
+    With method "all_thresholds", ``gap_to_cut`` is null and the gap of each measure stands in
+    ``gap_`` and its name.
 
     Raises
     ------
@@ -105,7 +109,7 @@ def audit(
             cid     diamond   -1.0      1100.0       1.10 under-graded
             dee      silver    2.0     -1940.0      -0.97  over-graded
     """
-    require_fitted(rule, TierRule, argument="rule", made_by="crmkit.tiers.rule")
+    reach.require_rule(rule)
     require_column_name(assigned, argument="assigned")
     require_number(
         tolerance,
@@ -114,23 +118,30 @@ def audit(
         fits=lambda x: 0 <= x <= 1,
         advice="Write 0.05 for 5 % of the cut.",
     )
-    frame = frames.read(customers, _with_assigned(rule, assigned))
-    require_free(frame, _MADE)
-    require_tiers_known(frame, assigned, rule=rule)
-    value = value_of(rule.measures, rule.weights, rule.scales)
-    frame = frames.with_columns(frame, audited_value=value)
-    frame = frames.with_columns(frame, tier_earned=class_of(nw.col("audited_value"), rule))
-    held, earned = rank_of(assigned, rule.names), rank_of("tier_earned", rule.names)
-    cuts = dict(zip(rule.names, rule.cuts, strict=False))
-    gap = nw.col("audited_value") - number_of(assigned, cuts)
-    sizes = {name: abs(cut) for name, cut in cuts.items() if cut}
+    table = reach.contract(rule)
+    held = Column(assigned, "text", "tier assigned", nullable=True, made_by=NOT_MADE)
+    frame = frames.read(customers, replace(table, columns=(*table.columns, held)))
+    lone = {f"gap_{name}": name for name in rule.measures} if reach.is_by_measure(rule) else {}
+    require_free(frame, [*_MADE, *lone])
+    reach.require_tiers_known(frame, assigned, names=rule.names)
+    frame = frames.with_columns(frame, audited_value=reach.by_group(rule, reach.value))
+    earned = partial(reach.tier_of, column=None if lone else "audited_value")
+    tier = reach.by_group(rule, earned, otherwise=reach.NO_TIER)
+    frame = frames.with_columns(frame, tier_earned=tier)
+    gap = partial(_gap, assigned=assigned)
     frame = frames.with_columns(
         frame,
-        steps=earned - held,
-        gap_to_cut=gap,
-        gap_share=gap / number_of(assigned, sizes),
+        steps=reach.rank_of("tier_earned", rule.names) - reach.rank_of(assigned, rule.names),
+        gap_to_cut=reach.by_group(rule, gap),
+        gap_share=reach.by_group(rule, partial(_gap_share, assigned=assigned)),
+        **{
+            column: reach.by_group(rule, partial(gap, measure=name))
+            for column, name in lone.items()
+        },
     )
-    graded = frames.with_columns(frame, audit=_grade(assigned, rule, float(tolerance)))
+    judge = partial(_grade, assigned=assigned, tolerance=float(tolerance))
+    unknown = nw.lit(_GRADES[-1])
+    graded = frames.with_columns(frame, audit=reach.by_group(rule, judge, otherwise=unknown))
     return frames.give(graded, like=customers)
 
 
@@ -171,7 +182,7 @@ def audit_summary(audited: IntoFrameT, *, by: str = "agent", level: float = 0.95
     ``difference_upper``    float  upper bound of the difference
     ======================  =====  =============================================================
 
-    Rates and bounds are null where nobody is judged.
+    Rates and bounds are null where nobody is judged, money where no single value was audited.
 
     Raises
     ------
@@ -219,64 +230,38 @@ def audit_summary(audited: IntoFrameT, *, by: str = "agent", level: float = 0.95
     return frames.give(made.with_columns(*floats), like=audited)
 
 
-def require_tiers_known(frame: frames.Frame, column: str, *, rule: TierRule) -> None:
-    """Require that a column of tiers holds those of the rule only."""
-    tier = nw.col(column).cast(nw.String)
-    counted = frame.select(tier.alias(_GROUP)).group_by(_GROUP).agg(n=nw.len())
-    rows = frames.rows(counted)
-    strange = {
-        row[_GROUP]: int(row["n"])
-        for row in rows
-        if row[_GROUP] is not None and row[_GROUP] not in rule.names
-    }
-    if strange:
-        names, n_rows = sorted(strange), sum(strange.values())
-        total = sum(int(row["n"]) for row in rows)
-        msg = (
-            f"customers: `{column}` is not a tier of the rule in {n_rows:,} of {total:,} rows "
-            f"({', '.join(map(repr, names[:3]))}).\n"
-            f"The rule has {frames.quoted(rule.names)}: give the rule that these tiers belong to, "
-            "or make null what is unknown."
-        )
-        raise InvalidRowsError(msg, n_rows=n_rows, examples=tuple(names[:3]))
-
-
-def rank_of(column: str, names: Sequence[str]) -> nw.Expr:
-    """Number the tiers from the best, which is 0; null where the tier is unknown."""
-    return _of_tier(column, {name: nw.lit(i, nw.Int64) for i, name in enumerate(names)})
-
-
-def number_of(column: str, numbers: Mapping[str, float]) -> nw.Expr:
-    """Write a number for each tier that has one; null for all others."""
-    return _of_tier(column, {name: nw.lit(float(number)) for name, number in numbers.items()})
-
-
-def _of_tier(column: str, choices: Mapping[str, nw.Expr]) -> nw.Expr:
-    # pandas has no whole numbers beside nulls: a cast of them would fail there.
-    found: nw.Expr | None = None
-    for name, choice in choices.items():
-        this = nw.when(nw.col(column).cast(nw.String) == name).then(choice)
-        found = this if found is None else this.otherwise(found)
-    return nw.lit(None).cast(nw.Float64) if found is None else found
-
-
-def _with_assigned(rule: TierRule, assigned: str) -> Any:  # noqa: ANN401 - a contract
-    table = customers_with(*rule.measures)
-    column = Column(assigned, "text", "tier assigned", nullable=True, made_by=NOT_MADE)
-    return replace(table, columns=(*table.columns, column))
-
-
-def _grade(assigned: str, rule: TierRule, tolerance: float) -> nw.Expr:
+def _grade(rule: TierRule, assigned: str, *, tolerance: float) -> nw.Expr:
     """Judge the assigned tier; a value within the tolerance of the cut is right."""
-    value, steps = nw.col("audited_value"), nw.col("steps")
-    least = {n: c - tolerance * abs(c) for n, c in zip(rule.names, rule.cuts, strict=False)}
-    most = {n: c + tolerance * abs(c) for n, c in zip(rule.names[1:], rule.cuts, strict=True)}
-    is_over = (steps > 0) & ((value < number_of(assigned, least)) | nw.lit(tolerance == 0))
-    is_under = (steps < 0) & ((value >= number_of(assigned, most)) | nw.lit(tolerance == 0))
+    column = None if reach.is_by_measure(rule) else "audited_value"
+    steps, names = nw.col("steps"), rule.names
+    is_over, is_under = steps > 0, steps < 0
+    if tolerance:
+        at_most, at_least = {}, {}
+        for i, (name, lower) in enumerate(itertools.pairwise(names)):
+            at_most[name] = ~reach.reaches(rule, i, moved=-tolerance, column=column)
+            at_least[lower] = reach.reaches(rule, i, moved=tolerance, column=column)
+        is_over = is_over & reach.of_tier(assigned, at_most, otherwise=_NO)
+        is_under = is_under & reach.of_tier(assigned, at_least, otherwise=_NO)
     right, over, under, unknown = map(nw.lit, _GRADES)
     judged = nw.when(is_under).then(under).otherwise(right)
     judged = nw.when(is_over).then(over).otherwise(judged)
     return nw.when(steps.is_null()).then(unknown).otherwise(judged)
+
+
+def _gap(rule: TierRule, assigned: str, *, measure: str | None = None) -> nw.Expr:
+    """Give the value less the cut of the assigned tier, or that of one measure."""
+    if measure is None and rule.method == "all_thresholds":
+        return reach.NO_NUMBER
+    column = "audited_value" if measure is None else None
+    part = next(p for p in reach.parts(rule, column) if measure in (None, p.name))
+    cuts = zip(rule.names, part.cuts, strict=False)
+    return reach.of_tier(assigned, {name: part.value - cut for name, cut in cuts})
+
+
+def _gap_share(rule: TierRule, assigned: str) -> nw.Expr:
+    column = None if rule.method == "all_thresholds" else "audited_value"
+    shares = {name: reach.gap_share(rule, i, column) for i, name in enumerate(rule.names[:-1])}
+    return reach.of_tier(assigned, shares)
 
 
 _SUMMARIZED: Final = (
@@ -297,15 +282,22 @@ def _counts(frame: frames.Frame, by: str) -> dict[Any, dict[str, float]]:
             lacking=nw.when(is_over).then(-frames.known("gap_to_cut")),
         )
         .group_by(_GROUP, "audit")
-        .agg(n=nw.len(), value=nw.col("value").sum(), lacking=nw.col("lacking").sum())
+        .agg(
+            n=nw.len(),
+            value=nw.col("value").sum(),
+            lacking=nw.col("lacking").sum(),
+            known=nw.col("value").count(),
+        )
     )
     found: dict[Any, dict[str, float]] = {}
     names = (*_GRADES, "value", "lacking")
     for row in frames.rows(grouped):
         mine = found.setdefault(row[_GROUP], dict.fromkeys(names, 0.0))
         mine[row["audit"]] += row["n"]
+        # Where each measure has cuts of its own, no single value can be added up.
+        has_money = row["known"] or row["audit"] != "over-graded"
         for name in ("value", "lacking"):
-            mine[name] += row[name] or 0.0
+            mine[name] += (row[name] or 0.0) if has_money else math.nan
 
     def place(group: Any) -> tuple[float, bool, str]:  # noqa: ANN401 - any key
         mine = found[group]

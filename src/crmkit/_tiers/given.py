@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
-from typing import Final, get_args
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, get_args
 
 from crmkit._tiers.tier_rule import Method
 from crmkit._words.arguments import (
@@ -25,12 +25,17 @@ _EXAMPLES: Final = {
 }
 """How to write the cuts of the methods that take them."""
 _FEWEST_TIERS: Final = 2
+_USUAL: Final = "total_amount"
+"""The measure where none is named."""
 SHARE_TOLERANCE: Final = 1e-9
 """Sums of floats miss a round share such as 0.75 by a hair; this is well above the hair."""
 
 
 def checked_cuts(
-    cuts: Sequence[float] | None, *, method: str, n_tiers: int | None = None
+    cuts: Sequence[float] | Mapping[str, Sequence[float]] | None,
+    *,
+    method: str,
+    n_tiers: int | None = None,
 ) -> tuple[float, ...]:
     """Require cuts that suit the method and the number of tiers, if one is given."""
     require_choice(method, get_args(Method), argument="method")
@@ -66,6 +71,45 @@ def checked_cuts(
         )
         raise InvalidArgumentError(msg)
     return given
+
+
+def checked_measure_cuts(cuts: object, *, by: object, n_tiers: int) -> dict[str, tuple[float, ...]]:
+    """Require a list of cuts for each measure, from the best tier down, for "all_thresholds"."""
+    example = '{"assets": (500, 100), "fees": (20, 5)}'
+    if not isinstance(cuts, Mapping) or not cuts:
+        msg = (
+            "Method 'all_thresholds' needs `cuts` for each measure, "
+            f"got {shown(cuts)}.\nWrite {example}."
+        )
+        raise InvalidArgumentError(msg)
+    named = set(by) if isinstance(by, Mapping) else {by}
+    if named - set(cuts) and by != _USUAL:
+        msg = (
+            f"Method 'all_thresholds' takes its measures from `cuts`, got `by` {shown(by)}.\n"
+            "Leave `by` out."
+        )
+        raise InvalidArgumentError(msg)
+    given = {}
+    for name, each in cuts.items():
+        require_column_name(name, argument="cuts")
+        given[name] = require_numbers(each, argument="cuts", example=example)
+    falling = all(a >= b for each in given.values() for a, b in itertools.pairwise(each))
+    steps = (all(a == b for a, b in zip(*pair, strict=True)) for pair in _neighbours(given))
+    finite = all(math.isfinite(cut) for each in given.values() for cut in each)
+    fits = all(len(each) == n_tiers - 1 for each in given.values())
+    if not (fits and finite and falling) or any(steps):
+        msg = (
+            f"`cuts` of method 'all_thresholds' must be {n_tiers - 1} for each measure, for "
+            f"{n_tiers} tiers, in falling order, and each tier must differ from the next in one of "
+            f"them; got {shown(cuts)}.\nBegin with the best tier, as in {example}."
+        )
+        raise InvalidArgumentError(msg)
+    return given
+
+
+def _neighbours(given: Mapping[str, tuple[float, ...]]) -> Iterable[tuple[Any, Any]]:
+    """Pair the cuts of each tier, one for each measure, with those of the next."""
+    return itertools.pairwise(zip(*given.values(), strict=False))
 
 
 def checked_names(names: Sequence[str]) -> tuple[str, ...]:

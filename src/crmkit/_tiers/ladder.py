@@ -10,11 +10,11 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames
-from crmkit._tiers.assign import tier_sums
-from crmkit._tiers.tier_rule import TierRule
+from crmkit._tiers import reach
+from crmkit._tiers.summary import Sums, tier_sums
+from crmkit._tiers.tier_rule import TierRule, TierRules
 from crmkit._words.arguments import (
     require_column_name,
-    require_fitted,
     require_number,
     require_share,
     require_zero_or_more,
@@ -24,7 +24,7 @@ from crmkit._words.arguments import (
 def migration_value(
     tiered: IntoFrameT,
     *,
-    rule: TierRule,
+    rule: TierRule | TierRules,
     by: str,
     share: float = 0.02,
     net_margin: float | None = None,
@@ -40,7 +40,8 @@ def migration_value(
     tiered
         One row per customer, as made by `crmkit.tiers.assign`. A lazy table is run, to sum up.
     rule
-        The rule that assigned the tiers.
+        The rule that assigned the tiers. Tiers of one name are one step of the ladder, in whichever
+        group.
     by
         The measure of value, such as revenue of a year.
     share
@@ -103,7 +104,7 @@ def migration_value(
     B to A              0.2         100.0                 0.1                  0.5
        all              0.2         100.0                 0.1                  0.5
     """
-    require_fitted(rule, TierRule, argument="rule", made_by="crmkit.tiers.rule")
+    reach.require_rule(rule)
     require_column_name(by, argument="by")
     require_share(share, argument="share")
     if net_margin is not None:
@@ -118,8 +119,8 @@ def migration_value(
         cost_per_customer, argument="cost_per_customer", advice="Write 25.0 for 25 a customer."
     )
     frame, sums = tier_sums(tiered, rule=rule, by=by)
-    counts = [sums[name].n_customers if name in sums else 0 for name in rule.names]
-    values = [sums[name].value if name in sums else 0.0 for name in rule.names]
+    found = [sums.get(((), name), Sums(0, 0.0)) for name in rule.names]
+    counts, values = [each.n_customers for each in found], [each.value for each in found]
     moved = [float(min(share * sum(counts), n)) for n in counts[1:]]
     means = [
         value / n if n and value is not None else None

@@ -10,21 +10,27 @@ import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit._door import frames
-from crmkit._tiers.assign import class_of
-from crmkit._tiers.audit import require_tiers_known
-from crmkit._tiers.rule import value_of
-from crmkit._tiers.tier_rule import TierRule
-from crmkit._words.arguments import require_column_name, require_fitted
-from crmkit.errors import InvalidRowsError
+from crmkit._tiers import reach
+from crmkit._tiers.tier_rule import TierRule, TierRules
+from crmkit._words.arguments import require_column_name
 from crmkit.tables import Column, customers_with
 from crmkit.tables.contracts import NOT_MADE
 
 _SIDES: Final = ("before", "after")
 _WHOSE: Final = "crmkit_whose"
+_ONE_RULE: Final = (
+    'Drop the column, so that one rule cuts both days, or say tier="tier" to take the tiers '
+    "as they were held."
+)
 
 
 def migrate(
-    before: IntoFrameT, after: IntoFrame, *, rule: TierRule, by: str, tier: str | None = None
+    before: IntoFrameT,
+    after: IntoFrame,
+    *,
+    rule: TierRule | TierRules,
+    by: str,
+    tier: str | None = None,
 ) -> IntoFrameT:
     """Tier migration: who moved from which tier to which, and the value that moved.
 
@@ -37,7 +43,9 @@ def migrate(
         One row per customer on an earlier and a later day, with the measures of the rule. Lazy
         tables are run, to count.
     rule
-        As made by `crmkit.tiers.rule`, from the first day as a rule.
+        As made by `crmkit.tiers.rule`, from the first day as a rule. With rules within groups, each
+        customer is cut by the rule of the group of the day; one of a group without a rule is
+        unknown.
     by
         The measure of value to add up.
     tier
@@ -67,7 +75,7 @@ def migrate(
     Raises
     ------
     MissingColumnsError, InvalidRowsError
-        If a table lacks `customer_id`, `by`, `tier` or a measure of the rule, a customer is there
+        If a table lacks `customer_id`, `by`, `tier` or a column of the rule, a customer is there
         twice, a tier is not in the rule, or a column `tier` is not what the rule gives.
     InvalidArgumentError
         If `rule` is of another type.
@@ -92,7 +100,7 @@ def migrate(
                          A entered            0           0.0
                          B entered            1          20.0
     """
-    require_fitted(rule, TierRule, argument="rule", made_by="crmkit.tiers.rule")
+    reach.require_rule(rule)
     require_column_name(by, argument="by")
     if tier is not None:
         require_column_name(tier, argument="tier")
@@ -120,44 +128,27 @@ _Cells = dict[tuple[Any, Any, bool, bool], _Cell]
 
 
 def _side(
-    native: IntoFrame, name: str, *, rule: TierRule, by: str, tier: str | None
+    native: IntoFrame, name: str, *, rule: reach.AnyRule, by: str, tier: str | None
 ) -> frames.Frame:
     """Reduce a snapshot to who, which tier, and how much."""
-    table = customers_with(*dict.fromkeys((by, *(rule.measures if tier is None else ()))))
+    table = reach.contract(rule, by) if tier is None else customers_with(by)
     columns = [Column("customer_id", "key", "who"), *table.columns]
     if tier is not None:
         columns.append(Column(tier, "text", "tier as held", nullable=True, made_by=NOT_MADE))
     frame = frames.read(native, replace(table, name=f"customers {name}", columns=tuple(columns)))
     if tier is not None:
-        require_tiers_known(frame, tier, rule=rule)
+        reach.require_tiers_known(frame, tier, names=rule.names)
         held = nw.col(tier).cast(nw.String)
     else:
-        held = class_of(value_of(rule.measures, rule.weights, rule.scales), rule)
+        held = reach.by_group(rule, reach.tier_of, otherwise=reach.NO_TIER)
         if frames.has(frame, "tier"):
-            _require_same(frame, held, name=name)
+            reach.require_same_tiers(frame, rule, table=f"customers {name}", advice=_ONE_RULE)
     return frame.select(
         nw.col("customer_id").alias("customer_id" if name == "before" else _WHOSE),
         nw.lit(1).alias(f"is_{name}"),
         held.alias(f"tier_{name}"),
         frames.known(by).alias(f"value_{name}"),
     )
-
-
-def _require_same(frame: frames.Frame, held: nw.Expr, *, name: str) -> None:
-    """Require that tiers which are there already are those of the rule."""
-    there = nw.col("tier").cast(nw.String)
-    differs = (there != held) | (there.is_null() != held.is_null())
-    odd = nw.when(differs).then(nw.lit(1)).otherwise(nw.lit(0))
-    (row,) = frames.rows(frame.select(odd=odd).select(n=nw.col("odd").sum(), rows=nw.len()))
-    if row["n"]:
-        n_rows = int(row["n"])
-        msg = (
-            f"customers {name}: `tier` is not what the rule gives in {n_rows:,} of "
-            f"{int(row['rows']):,} rows; another rule made it.\n"
-            'Drop the column, so that one rule cuts both days, or say tier="tier" to take the '
-            "tiers as they were held."
-        )
-        raise InvalidRowsError(msg, n_rows=n_rows, examples=())
 
 
 def _counted(before: frames.Frame, after: frames.Frame) -> _Cells:

@@ -11,8 +11,9 @@ import numpy as np
 from narwhals.typing import IntoFrame
 
 from crmkit._door import frames
-from crmkit._tiers.tier_rule import TierRule
-from crmkit._words.arguments import is_number, require_fitted, shown
+from crmkit._tiers import reach
+from crmkit._tiers.tier_rule import TierRule, TierRules
+from crmkit._words.arguments import is_number, shown
 from crmkit.errors import InvalidArgumentError, InvalidRowsError
 from crmkit.tables import TIER_MOVES
 
@@ -56,7 +57,7 @@ class Mobility:
 
 
 def mobility(
-    moves: IntoFrame, *, rule: TierRule, values: Mapping[str, float] | None = None
+    moves: IntoFrame, *, rule: TierRule | TierRules, values: Mapping[str, float] | None = None
 ) -> Mobility:
     """Mobility between tiers: who stayed, an index, value moved, and where it ends.
 
@@ -101,7 +102,7 @@ def mobility(
     >>> found.n_stayed, found.n_down, found.shorrocks, found.value_moved, found.value_change
     (3, 1, 0.5, -7.0, -6.0)
     """
-    require_fitted(rule, TierRule, argument="rule", made_by="crmkit.tiers.rule")
+    reach.require_rule(rule)
     rows = _read_moves(moves, rule)
     counts = np.zeros((len(rule.names), len(rule.names)))
     place = {name: i for i, name in enumerate(rule.names)}
@@ -126,7 +127,7 @@ def mobility(
     )
 
 
-def _read_moves(moves: IntoFrame, rule: TierRule) -> list[dict[str, Any]]:
+def _read_moves(moves: IntoFrame, rule: reach.AnyRule) -> list[dict[str, Any]]:
     rows = frames.read_rows(moves, TIER_MOVES)
     seen = {row[f"tier_{side}"] for row in rows for side in ("before", "after")} - {None}
     strange = sorted(seen - set(rule.names))

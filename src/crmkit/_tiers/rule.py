@@ -16,6 +16,7 @@ from crmkit._door import frames
 from crmkit._tiers.given import (
     SHARE_TOLERANCE,
     checked_cuts,
+    checked_measure_cuts,
     checked_names,
     checked_weights,
     checked_within,
@@ -37,7 +38,7 @@ def rule(
     method: Method,
     by: str | Mapping[str, float] = ...,
     names: Sequence[str] = ...,
-    cuts: Sequence[float] | None = ...,
+    cuts: Sequence[float] | Mapping[str, Sequence[float]] | None = ...,
     within: None = None,
 ) -> TierRule: ...
 
@@ -49,7 +50,7 @@ def rule(
     method: Method,
     by: str | Mapping[str, float] = ...,
     names: Sequence[str] = ...,
-    cuts: Sequence[float] | None = ...,
+    cuts: Sequence[float] | Mapping[str, Sequence[float]] | None = ...,
     within: str | Sequence[str],
 ) -> TierRules: ...
 
@@ -60,7 +61,7 @@ def rule(
     method: Method,
     by: str | Mapping[str, float] = "total_amount",
     names: Sequence[str] = ("diamond", "gold", "silver"),
-    cuts: Sequence[float] | None = None,
+    cuts: Sequence[float] | Mapping[str, Sequence[float]] | None = None,
     within: str | Sequence[str] | None = None,
 ) -> TierRule | TierRules:
     """Cut points of customer tiers by value, to keep and reuse.
@@ -79,6 +80,8 @@ def rule(
 
         ==================  =================================================================
         ``thresholds``      `cuts` are values, falling: (10000, 1000)
+        ``all_thresholds``  `cuts` are values for each measure: a tier is reached where every
+                            measure reaches its cut
         ``customer_share``  `cuts` are cumulative shares of the customers, the best first:
                             (0.05, 0.20) is the best 5 %, the next 15 %, the rest
         ``value_share``     `cuts` are cumulative shares of the total value: (0.75, 0.95)
@@ -95,7 +98,9 @@ def rule(
     names
         The tiers, best first.
     cuts
-        One fewer than `names`, best first.
+        One fewer than `names`, best first. For ``all_thresholds`` a list for each measure, in
+        place of `by`: ``{"assets": (10000, 1000), "fees": (50, 5)}``; two tiers may have the same
+        cut in one measure.
     within
         Columns to cut within, such as region or type: each group gets cuts of its own, as if the
         others were not there. Null is a group too.
@@ -123,8 +128,9 @@ def rule(
     customer who crosses a share is in the better tier, with all of equal value: a tier and the
     tiers above it hold at least their share. A tier may be larger where many values are equal.
 
-    A null (or NaN) is unknown and not counted. In tiers by share, values below 0 are always in
-    the last tier, and they lower the total of `value_share`.
+    A null (or NaN) is unknown and not counted; with ``all_thresholds`` a customer with an unknown
+    measure has no tier. In tiers by share, values below 0 are always in the last tier, and they
+    lower the total of `value_share`.
 
     References
     ----------
@@ -147,16 +153,38 @@ def rule(
     (('diamond', 'gold', 'silver'), (900.0, 40.0))
     >>> rule(customers, method="value_share", cuts=(0.75, 0.95)).cuts
     (300.0, 40.0)
+
+    Assets of 500 are not enough where fees must be 20 as well:
+
+    >>> clients = pd.DataFrame({"assets": [900.0, 600.0], "fees": [30.0, 5.0]})
+    >>> both = rule(
+    ...     clients,
+    ...     method="all_thresholds",
+    ...     names=("A", "B"),
+    ...     cuts={"assets": [500], "fees": [20]},
+    ... )
+    >>> from crmkit import tiers
+    >>> tiers.assign(clients, rule=both)["tier"].tolist()
+    ['A', 'B']
     """
     names = checked_names(names)
-    weights = checked_weights(by)
-    given = checked_cuts(cuts, method=method, n_tiers=len(names))
+    by_measure = None
+    if method == "all_thresholds":
+        by_measure = checked_measure_cuts(cuts, by=by, n_tiers=len(names))
+        weights, given = dict.fromkeys(by_measure, 1.0), ()
+    else:
+        weights = checked_weights(by)
+        given = checked_cuts(cuts, method=method, n_tiers=len(names))
     columns = () if within is None else checked_within(within)
     table = customers_with(*weights)
     keys = (Column(name, "key", "group", nullable=True, made_by=NOT_MADE) for name in columns)
     frame = frames.read(customers, replace(table, columns=(*table.columns, *keys)))
 
     def fit(part: nw.LazyFrame[Any]) -> TierRule:
+        if by_measure is not None:
+            ones = (1.0,) * len(by_measure)
+            lists = tuple(by_measure.values())
+            return TierRule(names, (), tuple(by_measure), ones, ones, "all_thresholds", lists)
         return _one(part, weights, names=names, method=method, given=given)
 
     return fit_within(frame, columns, tuple(weights), fit=fit) if columns else fit(frame)

@@ -11,8 +11,8 @@ import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit._door import frames
-from crmkit._tiers.assign import small_table
 from crmkit._tiers.rule import Floats, distribution, total_above_zero
+from crmkit._tiers.summary import small_table
 from crmkit._words.arguments import require_column_name, require_numbers, shown
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import customers_with
@@ -89,7 +89,8 @@ def concentration(
         "value": value.tolist(),
         "value_share": (value / total).tolist() if total > 0 else [None] * len(shares),
     }
-    return small_table(columns, frame=frame, like=customers)
+    floats = [name for name in columns if not name.startswith("n_")]
+    return small_table(columns, floats=floats, frame=frame, like=customers)
 
 
 def gini(customers: IntoFrame, *, by: str = "total_amount") -> float:
@@ -202,7 +203,8 @@ def whale(customers: IntoFrameT, *, by: str = "profit") -> IntoFrameT:
         "eroded": [peak - total],
         "peak_multiple": [peak / total if total > 0 else None],
     }
-    return small_table(columns, frame=frame, like=customers)
+    floats = [name for name in columns if not name.startswith("n_")]
+    return small_table(columns, floats=floats, frame=frame, like=customers)
 
 
 def _best_first(frame: nw.LazyFrame[Any], by: str) -> tuple[Floats, Floats]:

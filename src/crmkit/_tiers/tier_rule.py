@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self, TypeAlias, get_args
+from typing import Any, Final, Literal, Self, TypeAlias, get_args
 
 import narwhals as nw
 
@@ -15,7 +15,13 @@ from crmkit._words.arguments import require_choice, require_list, require_number
 from crmkit.errors import InvalidArgumentError
 
 Method: TypeAlias = Literal[
-    "thresholds", "customer_share", "value_share", "quantile", "natural", "head_tail"
+    "thresholds",
+    "all_thresholds",
+    "customer_share",
+    "value_share",
+    "quantile",
+    "natural",
+    "head_tail",
 ]
 
 
@@ -30,7 +36,7 @@ class TierRule:
     names
         The tiers, best first.
     cuts
-        The least value of each tier but the last, best first.
+        The least value of each tier but the last, best first; empty for "all_thresholds".
     measures
         The columns that make up the value.
     weights
@@ -39,6 +45,8 @@ class TierRule:
         The divisor of each measure: 1 for a single measure, else its mean in the fit.
     method
         How the cuts were found.
+    measure_cuts
+        For "all_thresholds": the cuts of each measure, best first; else empty.
     """
 
     names: tuple[str, ...]
@@ -47,23 +55,31 @@ class TierRule:
     weights: tuple[float, ...]
     scales: tuple[float, ...]
     method: Method
+    measure_cuts: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
         """Require fields that fit together."""
         require_choice(self.method, get_args(Method), argument="method")
-        for name in ("names", "measures"):
+        for name in ("names", "measures", "measure_cuts"):
             require_list(getattr(self, name), argument=name)
         cuts, weights, scales = (
             require_numbers(getattr(self, name), argument=name, example=example)
             for name, example in (("cuts", "(500, 100)"), ("weights", "(1,)"), ("scales", "(1,)"))
         )
-        falling = all(a >= b for a, b in itertools.pairwise(cuts))
+        for_each = [
+            require_numbers(each, argument="measure_cuts", example="((500, 100), (20, 5))")
+            for each in self.measure_cuts
+        ]
+        is_by_measure = self.method == "all_thresholds"
+        lists = for_each if is_by_measure else [cuts]
+        falling = all(a >= b for each in lists for a, b in itertools.pairwise(each))
         positive = all(0 < number < math.inf for number in (*weights, *scales))
         lengths = {len(self.measures), len(weights), len(scales)}
         sound = (
-            len(set(self.names)) == len(self.names) == len(cuts) + 1
+            all(len(set(self.names)) == len(self.names) == len(each) + 1 for each in lists)
             and len(lengths) == 1
-            and all(map(math.isfinite, cuts))
+            and (not cuts and len(for_each) == len(weights) if is_by_measure else not for_each)
+            and all(math.isfinite(cut) for each in lists for cut in each)
         )
         if not (falling and positive and sound and self.measures):
             msg = (
@@ -75,12 +91,12 @@ class TierRule:
 
     def to_json(self) -> str:
         """Write the rule as JSON text."""
-        return kept.write("TierRule", asdict(self))
+        return kept.write("TierRule", _written(self))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read a rule that `to_json` wrote."""
-        return cls(**kept.read(text, kind="TierRule", fields=_fields()))
+        return cls(**kept.read(text, kind="TierRule", fields=_fields(), defaults=_DEFAULTS))
 
 
 Cell: TypeAlias = str | float | bool | None
@@ -115,12 +131,13 @@ class TierRules:
             require_list(getattr(self, name), argument=name)
         lengths = {len(self.groups), len(self.rules), len(self.findings)}
         widths = {len(group) for group in self.groups} - {len(self.within)}
-        measures = {rule.measures for rule in self.rules if rule is not None}
+        measures = {(rule.measures, rule.names) for rule in self.rules if rule is not None}
         distinct = len(set(self.groups)) == len(self.groups)
         if len(lengths) > 1 or widths or len(measures) > 1 or not self.within or not distinct:
             msg = (
                 "TierRules: needs distinct groups with a value for each column of `within`, and a "
-                f"rule of the same measures and a finding for each; got {shown(self)}.\n"
+                "rule of the same measures and names and a finding for each; "
+                f"got {shown(self)}.\n"
                 "Make it with crmkit.tiers.rule(within=...)."
             )
             raise InvalidArgumentError(msg)
@@ -129,6 +146,11 @@ class TierRules:
     def measures(self) -> tuple[str, ...]:
         """The columns that make up the value; none where no group has a rule."""
         return next((rule.measures for rule in self.rules if rule is not None), ())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tiers, best first; none where no group has a rule."""
+        return next((rule.names for rule in self.rules if rule is not None), ())
 
     def of_group(self, make: Callable[[TierRule], nw.Expr], *, otherwise: nw.Expr) -> nw.Expr:
         """Choose what the rule of each customer's group makes."""
@@ -141,7 +163,7 @@ class TierRules:
 
     def to_json(self) -> str:
         """Write the rules as JSON text."""
-        rules = [None if rule is None else asdict(rule) for rule in self.rules]
+        rules = [None if rule is None else _written(rule) for rule in self.rules]
         fields = {"within": self.within, "groups": self.groups, "findings": self.findings}
         return kept.write("TierRules", {**fields, "rules": rules})
 
@@ -151,7 +173,7 @@ class TierRules:
         fields: dict[str, kept.Reader[Any]] = {
             "within": kept.list_of(kept.text),
             "groups": kept.list_of(kept.list_of(_cell)),
-            "rules": kept.list_of(kept.optional(kept.record(_fields()))),
+            "rules": kept.list_of(kept.optional(kept.record(_fields(), defaults=_DEFAULTS))),
             "findings": kept.list_of(kept.optional(kept.text)),
         }
         found = kept.read(text, kind="TierRules", fields=fields)
@@ -177,6 +199,16 @@ def _cell(value: Any, place: str) -> Cell:  # noqa: ANN401 - anything that JSON 
     return int(number) if isinstance(value, int) else number
 
 
+_DEFAULTS: Final = {"measure_cuts": ()}
+"""What texts do not say that were kept before there were cuts for each measure."""
+
+
+def _written(rule: TierRule) -> dict[str, Any]:
+    """Leave out what says nothing, so that an earlier crmkit reads the text too."""
+    fields = asdict(rule)
+    return {name: each for name, each in fields.items() if each or name != "measure_cuts"}
+
+
 def _fields() -> dict[str, kept.Reader[Any]]:
     return {
         "names": kept.list_of(kept.text),
@@ -185,4 +217,5 @@ def _fields() -> dict[str, kept.Reader[Any]]:
         "weights": kept.list_of(kept.positive),
         "scales": kept.list_of(kept.positive),
         "method": kept.choice(*get_args(Method)),
+        "measure_cuts": kept.list_of(kept.list_of(kept.number)),
     }
