@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from crmkit import events, lifecycle, pipeline
+from crmkit import events, lifecycle, pipeline, tiers
 from crmkit.datasets import load_cdnow
 from crmkit.errors import InvalidArgumentError, InvalidRowsError
 from tests.conftest import MakeFrame, rows
@@ -97,6 +97,37 @@ def test_what_will_happen_is_told_in_days() -> None:
     found = events.compare(after, after, rules=rule("overdue_ratio", "soon", "2 in 7"))
     assert found.select("customer_id", "old_value", "new_value").rows() == [
         ("b", "1.90", "in 2 days")
+    ]
+
+
+def test_a_tier_that_will_fall_is_told_with_the_date_and_the_days_to_it() -> None:
+    held = snapshot(tier=["gold"] * 5)
+    after = held.with_columns(
+        falls_on=pl.Series(
+            [date(2024, 7, 1), date(2024, 7, 2), date(2024, 7, 31), date(2024, 8, 1), None]
+        )
+    )
+    found = events.compare(held, after, after_date="2024-07-01")
+    assert found.select("customer_id", "event", "old_value", "new_value").rows() == [
+        ("a", "tier will fall", "2024-07-01", "in 0 days"),
+        ("b", "tier will fall", "2024-07-02", "in 1 day"),
+        ("c", "tier will fall", "2024-07-31", "in 30 days"),
+    ]
+
+
+def test_a_review_tells_who_will_fall_and_who_fell() -> None:
+    rule = tiers.TierRule(
+        *(("diamond", "gold", "silver"), (500.0, 100.0), ("total_amount",)),
+        *((1.0,), (1.0,), "thresholds"),
+    )
+    since = [date(2024, 1, 1), date(2024, 6, 10), date(2024, 1, 1)]
+    before = snapshot(tier=["gold", "gold", "gold"], tier_since=since)
+    worth = snapshot(total_amount=[20.0, 20.0, 120.0])
+    after = tiers.review(before, worth, rule=rule, as_of="2024-06-30", hold_days=30)
+    found = events.compare(before, after, after_date="2024-06-30")
+    assert found.select("customer_id", "event", "new_value").rows() == [
+        ("a", "tier down", "silver"),
+        ("b", "tier will fall", "in 10 days"),
     ]
 
 
@@ -228,7 +259,10 @@ def test_growth_of_a_log_tells_first_and_second_purchases() -> None:
             rule("x", "above", "much"),
             "`compare_to` of 'it' is 'much'; for 'above' it must be a number",
         ),
-        (rule("x", "soon", "2"), "must be a threshold and days, such as '2 in 14'"),
+        (rule("x", "soon", "2"), "it must be a threshold and days, as '2 in 14'"),
+        (rule("x", "soon", "much"), "must be a threshold and days, such as '2 in 14', or days to"),
+        (rule("day", "soon", "2 in 14"), "it must be days alone, such as '30'"),
+        (rule("stage", "soon", "2 in 14"), "compares `stage` with a number or a date"),
         (rule("x", "up", "big"), "must be an order, such as 'diamond > gold > silver'"),
         (rule("", "to", "lost"), "'it' names no column"),
         (rule("stage", "above", "2"), "compares `stage` with a number"),
@@ -237,9 +271,9 @@ def test_growth_of_a_log_tells_first_and_second_purchases() -> None:
     ],
 )
 def test_rules_that_cannot_be_applied_are_refused(made: pl.DataFrame, words: str) -> None:
-    table = snapshot(x=[1.0], stage=["new"])
+    table = snapshot(x=[1.0], stage=["new"], day=[date(2024, 1, 1)])
     with pytest.raises(InvalidArgumentError) as caught:
-        events.compare(table, table, rules=made)
+        events.compare(table, table, rules=made, after_date="2024-01-01")
     assert words in str(caught.value)
 
 
@@ -249,6 +283,9 @@ def test_what_is_wrong_with_the_snapshots_is_said() -> None:
         events.compare(table, table)
     with pytest.raises(InvalidRowsError, match="`customer_id` is repeated"):
         events.compare(pl.concat([table, table]), table)
+    ahead = snapshot(falls_on=[date(2024, 1, 1)])
+    with pytest.raises(InvalidArgumentError, match="Say it with `after_date`"):
+        events.compare(ahead, ahead)
     log = load_cdnow(sample=True, backend="polars")
     may, june = (lifecycle.rhythm(log, as_of=date(1998, month, 30)) for month in (5, 6))
     with pytest.raises(InvalidArgumentError, match="`before` is of 1998-06-30"):

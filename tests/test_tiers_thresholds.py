@@ -81,8 +81,8 @@ def test_moves_are_counted_by_all_measures() -> None:
         ("diamond", "silver", 1),
         ("gold", "silver", 2),
         ("silver", "silver", 1),
-        (None, "silver", 1),
         (None, None, 1),
+        (None, "silver", 1),
     ]
 
 

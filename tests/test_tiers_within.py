@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from crmkit import tiers
 from crmkit.errors import FitError, InvalidArgumentError, MissingColumnsError
@@ -94,7 +95,7 @@ def test_each_customer_is_audited_by_the_rule_of_the_region() -> None:
     summed = tiers.audit_summary(found)
     assert summed.select("agent", "n_over_graded", "n_unknown", "shortfall").rows() == [
         ("kim", 1, 1, 600.0),
-        ("lee", 1, 3, 10.0),
+        ("lee", 1, 2, 10.0),
     ]
 
 
@@ -155,8 +156,7 @@ def test_audit_and_migration_within_equal_the_calls_on_each_part(
         part, part_later = whole.filter(*is_it), later.filter(*is_it)
         assert rule is not None
         alone = tiers.audit(part, rule=rule, tolerance=0.1)
-        ids = part.select("customer_id")
-        assert audited.join(ids, on="customer_id").equals(alone)
+        assert_frame_equal(audited.filter(*is_it), alone)
         of_part = tiers.migrate(part, part_later, rule=rule, by="total_amount")
         for move, n in of_part.group_by("move").agg(pl.sum("n_customers")).rows():
             counts[move] += n

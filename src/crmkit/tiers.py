@@ -10,6 +10,11 @@ Tiers
 Tiers that were assigned
     audit: Audit assigned tiers: who holds a tier that the value does not earn, and by how much.
     audit_summary: Summarize an audit of tiers: who over-grades how often, and against all others.
+Review of tiers
+    review: Review tiers: who rises, falls or is kept, by which clause, and what each needs to stay.
+    review_summary: Summarize a review of tiers: who is in each tier now, how they came, and who will fall.
+Value now and to come
+    value_matrix: Value matrix: four fields by current value and potential, with what to do in each.
 Moves between tiers
     migrate: Tier migration: who moved from which tier to which, and the value that moved.
     mobility: Mobility between tiers: who stayed, an index, value moved, and where it ends.
@@ -30,10 +35,13 @@ from crmkit._tiers.audit import audit, audit_summary
 from crmkit._tiers.ladder import migration_value
 from crmkit._tiers.migrate import migrate
 from crmkit._tiers.mobility import Mobility, mobility
+from crmkit._tiers.review import review
+from crmkit._tiers.review_summary import review_summary
 from crmkit._tiers.rule import rule
 from crmkit._tiers.shares import concentration, gini, whale
 from crmkit._tiers.summary import summary
 from crmkit._tiers.tier_rule import TierRule, TierRules
+from crmkit._tiers.value_matrix import value_matrix
 
 __all__ = [
     "Mobility",
@@ -50,7 +58,10 @@ __all__ = [
     "migration_value",
     "mobility",
     "policy",
+    "review",
+    "review_summary",
     "rule",
     "summary",
+    "value_matrix",
     "whale",
 ]

@@ -10,6 +10,7 @@ import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit._door import frames, time
+from crmkit._events import soon
 from crmkit._events.flaps import with_flaps
 from crmkit._events.rules import EventRule, columns_of, read_rules
 from crmkit._summary.described_day import described_day
@@ -68,7 +69,8 @@ def compare(
     ``event``         text   name of the event
     ``priority``      int    of the rule: 1 first
     ``old_value``     text   value before; null where it was unknown
-    ``new_value``     text   value after, or "in 5 days" for what will happen
+    ``new_value``     text   value after, or "in 5 days" for what will happen, such as a tier
+                             that will fall on the date in `old_value`
     ``at_stake``      float  money at stake
     ``reason``        text   of the rule
     ``before_date``   date   day of the first snapshot
@@ -118,13 +120,17 @@ def compare(
     days = _days((first, second), (before_date, after_date))
     shared = set(first.collect_schema().names()) & set(second.collect_schema().names())
     kinds = second.collect_schema()
-    applied = [rule for rule in found if not rule.column or rule.column in shared]
-    _require_kinds(applied, kinds)
+    applied = [
+        rule
+        for rule in found
+        if not rule.column or rule.column in (kinds if rule.change == "soon" else shared)
+    ]
+    _require_kinds(applied, kinds, day=days[1])
     joined = _joined(first, second, columns_of(applied), value=_worth(value, shared, kinds))
     if not frames.is_lazy(after):
         joined = joined.collect().lazy()  # once for all rules
     _require_known_values(joined, applied)
-    parts = [_events(joined, rule, kinds) for rule in applied]
+    parts = [_events(joined, rule, kinds, day=days[1]) for rule in applied]
     events = nw.concat([part for part in parts if part is not None], how="vertical")
     dated = events.with_columns(
         before_date=nw.lit(days[0]).cast(nw.Date), after_date=nw.lit(days[1]).cast(nw.Date)
@@ -215,13 +221,30 @@ def _side(frame: frames.Frame, name: str, prefix: str) -> nw.Expr:
     return column.alias(prefix + name)
 
 
-def _require_kinds(rules: Sequence[EventRule], kinds: nw.Schema) -> None:
+def _require_kinds(rules: Sequence[EventRule], kinds: nw.Schema, *, day: date | None) -> None:
     for rule in rules:
-        needs_number = rule.change in ("above", "below", "soon")
-        if needs_number and not kinds[rule.column].is_numeric():
+        kind = kinds[rule.column] if rule.column else None
+        if rule.change not in ("above", "below", "soon") or kind is None:
+            continue
+        is_dated = rule.change == "soon" and soon.is_date(kind)
+        if not (is_dated or kind.is_numeric()):
+            of_what = "a number or a date" if rule.change == "soon" else "a number"
             msg = (
-                f"event rules: {rule.event!r} compares `{rule.column}` with a number; it has type "
-                f"{kinds[rule.column]}."
+                f"event rules: {rule.event!r} compares `{rule.column}` with {of_what}; it has type "
+                f"{kind}."
+            )
+            raise InvalidArgumentError(msg)
+        if is_dated and day is None:
+            msg = (
+                f"event rules: {rule.event!r} counts the days to `{rule.column}`, and the day of "
+                "`after` is not known.\nSay it with `after_date`."
+            )
+            raise InvalidArgumentError(msg)
+        if rule.change == "soon" and is_dated == (" in " in rule.compare_to):
+            needs = "days alone, such as '30'" if is_dated else "a threshold and days, as '2 in 14'"
+            msg = (
+                f"event rules: `compare_to` of {rule.event!r} is {rule.compare_to!r}; "
+                f"`{rule.column}` has type {kind}, so it must be {needs}."
             )
             raise InvalidArgumentError(msg)
 
@@ -247,13 +270,19 @@ class _Change(NamedTuple):
     new: nw.Expr
 
 
-def _events(joined: frames.Frame, rule: EventRule, kinds: nw.Schema) -> frames.Frame | None:
-    if rule.change == "soon" and not {
+def _events(
+    joined: frames.Frame, rule: EventRule, kinds: nw.Schema, *, day: date | None
+) -> frames.Frame | None:
+    if rule.change == "soon" and soon.is_date(kinds[rule.column]) and day is not None:
+        happened, old, new = soon.on_a_date(joined, _NEW + rule.column, rule=rule, day=day)
+        change = _Change(happened, old, new)
+    elif rule.change == "soon" and not {
         _NEW + "days_since_last",
         _NEW + "expected_gap_days",
     } <= set(joined.collect_schema().names()):
         return None
-    change = _change(rule, kinds)
+    else:
+        change = _change(rule, kinds)
     both = ~nw.col(_WAS).is_null() & ~nw.col(_IS).is_null()
     happened = (
         change.happened if rule.change in ("appeared", "vanished") else both & change.happened
@@ -285,7 +314,8 @@ def _change(rule: EventRule, kinds: nw.Schema) -> _Change:
     if rule.change in ("up", "down"):
         old, new = (_rank(side + rule.column, rule.order) for side in (_OLD, _NEW))
     if rule.change == "soon":
-        return _soon(rule, new)
+        gap, since = _NEW + "expected_gap_days", _NEW + "days_since_last"
+        return _Change(*soon.of_a_ratio(new, gap=gap, since=since, rule=rule))
     happened = {
         "to": lambda: (new == rule.compare_to) & (old != rule.compare_to),
         "moves": lambda: old.is_in(rule.move[0]) & new.is_in(rule.move[1]),
@@ -298,16 +328,6 @@ def _change(rule: EventRule, kinds: nw.Schema) -> _Change:
         "known": lambda: old.is_null() & ~new.is_null(),
     }[rule.change]()
     return _Change(happened, *texts)
-
-
-def _soon(rule: EventRule, ratio: nw.Expr) -> _Change:
-    """Whether a ratio of silence to the expected gap will cross a threshold in a few days."""
-    gap = frames.known(_NEW + "expected_gap_days")
-    days = (rule.threshold * gap - frames.known(_NEW + "days_since_last")).ceil()
-    happened = (ratio < rule.threshold) & (days > 0) & (days <= rule.within_days)
-    return _Change(
-        happened, wording.hundredths(ratio), nw.concat_str(nw.lit("in "), wording.days(days))
-    )
 
 
 def _rank(column: str, order: Sequence[str]) -> nw.Expr:

@@ -33,6 +33,7 @@ _RULES: Final = (
     ("risk up", "churn_risk", "above", "0.8", 2, "most likely to buy nothing in the horizon"),
     ("risk down", "churn_risk", "below", "0.8", 3, "no longer most likely to buy nothing"),
     ("overdue soon", "overdue_ratio", "soon", "2 in 14", 2, "will be late unless they buy first"),
+    ("tier will fall", "falls_on", "soon", "30", 2, "will lose the tier unless they buy more"),
     ("won back", "stage", "moves", "lapsing, lost > returned", 2, "bought again after all"),
     ("tier up", "tier", "up", _TIERS, 2, "worth more than before"),
     ("growing", "stage", "to", "growing", 3, "buys more than before"),
@@ -64,8 +65,8 @@ class EventRule:
 
     @property
     def within_days(self) -> float:
-        """Days ahead in which something will happen."""
-        return float(self.compare_to.partition(" in ")[2])
+        """Days ahead in which something will happen: all there is where the column is a date."""
+        return float(self.compare_to.rpartition(" in ")[2])
 
     @property
     def move(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -103,7 +104,8 @@ def rules(*, backend: Backend = "pandas") -> Any:  # noqa: ANN401 - native to `b
                           "known" where it was null, "soon", "appeared", "vanished"
     ``compare_to``  text  the value; for "moves" such as "lapsing, lost > returned"; the
                           threshold; the order, such as "diamond > gold > silver"; for "soon"
-                          threshold and days, such as "2 in 14"
+                          threshold and days, such as "2 in 14", or the days alone for a
+                          column of dates, such as "30"
     ``priority``    int   1 for what somebody should hear of today, 2 this week, 3 to know
     ``reason``      text  why it matters
     ==============  ====  ==================================================================
@@ -161,7 +163,7 @@ def _require_value(rule: EventRule) -> None:
     needed: Mapping[str, str] = {
         "above": "a number, such as 0.8",
         "below": "a number, such as 0.8",
-        "soon": "a threshold and days, such as '2 in 14'",
+        "soon": "a threshold and days, such as '2 in 14', or days to a date, such as '30'",
         "up": "an order, such as 'diamond > gold > silver'",
         "down": "an order, such as 'diamond > gold > silver'",
         "moves": "values before and after, such as 'lapsing, lost > returned'",

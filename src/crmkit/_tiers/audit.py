@@ -140,8 +140,10 @@ def audit(
         },
     )
     judge = partial(_grade, assigned=assigned, tolerance=float(tolerance))
-    unknown = nw.lit(_GRADES[-1])
-    graded = frames.with_columns(frame, audit=reach.by_group(rule, judge, otherwise=unknown))
+    grade = reach.by_group(rule, judge, otherwise=reach.NO_TIER)
+    is_unknown = nw.col("steps").is_null()
+    audit = nw.when(is_unknown).then(nw.lit(_GRADES[-1])).otherwise(grade)
+    graded = frames.with_columns(frame, audit=audit)
     return frames.give(graded, like=customers)
 
 
@@ -242,10 +244,9 @@ def _grade(rule: TierRule, assigned: str, *, tolerance: float) -> nw.Expr:
             at_least[lower] = reach.reaches(rule, i, moved=tolerance, column=column)
         is_over = is_over & reach.of_tier(assigned, at_most, otherwise=_NO)
         is_under = is_under & reach.of_tier(assigned, at_least, otherwise=_NO)
-    right, over, under, unknown = map(nw.lit, _GRADES)
+    right, over, under = map(nw.lit, _GRADES[:-1])
     judged = nw.when(is_under).then(under).otherwise(right)
-    judged = nw.when(is_over).then(over).otherwise(judged)
-    return nw.when(steps.is_null()).then(unknown).otherwise(judged)
+    return nw.when(is_over).then(over).otherwise(judged)
 
 
 def _gap(rule: TierRule, assigned: str, *, measure: str | None = None) -> nw.Expr:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from operator import and_
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, NoReturn, TypeAlias
 
 import narwhals as nw
 
@@ -108,6 +108,15 @@ def tier_of(rule: TierRule, *, moved: float = 0.0, column: str | None = None) ->
     return name
 
 
+def place_of(rule: TierRule, *, moved: float = 0.0) -> nw.Expr:
+    """Number that tier from the best, which is 0; null where the value is unknown."""
+    last = len(rule.names) - 1
+    place: nw.Expr = nw.when(is_known(rule)).then(nw.lit(float(last)))
+    for i in range(last - 1, -1, -1):
+        place = nw.when(reaches(rule, i, moved=moved)).then(nw.lit(float(i))).otherwise(place)
+    return place
+
+
 def gap_share(rule: TierRule, i: int, column: str | None = None) -> nw.Expr:
     """Give the gap to the cut of a tier as a fraction of it, in the measure that lacks most."""
     gaps = [
@@ -150,15 +159,22 @@ def require_tiers_known(
         if row[_TIER] is not None and row[_TIER] not in names
     }
     if strange:
-        examples, n_rows = sorted(strange), sum(strange.values())
         total = sum(int(row["n"]) for row in rows)
-        msg = (
-            f"{table}: `{column}` is not a tier of the rule in {n_rows:,} of {total:,} rows "
-            f"({', '.join(map(repr, examples[:3]))}).\n"
-            f"The rule has {frames.quoted(names)}: give the rule that these tiers belong to, "
-            "or make null what is unknown."
-        )
-        raise InvalidRowsError(msg, n_rows=n_rows, examples=tuple(examples[:3]))
+        refuse_tiers(column, strange, names=names, total=total, table=table)
+
+
+def refuse_tiers(
+    column: str, counts: Mapping[str, int], *, names: Sequence[str], total: int, table: str
+) -> NoReturn:
+    """Refuse tiers that the rule does not know: which, and in how many rows."""
+    examples, n_rows = tuple(sorted(counts)[:3]), sum(counts.values())
+    msg = (
+        f"{table}: `{column}` is not a tier of the rule in {n_rows:,} of {total:,} rows "
+        f"({', '.join(map(repr, examples))}).\n"
+        f"The rule has {frames.quoted(names)}: give the rule that these tiers belong to, "
+        "or make null what is unknown."
+    )
+    raise InvalidRowsError(msg, n_rows=n_rows, examples=examples)
 
 
 def require_same_tiers(frame: frames.Frame, rule: AnyRule, *, table: str, advice: str) -> None:

@@ -153,7 +153,7 @@ class TierRules:
         return next((rule.names for rule in self.rules if rule is not None), ())
 
     def of_group(self, make: Callable[[TierRule], nw.Expr], *, otherwise: nw.Expr) -> nw.Expr:
-        """Choose what the rule of each customer's group makes."""
+        """Choose what the rule of each customer's group makes; null for a group without one."""
         found: nw.Expr | None = None
         for group, rule in zip(self.groups, self.rules, strict=True):
             if rule is not None:

@@ -70,7 +70,7 @@ from crmkit.tables.summaries import (
     TREND,
 )
 from crmkit.tables.survival import DURATIONS, SOURCE_COSTS, SURVIVAL_CURVE
-from crmkit.tables.tiers import AUDITED_TIERS, TIER_MOVES
+from crmkit.tables.tiers import AUDITED_TIERS, HELD_TIERS, REVIEWED_TIERS, TIER_MOVES
 
 __all__ = [
     "ACTION_INPUTS",
@@ -105,6 +105,7 @@ __all__ = [
     "FINDINGS",
     "GAINS",
     "HELD_OUT_RISK",
+    "HELD_TIERS",
     "HISTORY_OF_STAGES",
     "HOLDOUT",
     "INACTIVITY",
@@ -124,6 +125,7 @@ __all__ = [
     "RELIABILITY",
     "RETENTION",
     "RETENTION_RATES",
+    "REVIEWED_TIERS",
     "RHYTHM",
     "RISK_SIGNALS",
     "SCORED",

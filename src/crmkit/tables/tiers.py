@@ -1,4 +1,4 @@
-"""Tables about tiers: the audit of those assigned, and the moves between two days."""
+"""Tables about tiers: those held and reviewed, audited, and moved between two days."""
 
 from __future__ import annotations
 
@@ -29,4 +29,45 @@ TIER_MOVES: Final = Table(
         Column("value_before", "number", "their value on the first day", nullable=True),
         Column("value_after", "number", "their value on the second day", nullable=True),
     ),
+)
+
+HELD_TIERS: Final = Table(
+    name="current tiers",
+    row="one customer",
+    made_by="crmkit.tiers.review",
+    columns=(
+        Column("customer_id", "key", "who"),
+        Column("tier", "text", "the tier that is held; null where it is unknown", nullable=True),
+        Column("tier_since", "date", "day of the tier", nullable=True, required=False),
+        Column(
+            "tier_expires",
+            "date",
+            "day until which the tier is kept",
+            nullable=True,
+            required=False,
+        ),
+        Column(
+            "tier_basis",
+            "text",
+            '"rule", or why another has it, such as "by hand" and "invited"',
+            nullable=True,
+            required=False,
+        ),
+    ),
+    one_row_each="customer_id",
+)
+
+REVIEWED_TIERS: Final = Table(
+    name="reviewed tiers",
+    row="one customer",
+    made_by="crmkit.tiers.review",
+    columns=(
+        Column("customer_id", "key", "who"),
+        Column("tier_before", "text", "tier on the first day", nullable=True),
+        Column("tier", "text", "tier after the review", nullable=True),
+        Column("move", "text", "stayed, up, down, entered or unknown"),
+        Column("is_exempt", "flag", "whether the rule does not decide"),
+        Column("falls_on", "date", "day on which the tier will fall", nullable=True),
+    ),
+    one_row_each="customer_id",
 )
