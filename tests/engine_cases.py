@@ -129,6 +129,8 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "assigned": _assigned(tiered),
         "audited": tiers.audit(_assigned(tiered), rule=TIERS),
         "tier moves": tiers.migrate(customers[5:], customers[:-5], rule=TIERS, by="total_amount"),
+        "reviewed": tiers.review(_held(tiered), customers, rule=TIERS, as_of=AS_OF, hold_days=200),
+        "current tiers": _held(tiered),
         "customers before": customers[5:],
         "staged before": (before := _staged_at(orders, SPLIT, tiered)),
         "staged after": (after := _staged_at(orders, AS_OF, tiered[5:])),
@@ -181,6 +183,22 @@ def _staged_at(orders: pl.DataFrame, day: date, tiered: pl.DataFrame) -> pl.Data
     """Give the customers of a day their stages and tiers."""
     staged = lifecycle.assign(lifecycle.rhythm(orders, as_of=day), rules=STAGE_RULES)
     return staged.join(tiered.select("customer_id", "tier"), on="customer_id")
+
+
+def _held(tiered: pl.DataFrame) -> pl.DataFrame:
+    """Let the customers but a few have held the tier of a neighbour, some since lately."""
+    row = pl.int_range(pl.len())
+    return (
+        tiered[3:]
+        .select(
+            "customer_id",
+            pl.col("tier").shift(1),
+            tier_since=pl.when(row % 7 != 0).then(pl.lit(AS_OF).dt.offset_by("-1y"))
+            - pl.duration(days=row % 3),
+            tier_basis=pl.when(row % 11 == 0).then(pl.lit("invited")),
+        )
+        .with_columns(tier_since=pl.col("tier_since").cast(pl.Date))
+    )
 
 
 def _assigned(tiered: pl.DataFrame) -> pl.DataFrame:
@@ -1019,6 +1037,21 @@ CASES: Final[Mapping[str, Case]] = {
         ("customers before", "customers"),
         ("tier_before", "tier_after", "move"),
     ),
+    "tiers.review": Case(
+        lambda current, proposed: tiers.review(
+            current, proposed, rule=TIERS, as_of=AS_OF, hold_days=366, when="anniversary"
+        ),
+        ("current tiers", "customers"),
+    ),
+    "tiers.review_summary": Case(
+        lambda reviewed: tiers.review_summary(reviewed, rule=TIERS), ("reviewed",), ("tier",)
+    ),
+    "tiers.value_matrix": Case(
+        lambda customers: tiers.value_matrix(
+            customers, current="total_amount", potential="frequency"
+        ),
+        ("customers",),
+    ),
     "tiers.migration_value": Case(
         lambda tiered: tiers.migration_value(tiered, rule=TIERS, by="total_amount", net_margin=0.1),
         ("tiered",),
@@ -1218,6 +1251,24 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "sales.realistic_wallet of all": Case(
         lambda wallets: sales.realistic_wallet(wallets, ours="spend"), ("wallets",)
+    "events.compare of a review": Case(
+        lambda before, after: events.compare(
+            before,
+            after,
+            after_date=AS_OF,
+            rules=pl.DataFrame(
+                {
+                    "event": ["tier will fall"],
+                    "column": ["falls_on"],
+                    "change": ["soon"],
+                    "compare_to": ["400"],
+                    "priority": [2],
+                    "reason": [""],
+                }
+            ),
+        ),
+        ("current tiers", "reviewed"),
+        ("customer_id", "event"),
     ),
     "events.summary": Case(events.summary, ("events",), ("event",)),
     "campaigns.score_prospects": Case(

@@ -60,6 +60,7 @@ _RUN: Final[Mapping[str, int]] = {
     "loyalty.types": 1,
     "sales.realistic_wallet": 1,
     "sales.realistic_wallet of all": 1,
+    "events.compare of a review": 1,
     "campaigns.score_prospects": 3,
     "campaigns.sources": 2,
     "churn.survival": 2,
@@ -147,7 +148,10 @@ _RUN: Final[Mapping[str, int]] = {
     "tiers.gini": 1,
     "tiers.rule": 1,
     "tiers.rule within": 1,
+    "tiers.review": 3,
+    "tiers.review_summary": 1,
     "tiers.summary": 1,
+    "tiers.value_matrix": 1,
     "tiers.whale": 1,
 }
 _MADE_FOR_A_LOOK: Final = (

@@ -51,7 +51,8 @@ def worth(*amount: float | None) -> pl.DataFrame:
 
 
 def reviewed(current: pl.DataFrame, proposed: pl.DataFrame, **given: Any) -> pl.DataFrame:
-    return tiers.review(current, proposed, **({"rule": RULE, "as_of": DAY} | given))
+    options: dict[str, Any] = {"rule": RULE, "as_of": DAY, **given}
+    return tiers.review(current, proposed, **options)
 
 
 def decision(tier: str | None, amount: float | None, **given: Any) -> tuple[Any, ...]:

@@ -169,9 +169,10 @@ def rule(
     """
     names = checked_names(names)
     by_measure = None
+    given: tuple[float, ...] = ()
     if method == "all_thresholds":
         by_measure = checked_measure_cuts(cuts, by=by, n_tiers=len(names))
-        weights, given = dict.fromkeys(by_measure, 1.0), ()
+        weights = dict.fromkeys(by_measure, 1.0)
     else:
         weights = checked_weights(by)
         given = checked_cuts(cuts, method=method, n_tiers=len(names))

@@ -122,7 +122,9 @@ def value_matrix(
         value >= cut - reach.ROUNDING * abs(cut)
         for value, cut in zip(values, (first, second), strict=True)
     ]
-    made = {name: nw.when(is_known).then(_field(high, i)) for i, name in enumerate(_MADE[:2])}
+    made: dict[str, nw.Expr] = {
+        name: nw.when(is_known).then(_field(high, i)) for i, name in enumerate(_MADE[:2])
+    }
     made |= {"current_cut": nw.lit(first), "potential_cut": nw.lit(second)}
     return frames.give(frames.with_columns(frame, **made), like=customers)
 
