@@ -148,7 +148,7 @@ _RUN: Final[Mapping[str, int]] = {
     "tiers.gini": 1,
     "tiers.rule": 1,
     "tiers.rule within": 1,
-    "tiers.review": 3,
+    "tiers.review": 2,
     "tiers.review_summary": 1,
     "tiers.summary": 1,
     "tiers.value_matrix": 1,

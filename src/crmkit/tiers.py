@@ -12,7 +12,7 @@ Tiers that were assigned
     audit_summary: Summarize an audit of tiers: who over-grades how often, and against all others.
 Review of tiers
     review: Review tiers: who rises, falls or is kept, by which clause, and what each needs to stay.
-    review_summary: Summarize a review of tiers: who is in each tier, how they came, and who will fall.
+    review_summary: Summarize a review of tiers: who is in each tier, how they came, who will fall.
 Value now and to come
     value_matrix: Value matrix: four fields by current value and potential, with what to do in each.
 Moves between tiers

@@ -34,6 +34,7 @@ _NOT_IN_POLARS: Final = (
     "list_view",
     "large_list_view",
 )
+_THEIRS: Final = "crmkit_theirs"
 _NEVER: Final = date(9999, 12, 31)
 _MOST_ROWS_TO_SEND_ALONG: Final = 200_000
 """Tables up to this size are broadcast to Spark's workers instead of moving the large one."""
@@ -276,6 +277,15 @@ def join_left(frame: Frame, other: Frame, *, on: str) -> Frame:
 def whole_or_null(frame: Frame, value: nw.Expr) -> nw.Expr:
     """Say to Dask that a whole number may be unknown: in the rows of pandas it is a float then."""
     return value.cast(nw.Float64) if frame.implementation.is_dask() else value
+def join_full(frame: Frame, other: Frame, *, on: str) -> Frame:
+    """Put the rows of two tables beside each other, also those without a partner, with one key."""
+    if frame.implementation.is_polars():
+        joined = frame.to_native().join(other.to_native(), on=on, how="full", coalesce=True)
+        whole: Frame = nw.from_native(joined)
+        return whole
+    theirs = other.rename({on: _THEIRS})
+    joined = frame.join(theirs, left_on=on, right_on=_THEIRS, how="full")
+    return joined.with_columns(nw.coalesce(nw.col(on), nw.col(_THEIRS)).alias(on)).drop(_THEIRS)
 
 
 def first_value(frame: Frame, key: str, *, value: str, by: str) -> tuple[Frame, nw.Expr]:

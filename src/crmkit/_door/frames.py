@@ -34,6 +34,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 table_like = engines.table_like
 spread_least = engines.spread_least
 first_value = engines.first_value
+join_full = engines.join_full
 join_left = engines.join_left
 whole_or_null = engines.whole_or_null
 by_customer = engines.by_customer

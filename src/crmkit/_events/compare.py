@@ -23,7 +23,6 @@ _OLD: Final = "crmkit_old_"
 _NEW: Final = "crmkit_new_"
 _WAS: Final = "crmkit_was"
 _IS: Final = "crmkit_is"
-_WHOSE: Final = "crmkit_whose"
 _WORTH: Final = ("value_at_risk", "clv", "total_amount")
 _CARRIED: Final = "treated"
 
@@ -127,10 +126,20 @@ def compare(
     ]
     _require_kinds(applied, kinds, day=days[1])
     joined = _joined(first, second, columns_of(applied), value=_worth(value, shared, kinds))
+    changed: dict[str, frames.Frame] = {}
     if not frames.is_lazy(after):
         joined = joined.collect().lazy()  # once for all rules
+        changed = _changed(joined, applied, kinds)
     _require_known_values(joined, applied)
-    parts = [_events(joined, rule, kinds, day=days[1]) for rule in applied]
+    parts = [
+        _events(
+            changed.get(rule.column, joined) if _needs_a_change(rule) else joined,
+            rule,
+            kinds,
+            day=days[1],
+        )
+        for rule in applied
+    ]
     events = nw.concat([part for part in parts if part is not None], how="vertical")
     dated = events.with_columns(
         before_date=nw.lit(days[0]).cast(nw.Date), after_date=nw.lit(days[1]).cast(nw.Date)
@@ -205,15 +214,31 @@ def _joined(
     new = second.select(
         "customer_id", nw.lit(1).alias(_IS), *(_side(second, name, _NEW) for name in names)
     )
-    whose = new.rename({"customer_id": _WHOSE})
-    joined = old.join(whose, left_on="customer_id", right_on=_WHOSE, how="full")
-    joined = joined.with_columns(
-        customer_id=nw.coalesce(nw.col("customer_id"), nw.col(_WHOSE))
-    ).drop(_WHOSE)
+    joined = frames.join_full(old, new, on="customer_id")
     stake = nw.lit(None).cast(nw.Float64)
     if value is not None:
         stake = nw.coalesce(frames.known(_NEW + value), frames.known(_OLD + value))
     return joined.with_columns(at_stake=stake)
+
+
+def _changed(
+    joined: frames.Frame, rules: Sequence[EventRule], kinds: nw.Schema
+) -> dict[str, frames.Frame]:
+    """Find once who changed in a column of text that several rules look at."""
+    needed = [rule.column for rule in rules if _needs_a_change(rule)]
+    texts = {name for name in needed if needed.count(name) > 1 and not kinds[name].is_numeric()}
+    found = {}
+    for name in sorted(texts):
+        old, new = (nw.col(side + name).cast(nw.String) for side in (_OLD, _NEW))
+        found[name] = joined.filter(old != new).collect().lazy()
+    return found
+
+
+def _needs_a_change(rule: EventRule) -> bool:
+    """Whether a rule never fires where both values are known and the same."""
+    if rule.change == "moves":
+        return not set(rule.move[0]) & set(rule.move[1])
+    return rule.change in ("to", "from", "changes", "up", "down")
 
 
 def _side(frame: frames.Frame, name: str, prefix: str) -> nw.Expr:

@@ -50,7 +50,7 @@ def abc_summary(
     ``customer_share``  float  share of the customers of the group
     ``value``           float  sum of `by`; null where it is unknown for all
     ``value_share``     float  share of the total of the group; null where that is not above 0
-    ``finding``         text   why there is no class: "value unknown", or "total not above 0"
+    ``finding``         text   why the class is null: "value unknown" or "total not above 0"
     ==================  =====  ============================================================
 
     Raises

@@ -17,7 +17,6 @@ from crmkit.tables import Column, customers_with
 from crmkit.tables.contracts import NOT_MADE
 
 _SIDES: Final = ("before", "after")
-_WHOSE: Final = "crmkit_whose"
 _ONE_RULE: Final = (
     'Drop the column, so that one rule cuts both days, or say tier="tier" to take the tiers '
     "as they were held."
@@ -144,7 +143,7 @@ def _side(
         if frames.has(frame, "tier"):
             reach.require_same_tiers(frame, rule, table=f"customers {name}", advice=_ONE_RULE)
     return frame.select(
-        nw.col("customer_id").alias("customer_id" if name == "before" else _WHOSE),
+        "customer_id",
         nw.lit(1).alias(f"is_{name}"),
         held.alias(f"tier_{name}"),
         frames.known(by).alias(f"value_{name}"),
@@ -152,7 +151,7 @@ def _side(
 
 
 def _counted(before: frames.Frame, after: frames.Frame) -> _Cells:
-    joined = before.join(after, left_on="customer_id", right_on=_WHOSE, how="full")
+    joined = frames.join_full(before, after, on="customer_id")
     keys = [f"{kind}_{side}" for kind in ("tier", "is") for side in _SIDES]
     grouped = joined.group_by(*keys).agg(
         nw.len().alias("n"),

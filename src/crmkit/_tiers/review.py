@@ -24,7 +24,6 @@ from crmkit.errors import InvalidArgumentError, InvalidRowsError
 from crmkit.tables import HELD_TIERS, Column
 from crmkit.tables.contracts import NOT_MADE
 
-_WHOSE: Final = "crmkit_whose"
 _MADE: Final = (
     *("tier_before", "tier_earned", "tier", "move", "clause", "is_exempt", "tier_basis"),
     *("tier_since", "tier_expires", "falls_on", "falls_to"),
@@ -206,10 +205,7 @@ def review(
     )
     held = _held(current, policy, no_downgrade_before)
     now = _now(proposed, policy)
-    joined = held.join(now, left_on="customer_id", right_on=_WHOSE, how="full")
-    whole = joined.with_columns(
-        customer_id=nw.coalesce(nw.col("customer_id"), nw.col(_WHOSE))
-    ).drop(_WHOSE)
+    whole = frames.join_full(held, now, on="customer_id")
     found = frames.by_customer(whole, partial(clauses.decided, policy=policy))
     lone = reach.is_by_measure(rule)
     needed = [f"{name}_{each}" for each in rule.measures for name in _NEEDED] if lone else _NEEDED
@@ -267,7 +263,7 @@ def _now(native: IntoFrame, policy: Policy) -> frames.Frame:
     if frames.has(frame, "tier"):
         advice = "Drop the column, or review with the rule that made it."
         reach.require_same_tiers(frame, policy.rule, table="customers proposed", advice=advice)
-    return frame.select(nw.col("customer_id").alias(_WHOSE), *names)
+    return frame.select("customer_id", *names)
 
 
 def _require_no_day_to_come(frame: frames.Frame, policy: Policy) -> None:

@@ -17,7 +17,7 @@ _COUNTS: Final = ("n_before", "n_customers", *_MOVES, "n_exempt", "n_will_fall")
 
 
 def review_summary(reviewed: IntoFrameT, *, rule: TierRule | TierRules) -> IntoFrameT:
-    """Summarize a review of tiers: who is in each tier, how they came, and who will fall.
+    """Summarize a review of tiers: who is in each tier, how they came, who will fall.
 
     Parameters
     ----------

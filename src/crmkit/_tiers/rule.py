@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias, overload
+from typing import Any, TypeAlias, get_args, overload
 
 import narwhals as nw
 import numpy as np
@@ -23,6 +23,7 @@ from crmkit._tiers.given import (
 )
 from crmkit._tiers.tier_rule import Method, TierRule, TierRules
 from crmkit._tiers.within import fit_within
+from crmkit._words.arguments import require_choice
 from crmkit.errors import FitError, InvalidRowsError
 from crmkit.models.numerics import class_breaks
 from crmkit.tables import Column, customers_with
@@ -170,6 +171,7 @@ def rule(
     names = checked_names(names)
     by_measure = None
     given: tuple[float, ...] = ()
+    require_choice(method, get_args(Method), argument="method")
     if method == "all_thresholds":
         by_measure = checked_measure_cuts(cuts, by=by, n_tiers=len(names))
         weights = dict.fromkeys(by_measure, 1.0)
