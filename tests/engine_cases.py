@@ -1251,6 +1251,7 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "sales.realistic_wallet of all": Case(
         lambda wallets: sales.realistic_wallet(wallets, ours="spend"), ("wallets",)
+    ),
     "events.compare of a review": Case(
         lambda before, after: events.compare(
             before,

@@ -277,6 +277,8 @@ def join_left(frame: Frame, other: Frame, *, on: str) -> Frame:
 def whole_or_null(frame: Frame, value: nw.Expr) -> nw.Expr:
     """Say to Dask that a whole number may be unknown: in the rows of pandas it is a float then."""
     return value.cast(nw.Float64) if frame.implementation.is_dask() else value
+
+
 def join_full(frame: Frame, other: Frame, *, on: str) -> Frame:
     """Put the rows of two tables beside each other, also those without a partner, with one key."""
     if frame.implementation.is_polars():

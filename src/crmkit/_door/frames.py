@@ -37,6 +37,7 @@ first_value = engines.first_value
 join_full = engines.join_full
 join_left = engines.join_left
 whole_or_null = engines.whole_or_null
+kept = engines.kept
 by_customer = engines.by_customer
 with_columns = engines.with_columns
 in_one_piece = engines.in_one_piece

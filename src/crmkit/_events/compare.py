@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import Final, NamedTuple
 
 import narwhals as nw
@@ -25,6 +26,9 @@ _WAS: Final = "crmkit_was"
 _IS: Final = "crmkit_is"
 _WORTH: Final = ("value_at_risk", "clv", "total_amount")
 _CARRIED: Final = "treated"
+_NUMBERS: Final = ("old_number", "new_number", "days_ahead")
+_NO_TEXT: Final = nw.lit(None).cast(nw.String)
+_NO_NUMBER: Final = nw.lit(None).cast(nw.Float64)
 
 
 def compare(
@@ -127,8 +131,10 @@ def compare(
     _require_kinds(applied, kinds, day=days[1])
     joined = _joined(first, second, columns_of(applied), value=_worth(value, shared, kinds))
     changed: dict[str, frames.Frame] = {}
-    if not frames.is_lazy(after):
-        joined = joined.collect().lazy()  # once for all rules
+    if frames.is_lazy(after):
+        joined = frames.kept(joined)  # once for all rules
+    else:
+        joined = joined.collect().lazy()
         changed = _changed(joined, applied, kinds)
     _require_known_values(joined, applied)
     parts = [
@@ -141,7 +147,7 @@ def compare(
         for rule in applied
     ]
     events = nw.concat([part for part in parts if part is not None], how="vertical")
-    dated = events.with_columns(
+    dated = _in_words(events).with_columns(
         before_date=nw.lit(days[0]).cast(nw.Date), after_date=nw.lit(days[1]).cast(nw.Date)
     )
     if _CARRIED in kinds:
@@ -208,11 +214,16 @@ def _joined(
     """Put both sides of each customer beside each other; one side may be null."""
     extra = [name for name in ("days_since_last", "expected_gap_days") if frames.has(second, name)]
     names = list(dict.fromkeys([*columns, *extra, *([value] if value else [])]))
+    kinds = second.collect_schema()
     old = first.select(
-        "customer_id", nw.lit(1).alias(_WAS), *(_side(first, name, _OLD) for name in names)
+        "customer_id",
+        nw.lit(1).alias(_WAS),
+        *(_side(first, name, _OLD, kinds=kinds) for name in names),
     )
     new = second.select(
-        "customer_id", nw.lit(1).alias(_IS), *(_side(second, name, _NEW) for name in names)
+        "customer_id",
+        nw.lit(1).alias(_IS),
+        *(_side(second, name, _NEW, kinds=kinds) for name in names),
     )
     joined = frames.join_full(old, new, on="customer_id")
     stake = nw.lit(None).cast(nw.Float64)
@@ -241,8 +252,8 @@ def _needs_a_change(rule: EventRule) -> bool:
     return rule.change in ("to", "from", "changes", "up", "down")
 
 
-def _side(frame: frames.Frame, name: str, prefix: str) -> nw.Expr:
-    column = nw.col(name) if frames.has(frame, name) else nw.lit(None)
+def _side(frame: frames.Frame, name: str, prefix: str, *, kinds: nw.Schema) -> nw.Expr:
+    column = nw.col(name) if frames.has(frame, name) else nw.lit(None).cast(kinds[name])
     return column.alias(prefix + name)
 
 
@@ -291,16 +302,19 @@ def _require_known_values(joined: frames.Frame, rules: Sequence[EventRule]) -> N
 
 class _Change(NamedTuple):
     happened: nw.Expr
-    old: nw.Expr
-    new: nw.Expr
+    old_text: nw.Expr = _NO_TEXT
+    new_text: nw.Expr = _NO_TEXT
+    old_number: nw.Expr = _NO_NUMBER
+    new_number: nw.Expr = _NO_NUMBER
+    days_ahead: nw.Expr = _NO_NUMBER
 
 
 def _events(
     joined: frames.Frame, rule: EventRule, kinds: nw.Schema, *, day: date | None
 ) -> frames.Frame | None:
     if rule.change == "soon" and soon.is_date(kinds[rule.column]) and day is not None:
-        happened, old, new = soon.on_a_date(joined, _NEW + rule.column, rule=rule, day=day)
-        change = _Change(happened, old, new)
+        happened, written, days = soon.on_a_date(joined, _NEW + rule.column, rule=rule, day=day)
+        change = _Change(happened, old_text=written, days_ahead=days)
     elif rule.change == "soon" and not {
         _NEW + "days_since_last",
         _NEW + "expected_gap_days",
@@ -316,31 +330,46 @@ def _events(
         "customer_id",
         event=nw.lit(rule.event),
         priority=nw.lit(rule.priority).cast(nw.Int64),
-        old_value=change.old.cast(nw.String),
-        new_value=change.new.cast(nw.String),
+        old_value=change.old_text.cast(nw.String),
+        new_value=change.new_text.cast(nw.String),
         at_stake=nw.col("at_stake"),
         reason=nw.lit(rule.reason),
+        **{name: getattr(change, name).cast(nw.Float64) for name in _NUMBERS},
     )
 
 
+def _in_words(events: frames.Frame) -> frames.Frame:
+    """Write the numbers of all rules at once; one rule each makes a plan twenty times as long."""
+    old, new, days = (nw.col(name) for name in _NUMBERS)
+    ahead = nw.concat_str(nw.lit("in "), wording.days(days))
+    number = nw.when(new.is_null()).then(nw.col("new_value")).otherwise(wording.hundredths(new))
+    written = frames.with_columns(
+        events,
+        old_value=nw.when(old.is_null())
+        .then(nw.col("old_value"))
+        .otherwise(wording.hundredths(old)),
+        new_value=nw.when(days.is_null()).then(number).otherwise(ahead),
+    )
+    return written.drop(*_NUMBERS)
+
+
 def _change(rule: EventRule, kinds: nw.Schema) -> _Change:
-    nothing = nw.lit(None).cast(nw.String)
     if rule.change == "appeared":
-        return _Change(nw.col(_WAS).is_null(), nothing, nothing)
+        return _Change(nw.col(_WAS).is_null())
     if rule.change == "vanished":
-        return _Change(nw.col(_IS).is_null(), nothing, nothing)
-    is_number = kinds[rule.column].is_numeric()
-    if is_number:
+        return _Change(nw.col(_IS).is_null())
+    if kinds[rule.column].is_numeric():
         old, new = frames.known(_OLD + rule.column), frames.known(_NEW + rule.column)
-        texts = (wording.hundredths(old), wording.hundredths(new))
+        change = partial(_Change, old_number=old, new_number=new)
     else:
         old, new = (nw.col(side + rule.column).cast(nw.String) for side in (_OLD, _NEW))
-        texts = (old, new)
+        change = partial(_Change, old_text=old, new_text=new)
     if rule.change in ("up", "down"):
         old, new = (_rank(side + rule.column, rule.order) for side in (_OLD, _NEW))
     if rule.change == "soon":
         gap, since = _NEW + "expected_gap_days", _NEW + "days_since_last"
-        return _Change(*soon.of_a_ratio(new, gap=gap, since=since, rule=rule))
+        crosses, days = soon.of_a_ratio(new, gap=gap, since=since, rule=rule)
+        return _Change(crosses, old_number=new, days_ahead=days)
     happened = {
         "to": lambda: (new == rule.compare_to) & (old != rule.compare_to),
         "moves": lambda: old.is_in(rule.move[0]) & new.is_in(rule.move[1]),
@@ -352,7 +381,7 @@ def _change(rule: EventRule, kinds: nw.Schema) -> _Change:
         "below": lambda: (old >= rule.threshold) & (new < rule.threshold),
         "known": lambda: old.is_null() & ~new.is_null(),
     }[rule.change]()
-    return _Change(happened, *texts)
+    return change(happened)
 
 
 def _rank(column: str, order: Sequence[str]) -> nw.Expr:
