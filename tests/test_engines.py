@@ -52,7 +52,7 @@ _RUN: Final[Mapping[str, int]] = {
     "campaigns.fit_uplift": 2,
     "campaigns.score_uplift": 1,
     "campaigns.uplift_curve": 1,
-    "events.compare": 3,
+    "events.compare": 4,
     "events.exposed": 1,
     "loyalty.complaints": 2,
     "loyalty.referrals": 2,

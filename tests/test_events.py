@@ -100,6 +100,12 @@ def test_what_will_happen_is_told_in_days() -> None:
     ]
 
 
+def test_rules_on_columns_that_nobody_has_give_no_events() -> None:
+    found = events.compare(snapshot(x=[1.0]), snapshot(x=[2.0]), rules=rule("y", "above", "2"))
+    assert found.columns == COLUMNS
+    assert found.height == 0
+
+
 def test_a_tier_that_will_fall_is_told_with_the_date_and_the_days_to_it() -> None:
     held = snapshot(tier=["gold"] * 5)
     after = held.with_columns(

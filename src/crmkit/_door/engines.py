@@ -325,10 +325,14 @@ def by_customer(frame: Frame, step: Step) -> Frame:
     return in_partitions(moved, step)
 
 
+def row_by_row(frame: Frame, step: Step) -> Frame:
+    """Apply a step that takes each row by itself."""
+    return in_partitions(frame.to_native(), step) if frame.implementation.is_dask() else step(frame)
+
+
 def with_columns(frame: Frame, *unnamed: nw.Expr, **named: nw.Expr) -> Frame:
     """Append columns computed row by row."""
-    step = partial(_appended, unnamed=unnamed, named=named)
-    return in_partitions(frame.to_native(), step) if frame.implementation.is_dask() else step(frame)
+    return row_by_row(frame, partial(_appended, unnamed=unnamed, named=named))
 
 
 def _appended(frame: Frame, *, unnamed: Sequence[nw.Expr], named: Mapping[str, nw.Expr]) -> Frame:

@@ -39,6 +39,7 @@ join_left = engines.join_left
 whole_or_null = engines.whole_or_null
 kept = engines.kept
 by_customer = engines.by_customer
+row_by_row = engines.row_by_row
 with_columns = engines.with_columns
 in_one_piece = engines.in_one_piece
 maybe_repeated = engines.maybe_repeated

@@ -146,9 +146,12 @@ def compare(
         )
         for rule in applied
     ]
-    events = nw.concat([part for part in parts if part is not None], how="vertical")
-    dated = _in_words(events).with_columns(
-        before_date=nw.lit(days[0]).cast(nw.Date), after_date=nw.lit(days[1]).cast(nw.Date)
+    made = [part for part in parts if part is not None] or [_nothing(joined)]
+    events = nw.concat(made, how="vertical")
+    dated = frames.with_columns(
+        _in_words(events),
+        before_date=nw.lit(days[0]).cast(nw.Date),
+        after_date=nw.lit(days[1]).cast(nw.Date),
     )
     if _CARRIED in kinds:
         dated = dated.join(second.select("customer_id", _CARRIED), on="customer_id", how="left")
@@ -229,7 +232,7 @@ def _joined(
     stake = nw.lit(None).cast(nw.Float64)
     if value is not None:
         stake = nw.coalesce(frames.known(_NEW + value), frames.known(_OLD + value))
-    return joined.with_columns(at_stake=stake)
+    return frames.with_columns(joined, at_stake=stake)
 
 
 def _changed(
@@ -312,20 +315,26 @@ class _Change(NamedTuple):
 def _events(
     joined: frames.Frame, rule: EventRule, kinds: nw.Schema, *, day: date | None
 ) -> frames.Frame | None:
+    is_dated = rule.change == "soon" and soon.is_date(kinds[rule.column])
+    needed = {_NEW + "days_since_last", _NEW + "expected_gap_days"}
+    is_ratio = rule.change == "soon" and not is_dated
+    if is_ratio and not needed <= set(joined.collect_schema().names()):
+        return None
+    return frames.row_by_row(joined, partial(_picked, rule=rule, kinds=kinds, day=day))
+
+
+def _picked(
+    joined: frames.Frame, *, rule: EventRule, kinds: nw.Schema, day: date | None
+) -> frames.Frame:
+    """Pick those to whom it happened, and write the event."""
     if rule.change == "soon" and soon.is_date(kinds[rule.column]) and day is not None:
         happened, written, days = soon.on_a_date(joined, _NEW + rule.column, rule=rule, day=day)
         change = _Change(happened, old_text=written, days_ahead=days)
-    elif rule.change == "soon" and not {
-        _NEW + "days_since_last",
-        _NEW + "expected_gap_days",
-    } <= set(joined.collect_schema().names()):
-        return None
     else:
         change = _change(rule, kinds)
-    both = ~nw.col(_WAS).is_null() & ~nw.col(_IS).is_null()
-    happened = (
-        change.happened if rule.change in ("appeared", "vanished") else both & change.happened
-    )
+    happened = change.happened
+    if rule.change not in ("appeared", "vanished"):
+        happened = ~nw.col(_WAS).is_null() & ~nw.col(_IS).is_null() & happened
     return joined.filter(happened).select(
         "customer_id",
         event=nw.lit(rule.event),
@@ -351,6 +360,12 @@ def _in_words(events: frames.Frame) -> frames.Frame:
         new_value=nw.when(days.is_null()).then(number).otherwise(ahead),
     )
     return written.drop(*_NUMBERS)
+
+
+def _nothing(joined: frames.Frame) -> frames.Frame:
+    """Give the columns of events and no rows, where no rule can be applied."""
+    rule = EventRule("nothing", "", "appeared", "", 1, "")
+    return _picked(joined.filter(~nw.col(_WAS).is_null()), rule=rule, kinds=nw.Schema({}), day=None)
 
 
 def _change(rule: EventRule, kinds: nw.Schema) -> _Change:

@@ -67,9 +67,9 @@ def abc_summary(
     >>> customers = pd.DataFrame({"total_amount": [500.0, 300.0, 160.0, 40.0]})
     >>> print(abc_summary(tiers.abc(customers)).to_string(index=False))
     abc_class  n_customers  customer_share  value  value_share finding
-            A            2            0.50  800.0         0.80    None
-            B            1            0.25  160.0         0.16    None
-            C            1            0.25   40.0         0.04    None
+            A            2            0.50  800.0         0.80     NaN
+            B            1            0.25  160.0         0.16     NaN
+            C            1            0.25   40.0         0.04     NaN
     """
     require_column_name(by, argument="by")
     columns = () if within is None else checked_within(within)

@@ -206,7 +206,7 @@ def review(
     held = _held(current, policy, no_downgrade_before)
     now = _now(proposed, policy)
     whole = frames.join_full(held, now, on="customer_id")
-    found = frames.by_customer(whole, partial(clauses.decided, policy=policy))
+    found = frames.row_by_row(whole, partial(clauses.decided, policy=policy))
     lone = reach.is_by_measure(rule)
     needed = [f"{name}_{each}" for each in rule.measures for name in _NEEDED] if lone else _NEEDED
     within = rule.within if isinstance(rule, TierRules) else ()
@@ -247,7 +247,7 @@ def _held(native: IntoFrame, policy: Policy, renewal: date | str | None) -> fram
             (basis if frames.has(part, "tier_basis") else reach.NO_TIER).alias(clauses.BASIS),
         )
 
-    return frames.by_customer(frame, taken)
+    return frames.row_by_row(frame, taken)
 
 
 def _now(native: IntoFrame, policy: Policy) -> frames.Frame:
