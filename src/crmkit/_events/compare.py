@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
 
 from crmkit._door import frames, time
-from crmkit._events import soon
+from crmkit._events import changes, soon
 from crmkit._events.flaps import with_flaps
 from crmkit._events.rules import EventRule, columns_of, read_rules
 from crmkit._summary.described_day import described_day
-from crmkit._words import wording
 from crmkit._words.arguments import require_column_name
 from crmkit.errors import InvalidArgumentError, InvalidRowsError
 from crmkit.tables import EVENTS, Column, Table
 
-_OLD: Final = "crmkit_old_"
-_NEW: Final = "crmkit_new_"
-_WAS: Final = "crmkit_was"
-_IS: Final = "crmkit_is"
 _WORTH: Final = ("value_at_risk", "clv", "total_amount")
 _CARRIED: Final = "treated"
-_NUMBERS: Final = ("old_number", "new_number", "days_ahead")
-_NO_TEXT: Final = nw.lit(None).cast(nw.String)
-_NO_NUMBER: Final = nw.lit(None).cast(nw.Float64)
 
 
 def compare(
@@ -138,7 +129,7 @@ def compare(
         changed = _changed(joined, applied, kinds)
     _require_known_values(joined, applied)
     parts = [
-        _events(
+        changes.of_rule(
             changed.get(rule.column, joined) if _needs_a_change(rule) else joined,
             rule,
             kinds,
@@ -146,10 +137,10 @@ def compare(
         )
         for rule in applied
     ]
-    made = [part for part in parts if part is not None] or [_nothing(joined)]
+    made = [part for part in parts if part is not None] or [changes.of_no_rule(joined)]
     events = nw.concat(made, how="vertical")
     dated = frames.with_columns(
-        _in_words(events),
+        changes.in_words(events),
         before_date=nw.lit(days[0]).cast(nw.Date),
         after_date=nw.lit(days[1]).cast(nw.Date),
     )
@@ -220,18 +211,18 @@ def _joined(
     kinds = second.collect_schema()
     old = first.select(
         "customer_id",
-        nw.lit(1).alias(_WAS),
-        *(_side(first, name, _OLD, kinds=kinds) for name in names),
+        nw.lit(1).alias(changes.WAS),
+        *(_side(first, name, changes.OLD, kinds=kinds) for name in names),
     )
     new = second.select(
         "customer_id",
-        nw.lit(1).alias(_IS),
-        *(_side(second, name, _NEW, kinds=kinds) for name in names),
+        nw.lit(1).alias(changes.IS),
+        *(_side(second, name, changes.NEW, kinds=kinds) for name in names),
     )
     joined = frames.join_full(old, new, on="customer_id")
     stake = nw.lit(None).cast(nw.Float64)
     if value is not None:
-        stake = nw.coalesce(frames.known(_NEW + value), frames.known(_OLD + value))
+        stake = nw.coalesce(frames.known(changes.NEW + value), frames.known(changes.OLD + value))
     return frames.with_columns(joined, at_stake=stake)
 
 
@@ -243,7 +234,7 @@ def _changed(
     texts = {name for name in needed if needed.count(name) > 1 and not kinds[name].is_numeric()}
     found = {}
     for name in sorted(texts):
-        old, new = (nw.col(side + name).cast(nw.String) for side in (_OLD, _NEW))
+        old, new = (nw.col(side + name).cast(nw.String) for side in (changes.OLD, changes.NEW))
         found[name] = joined.filter(old != new).collect().lazy()
     return found
 
@@ -292,7 +283,7 @@ def _require_known_values(joined: frames.Frame, rules: Sequence[EventRule]) -> N
     """Require that values in an order are among those that the rule names."""
     for column in dict.fromkeys(rule.column for rule in rules if rule.change in ("up", "down")):
         order = next(r.order for r in rules if r.column == column and r.change in ("up", "down"))
-        seen = joined.select(old=_OLD + column, new=_NEW + column).unique().collect()
+        seen = joined.select(old=changes.OLD + column, new=changes.NEW + column).unique().collect()
         values = {str(v) for name in ("old", "new") for v in seen[name].drop_nulls().to_list()}
         strange = sorted(values - set(order))
         if strange:
@@ -301,108 +292,3 @@ def _require_known_values(joined: frames.Frame, rules: Sequence[EventRule]) -> N
                 f"name ({' > '.join(order)}).\nName all of them in `compare_to`, the best first."
             )
             raise InvalidRowsError(msg, n_rows=len(strange), examples=tuple(strange[:3]))
-
-
-class _Change(NamedTuple):
-    happened: nw.Expr
-    old_text: nw.Expr = _NO_TEXT
-    new_text: nw.Expr = _NO_TEXT
-    old_number: nw.Expr = _NO_NUMBER
-    new_number: nw.Expr = _NO_NUMBER
-    days_ahead: nw.Expr = _NO_NUMBER
-
-
-def _events(
-    joined: frames.Frame, rule: EventRule, kinds: nw.Schema, *, day: date | None
-) -> frames.Frame | None:
-    is_dated = rule.change == "soon" and soon.is_date(kinds[rule.column])
-    needed = {_NEW + "days_since_last", _NEW + "expected_gap_days"}
-    is_ratio = rule.change == "soon" and not is_dated
-    if is_ratio and not needed <= set(joined.collect_schema().names()):
-        return None
-    return frames.row_by_row(joined, partial(_picked, rule=rule, kinds=kinds, day=day))
-
-
-def _picked(
-    joined: frames.Frame, *, rule: EventRule, kinds: nw.Schema, day: date | None
-) -> frames.Frame:
-    """Pick those to whom it happened, and write the event."""
-    if rule.change == "soon" and soon.is_date(kinds[rule.column]) and day is not None:
-        happened, written, days = soon.on_a_date(joined, _NEW + rule.column, rule=rule, day=day)
-        change = _Change(happened, old_text=written, days_ahead=days)
-    else:
-        change = _change(rule, kinds)
-    happened = change.happened
-    if rule.change not in ("appeared", "vanished"):
-        happened = ~nw.col(_WAS).is_null() & ~nw.col(_IS).is_null() & happened
-    return joined.filter(happened).select(
-        "customer_id",
-        event=nw.lit(rule.event),
-        priority=nw.lit(rule.priority).cast(nw.Int64),
-        old_value=change.old_text.cast(nw.String),
-        new_value=change.new_text.cast(nw.String),
-        at_stake=nw.col("at_stake"),
-        reason=nw.lit(rule.reason),
-        **{name: getattr(change, name).cast(nw.Float64) for name in _NUMBERS},
-    )
-
-
-def _in_words(events: frames.Frame) -> frames.Frame:
-    """Write the numbers of all rules at once; one rule each makes a plan twenty times as long."""
-    old, new, days = (nw.col(name) for name in _NUMBERS)
-    ahead = nw.concat_str(nw.lit("in "), wording.days(days))
-    number = nw.when(new.is_null()).then(nw.col("new_value")).otherwise(wording.hundredths(new))
-    written = frames.with_columns(
-        events,
-        old_value=nw.when(old.is_null())
-        .then(nw.col("old_value"))
-        .otherwise(wording.hundredths(old)),
-        new_value=nw.when(days.is_null()).then(number).otherwise(ahead),
-    )
-    return written.drop(*_NUMBERS)
-
-
-def _nothing(joined: frames.Frame) -> frames.Frame:
-    """Give the columns of events and no rows, where no rule can be applied."""
-    rule = EventRule("nothing", "", "appeared", "", 1, "")
-    return _picked(joined.filter(~nw.col(_WAS).is_null()), rule=rule, kinds=nw.Schema({}), day=None)
-
-
-def _change(rule: EventRule, kinds: nw.Schema) -> _Change:
-    if rule.change == "appeared":
-        return _Change(nw.col(_WAS).is_null())
-    if rule.change == "vanished":
-        return _Change(nw.col(_IS).is_null())
-    if kinds[rule.column].is_numeric():
-        old, new = frames.known(_OLD + rule.column), frames.known(_NEW + rule.column)
-        change = partial(_Change, old_number=old, new_number=new)
-    else:
-        old, new = (nw.col(side + rule.column).cast(nw.String) for side in (_OLD, _NEW))
-        change = partial(_Change, old_text=old, new_text=new)
-    if rule.change in ("up", "down"):
-        old, new = (_rank(side + rule.column, rule.order) for side in (_OLD, _NEW))
-    if rule.change == "soon":
-        gap, since = _NEW + "expected_gap_days", _NEW + "days_since_last"
-        crosses, days = soon.of_a_ratio(new, gap=gap, since=since, rule=rule)
-        return _Change(crosses, old_number=new, days_ahead=days)
-    happened = {
-        "to": lambda: (new == rule.compare_to) & (old != rule.compare_to),
-        "moves": lambda: old.is_in(rule.move[0]) & new.is_in(rule.move[1]),
-        "from": lambda: (old == rule.compare_to) & (new != rule.compare_to),
-        "changes": lambda: old != new,
-        "up": lambda: new < old,
-        "down": lambda: new > old,
-        "above": lambda: (old < rule.threshold) & (new >= rule.threshold),
-        "below": lambda: (old >= rule.threshold) & (new < rule.threshold),
-        "known": lambda: old.is_null() & ~new.is_null(),
-    }[rule.change]()
-    return change(happened)
-
-
-def _rank(column: str, order: Sequence[str]) -> nw.Expr:
-    rank = nw.lit(None).cast(nw.Float64)
-    for i, name in enumerate(order):
-        rank = (
-            nw.when(nw.col(column).cast(nw.String) == name).then(nw.lit(float(i))).otherwise(rank)
-        )
-    return rank
