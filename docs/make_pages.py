@@ -178,6 +178,8 @@ def contracts() -> list[Table]:
     files = (
         *(tables.records, tables.contacts, tables.customers, tables.risk, tables.survival),
         *(tables.churn, tables.tiers, tables.campaigns, tables.events),
+        *(tables.records, tables.customers, tables.risk, tables.survival),
+        *(tables.lifecycle, tables.churn, tables.tiers, tables.campaigns, tables.events),
         *(tables.groups, tables.summaries),
     )
     found = (each for file in files for each in vars(file).values() if isinstance(each, Table))

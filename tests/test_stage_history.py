@@ -148,7 +148,9 @@ def test_a_history_is_the_stages_of_each_date(
         rhythm = lifecycle.rhythm(orders, as_of=day, recent_days=14, prospects=known)
         staged = lifecycle.assign(rhythm, rules=rules)
         expected.append(
-            staged.select("customer_id", pl.lit(day).alias("date"), "stage", "total_amount")
+            staged.select(
+                "customer_id", pl.lit(day).alias("date"), "stage", "frequency", "total_amount"
+            )
         )
     found = lifecycle.history(orders, dates=DATES, rules=rules, recent_days=14, prospects=known)
     assert_frame_equal(found, pl.concat(expected).sort("customer_id", "date"))

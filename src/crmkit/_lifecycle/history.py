@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 
 import narwhals as nw
-import numpy as np
 from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames, time
@@ -21,7 +20,8 @@ from crmkit._words.arguments import require_fitted, require_list, require_whole
 from crmkit.errors import InvalidArgumentError
 from crmkit.tables import LEDGER, PROSPECTS
 
-_WINDOWS: Final = ("purchases_recent", "purchases_before", "amount_recent", "amount_before")
+_BEFORE_ALL: Final = -(10**6)
+"""A day number before any date: that of the year 1 is -719,162."""
 
 
 def history(
@@ -66,6 +66,7 @@ def history(
     ``customer_id``   as in  who
     ``date``          date   the day of the stage
     ``stage``         text   the stage on that day
+    ``frequency``     int    purchase days until then, after the first; null for a prospect
     ``total_amount``  float  money of all orders until then, less returns; null for a prospect
     ================  =====  ==============================================================
 
@@ -97,42 +98,27 @@ def history(
     >>> rules = lifecycle.StageRules(30, 1, 20, 1.5, 3, 1, 1.5, 3)
     >>> stages = history(orders, dates=["2024-01-31", "2024-02-29", "2024-03-31"], rules=rules)
     >>> print(stages.to_string(index=False))
-    customer_id       date    stage  total_amount
-            ann 2024-01-31   active          20.0
-            ann 2024-02-29  lapsing          20.0
-            ann 2024-03-31 returned          50.0
-            ben 2024-02-29      new          15.0
-            ben 2024-03-31  lapsing          15.0
+    customer_id       date    stage  frequency  total_amount
+            ann 2024-01-31   active          0          20.0
+            ann 2024-02-29  lapsing          0          20.0
+            ann 2024-03-31 returned          1          50.0
+            ben 2024-02-29      new          0          15.0
+            ben 2024-03-31  lapsing          0          15.0
     """
     days = _ascending(dates)
     require_fitted(rules, StageRules, argument="rules", made_by="crmkit.lifecycle.rules")
     require_whole(recent_days, argument="recent_days", least=1, advice="Write 91 for a quarter.")
     ledger = frames.read(orders, LEDGER)
-    step = partial(_at_each_date, dates=days, window=int(recent_days))
-    wide = frames.by_customer(ledger, step)
+    events = frames.by_customer(ledger, partial(_events, until=days[-1]))
     if prospects is not None:
         people = frames.read(prospects, PROSPECTS)
-        require_same_keys(wide, people)
-        wide = _with_people(wide, people, n_dates=len(days))
-    customers = frames.reopen(frames.keep(wide.to_native()))
-    at_dates = [
-        _staged(
-            customers, i, day, rules=rules, window=int(recent_days), known=prospects is not None
-        )
-        for i, day in enumerate(days)
-    ]
-    every = nw.concat(at_dates, how="vertical")
-    labels = frames.table_like(_labels(days), like=every).with_columns(
-        nw.col("step").cast(nw.Int64)
-    )
-    dated = every.join(labels, on="step")
-    money = ["total_amount"] if frames.has(dated, "total_amount") else []
-    result = dated.select("customer_id", "date", "stage", *money)
-    return frames.give(result, like=orders, order_by=["customer_id", "date"])
-
-
-def _labels(days: Sequence[date]) -> Mapping[str, Any]:
-    return {"step": list(range(len(days))), "date": np.array(days, dtype="datetime64[D]")}
+        require_same_keys(events, people)
+        events = _with_people(events, people)
+    step = partial(_at_each_date, dates=days, rules=rules, window=int(recent_days))
+    staged = frames.by_customer(events, step)
+    if frames.is_lazy(orders):
+        return frames.give(staged, like=orders)
+    return frames.give_in_order(frames.sort_again(staged, "customer_id", then="date"), like=orders)
 
 
 def _ascending(dates: Sequence[date | str]) -> tuple[date, ...]:
@@ -151,118 +137,98 @@ def _ascending(dates: Sequence[date | str]) -> tuple[date, ...]:
     return days
 
 
-def _at_each_date(
-    ledger: nw.LazyFrame[Any], *, dates: Sequence[date], window: int
-) -> nw.LazyFrame[Any]:
-    """Collapse a ledger to one row per customer, with a set of columns for each date."""
-    days = purchase_days.days(ledger, as_of=dates[-1])
-    bought = nw.col("n_orders") > 0
-    days = days.with_columns(bought=bought, number=time.day_number(days, "day"))
-    # Days with returns only stand between no two purchases: they form a group of their own.
-    gap = nw.col("number").diff().over("customer_id", "bought", order_by="number")
-    days = days.with_columns(since=gap.cast(nw.Float64))
-    has_gap = nw.col("bought") & (nw.col("since") > 0)
-    days = days.with_columns(
-        previous=nw.when(has_gap).then(nw.col("number") - nw.col("since")),
-        bought_on=nw.when(nw.col("bought")).then(nw.col("number")),
+def _events(ledger: nw.LazyFrame[Any], *, until: date) -> nw.LazyFrame[Any]:
+    """Collapse a ledger to the days of each customer: its number, and again if they bought."""
+    days = purchase_days.days(ledger, as_of=until)
+    number = time.day_number(days, "day")
+    money = ["amount"] if frames.has(days, "amount") else []
+    bought_on = nw.when(nw.col("n_orders") > 0).then(number)
+    return days.select("customer_id", *money, number=number, bought_on=bought_on)
+
+
+def _with_people(events: nw.LazyFrame[Any], people: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Add those who are known by name, each with a row before all dates that is no purchase."""
+    money = {"amount": nw.lit(0.0)} if frames.has(events, "amount") else {}
+    known = frames.with_columns(
+        people.select("customer_id"), **money, number=nw.lit(_BEFORE_ALL).cast(nw.Int64)
     )
-    has_money = frames.has(days, "amount")
-    flags: dict[str, nw.Expr] = {}
-    measures: list[nw.Expr] = [nw.col("bought_on").min().alias("first")]
-    for i, day in enumerate(dates):
-        more, sums = _of_date(i, time.number_of(day), window=window, has_money=has_money)
-        flags |= more
-        measures += sums
-    return days.with_columns(**flags).group_by("customer_id").agg(*measures)
+    number = nw.col("number")
+    never = nw.when(number > _BEFORE_ALL).then(number)  # null in the type that the engine has
+    known = frames.with_columns(known, bought_on=never, known=nw.lit(1).cast(nw.Int64))
+    events = frames.with_columns(events, known=nw.lit(0).cast(nw.Int64))
+    return nw.concat([events, known.select(*events.collect_schema().names())], how="vertical")
 
 
-def _of_date(
-    i: int, day: int, *, window: int, has_money: bool
-) -> tuple[dict[str, nw.Expr], list[nw.Expr]]:
-    """Mark what each purchase day is to a date, and sum it up."""
-    number, bought, zero = nw.col("number"), nw.col("bought"), nw.lit(0.0)
-    seen = number <= day
-    recent = seen & (number > day - window)
-    before = (number <= day - window) & (number > day - 2 * window)
-    flags = {
-        f"last_{i}": nw.when(seen).then(nw.col("bought_on")),
-        f"previous_{i}": nw.when(seen).then(nw.col("previous")),
-        f"purchases_recent_{i}": (bought & recent).cast(nw.Int64),
-        f"purchases_before_{i}": (bought & before).cast(nw.Int64),
-    }
-    if has_money:
-        within = {"amount_recent": recent, "amount_before": before, "total_amount": seen}
-        flags |= {
-            f"{name}_{i}": nw.when(when).then(nw.col("amount")).otherwise(zero)
-            for name, when in within.items()
-        }
-    sums = [name for name in flags if not name.startswith(("last", "previous"))]
-    measures = [
-        nw.col(f"last_{i}").max(),
-        nw.col(f"previous_{i}").max(),
-        nw.col(f"last_{i}").count().alias(f"n_{i}"),
-        *(nw.col(name).sum() for name in sums),
-    ]
-    return flags, measures
-
-
-def _with_people(
-    customers: nw.LazyFrame[Any], people: nw.LazyFrame[Any], *, n_dates: int
+def _at_each_date(
+    events: nw.LazyFrame[Any], *, dates: Sequence[date], rules: StageRules, window: int
 ) -> nw.LazyFrame[Any]:
-    """Add those who are known by name; `is_known` is 1 for them, customers or not."""
-    names = customers.collect_schema().names()
-    known = people.select("customer_id").with_columns(is_known=nw.lit(1).cast(nw.Int64))
-    both = nw.concat([customers, known], how="diagonal")
-    return frames.by_customer(both, partial(_one_row_each, names=names, n_dates=n_dates))
+    """Give the stages of each date, from the rows until then.
 
-
-def _one_row_each(
-    people: nw.LazyFrame[Any], *, names: Sequence[str], n_dates: int
-) -> nw.LazyFrame[Any]:
-    """Put the rows of one person together: at most one, that of a customer, holds values."""
-    counts = [f"n_{i}" for i in range(n_dates)]
-    values = [name for name in names if name != "customer_id"]
-    merged = people.group_by("customer_id").agg(nw.col(*values, "is_known").max())
-    return merged.with_columns(nw.col(*counts, "is_known").fill_null(0).cast(nw.Int64))
+    Each date sums up its own rows of one kept table, in which the rows of a customer stand
+    together: to carry columns for all dates through one sum would touch each row for every date.
+    """
+    kept = frames.keep_with_previous(events, "customer_id", of="bought_on", into="previous")
+    staged = [_staged(kept, day, rules=rules, window=window) for day in dates]
+    return nw.concat(staged, how="vertical")
 
 
 def _staged(
-    customers: nw.LazyFrame[Any],
-    i: int,
-    day: date,
-    *,
-    rules: StageRules,
-    window: int,
-    known: bool,
+    events: nw.LazyFrame[Any], day: date, *, rules: StageRules, window: int
 ) -> nw.LazyFrame[Any]:
     """Give the stages of one date, by the columns that `with_stage` reads."""
-    there = nw.col(f"n_{i}") > 0
-    rows = customers.filter(there | (nw.col("is_known") > 0) if known else there)
-    today = nw.lit(time.number_of(day))
-    bought = nw.col(f"n_{i}") > 0
-    has_money = frames.has(rows, f"total_amount_{i}")
-    first, last = nw.col("first"), nw.col(f"last_{i}")
+    customers = _customers(events, time.number_of(day), window=window)
+    money = ["total_amount"] if frames.has(customers, "total_amount") else []
+    staged = with_stage(customers, rules)
+    dated = staged.with_columns(date=time.constant_day(staged, day))
+    return dated.select("customer_id", "date", "stage", "frequency", *money)
+
+
+def _customers(events: nw.LazyFrame[Any], today: int, *, window: int) -> nw.LazyFrame[Any]:
+    """Sum up the rows of each customer until a day; nulls stand for one who has not bought."""
+    recent = nw.col("number") > today - window
+    before = (nw.col("number") > today - 2 * window) & ~recent
+    within = {"recent": recent, "before": before}
+    # Days are counted rather than summed, since DuckDB sums whole numbers in 128 bits.
+    counted = {
+        f"purchases_{name}": nw.when(when).then(nw.col("bought_on"))
+        for name, when in within.items()
+    }
+    summed: dict[str, nw.Expr] = {}
+    if frames.has(events, "amount"):
+        summed = {
+            f"amount_{name}": nw.when(when).then(nw.col("amount")).otherwise(nw.lit(0.0))
+            for name, when in within.items()
+        } | {"total_amount": nw.col("amount")}
+    has_people = frames.has(events, "known")
+    seen = events.filter(nw.col("number") <= today).with_columns(**counted, **summed)
+    sums = seen.group_by("customer_id").agg(
+        nw.col("bought_on").min().alias("first"),
+        nw.col("bought_on").max().alias("last"),
+        nw.col("previous").max(),
+        nw.col("bought_on").count().alias("n"),
+        *(nw.col(name).count() for name in counted),
+        *(nw.col(name).sum() for name in summed),
+        *([nw.col("known").max()] if has_people else []),
+    )
+    bought = nw.col("n") > 0
+    rows = sums.filter(bought | (nw.col("known") > 0) if has_people else bought)
+    first, last = nw.col("first"), nw.col("last")
     measures = {
-        "days_since_last": (today - last),
-        "frequency": nw.when(bought).then(nw.col(f"n_{i}") - 1),
-        "recency": (last - first),
-        "T": (today - first),
-        "last_gap_days": (last - nw.col(f"previous_{i}")),
+        "days_since_last": nw.lit(today) - last,
+        "recency": last - first,
+        "T": nw.lit(today) - first,
+        "last_gap_days": last - nw.col("previous"),
+        **{name: nw.col(name) for name in (*counted, *summed)},
     }
-    measures |= {
-        name: nw.col(f"{name}_{i}") for name in _WINDOWS if has_money or "purchases" in name
-    }
-    taken = {name: nw.when(bought).then(value.cast(nw.Float64)) for name, value in measures.items()}
-    money = {"total_amount": nw.when(bought).then(nw.col(f"total_amount_{i}"))} if has_money else {}
-    chosen = frames.with_columns(
-        rows.select("customer_id", *(value.alias(name) for name, value in (taken | money).items())),
-        step=nw.lit(i).cast(nw.Int64),
+    there = rows.select(
+        "customer_id",
+        nw.when(bought).then(nw.col("n").cast(nw.Int64) - 1).alias("frequency"),
+        *(
+            nw.when(bought).then(value.cast(nw.Float64)).alias(name)
+            for name, value in measures.items()
+        ),
     )
     # Someone who first bought after the earlier window began cannot be compared with it.
     both = nw.col("T") >= 2 * window
-    earlier = [name for name in ("purchases_before", "amount_before") if name in measures]
-    compared = frames.with_columns(
-        chosen, **{name: nw.when(both).then(nw.col(name)) for name in earlier}
-    )
-    staged = with_stage(compared, rules)
-    return staged.select("customer_id", "step", "stage", *(["total_amount"] if money else []))
+    earlier = [name for name in measures if name.endswith("before")]
+    return there.with_columns(**{name: nw.when(both).then(nw.col(name)) for name in earlier})

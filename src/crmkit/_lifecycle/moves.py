@@ -11,10 +11,11 @@ import narwhals as nw
 import numpy as np
 from narwhals.typing import IntoFrame, IntoFrameT
 
-from crmkit._door import frames, time
-from crmkit._lifecycle.stages import STAGES
+from crmkit._door import frames
+from crmkit._lifecycle.stages import in_order
+from crmkit._lifecycle.steps import at_steps
 from crmkit._words.arguments import listed, require_list, shown
-from crmkit.errors import InvalidArgumentError, InvalidRowsError
+from crmkit.errors import InvalidArgumentError
 from crmkit.tables import HISTORY_OF_STAGES
 
 APPEARED: Final = "appeared"
@@ -105,14 +106,7 @@ def flow(history: IntoFrameT) -> IntoFrameT:
 
 def count_moves(history: IntoFrame) -> Moves:
     """Count the moves from each date to the next, by one join."""
-    frame = frames.read(history, HISTORY_OF_STAGES)
-    number = time.day_number(frame, "date")
-    rows = frame.select("customer_id", nw.col("stage").cast(nw.String), day=number)
-    rows = frames.reopen(frames.keep(rows.to_native()))
-    days = _days(rows)
-    steps = {"day": days, "step": list(range(len(days)))}
-    labels = frames.table_like(steps, like=rows).with_columns(nw.col("day", "step").cast(nw.Int64))
-    placed = rows.join(labels, on="day").select("customer_id", "step", "stage")
+    placed, dates = at_steps(history, HISTORY_OF_STAGES)
     none = nw.lit("")
     before = placed.select("customer_id", "step", from_stage=nw.col("stage"), to_stage=none)
     after = placed.select(
@@ -124,9 +118,9 @@ def count_moves(history: IntoFrame) -> Moves:
     counts = {
         (int(row["step"]), str(row["from_stage"]), str(row["to_stage"])): int(row["n"])
         for row in frames.rows(counted)
-        if 0 <= row["step"] < len(days) - 1
+        if 0 <= row["step"] < len(dates) - 1
     }
-    return Moves(tuple(map(time.day_of, days)), counts)
+    return Moves(dates, counts)
 
 
 def _moved(sides: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
@@ -148,8 +142,7 @@ def ordered_stages(moves: Moves, stages: Sequence[str] | None = None) -> tuple[s
     """
     seen = {name for _, *pair in moves.counts for name in pair} - {APPEARED, VANISHED}
     if stages is None:
-        known = [stage for stage in STAGES if stage in seen]
-        return (*known, *sorted(seen - set(known)))
+        return in_order(seen)
     names = require_list(stages, argument="stages", example='["new", "active", "lost"]')
     for i, name in enumerate(names):
         if not isinstance(name, str) or name in names[:i] or name in (APPEARED, VANISHED):
@@ -165,26 +158,3 @@ def ordered_stages(moves: Moves, stages: Sequence[str] | None = None) -> tuple[s
         )
         raise InvalidArgumentError(msg)
     return names
-
-
-def _days(rows: frames.Frame) -> list[int]:
-    """List the day numbers of a history, which has no customer twice on one of them."""
-    each = rows.group_by("customer_id", "day").agg(nw.len().alias("n"))
-    twice = (nw.col("n") > 1).cast(nw.Int64)
-    counted = each.with_columns(twice=twice).group_by("day").agg(nw.col("twice").sum())
-    found: list[dict[str, Any]] = sorted(frames.rows(counted), key=lambda row: int(row["day"]))
-    n_twice = sum(int(row["twice"]) for row in found)
-    if n_twice:
-        first = next(time.day_of(int(row["day"])) for row in found if row["twice"])
-        msg = (
-            f"{HISTORY_OF_STAGES.name}: {n_twice} pairs of `customer_id` and `date` occur more "
-            f"than once, first on {first}.\nKeep one row for each customer and date."
-        )
-        raise InvalidRowsError(msg, n_rows=n_twice, examples=(str(first),))
-    if len(found) < 2:  # noqa: PLR2004 - a move is from one date to another
-        msg = (
-            f"{HISTORY_OF_STAGES.name}: {len(found)} dates, and a move is from one to the next.\n"
-            "Give crmkit.lifecycle.history() two dates or more."
-        )
-        raise InvalidArgumentError(msg)
-    return [int(row["day"]) for row in found]

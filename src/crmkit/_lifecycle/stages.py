@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any, Final
 
 import narwhals as nw
@@ -188,6 +189,12 @@ def stage_summary(staged: IntoFrameT) -> IntoFrameT:
     ).with_columns(**{shares[name]: _share(name) for name in sums})
     columns = ["stage", "stage_order", *(each for name in sums for each in (name, shares[name]))]
     return frames.give(whole.select(*columns), like=staged, order_by=["stage_order", "stage"])
+
+
+def in_order(stages: Collection[str]) -> tuple[str, ...]:
+    """Put stages in order: those of the life cycle in its own, then others by name."""
+    known = [stage for stage in STAGES if stage in stages]
+    return (*known, *sorted(set(stages) - set(known)))
 
 
 def with_stage(frame: nw.LazyFrame[Any], rules: StageRules) -> nw.LazyFrame[Any]:

@@ -198,18 +198,25 @@ def _one_row_each(people: nw.LazyFrame[Any], *, names: Sequence[str]) -> nw.Lazy
     return people.group_by("customer_id").agg(*values).select(*names)
 
 
-def require_same_keys(customers: nw.LazyFrame[Any], prospects: nw.LazyFrame[Any]) -> None:
+def require_same_keys(
+    customers: nw.LazyFrame[Any],
+    prospects: nw.LazyFrame[Any],
+    *,
+    tables: tuple[str, str] = ("prospects", "transactions"),
+) -> None:
+    """Require that people can be matched with customers, and name both tables if not."""
+    second, first = tables
     ours, theirs = (frame.implementation for frame in (customers, prospects))
     if ours != theirs:
         msg = (
-            f"prospects: on {theirs.value}, where the transactions are on {ours.value}.\n"
+            f"{second}: on {theirs.value}, where the {first} are on {ours.value}.\n"
             "Give both as tables of one engine."
         )
         raise InvalidArgumentError(msg)
     kinds = [frame.collect_schema()["customer_id"] for frame in (customers, prospects)]
     if kinds[0] != kinds[1]:
         msg = (
-            f"prospects: `customer_id` has type {kinds[1]}, where the transactions have "
+            f"{second}: `customer_id` has type {kinds[1]}, where the {first} have "
             f"{kinds[0]}.\nCast one to the type of the other."
         )
         raise InvalidArgumentError(msg)

@@ -257,6 +257,14 @@ HISTORY_OF_STAGES: Final = Table(
         Column("date", "date", "the day of the stage"),
         Column("stage", "text", "stage of life on that day"),
         Column(
+            "frequency",
+            "count",
+            "x: purchase days until then after the first; null for a prospect",
+            0,
+            nullable=True,
+            required=False,
+        ),
+        Column(
             "total_amount",
             "number",
             "money of all orders until then, less returns; null for a prospect",

@@ -10,11 +10,12 @@ from narwhals.typing import IntoFrameT
 
 from crmkit._churn.survival import durations, result_table
 from crmkit._churn.survival.durations import Flags, Spells
-from crmkit._churn.survival.product_limit import Curve, counted, product_limit
+from crmkit._churn.survival.product_limit import product_limit
 from crmkit._churn.survival.result_table import Columns, whole
 from crmkit._door.frames import Floats
 from crmkit._words.arguments import require_column_name
 from crmkit._words.rates import require_level
+from crmkit.models.numerics.product_limit import Curve, counted
 
 
 def cumulative_incidence(

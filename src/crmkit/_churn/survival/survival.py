@@ -13,16 +13,11 @@ from narwhals.typing import IntoFrameT
 
 from crmkit._churn.survival import durations, result_table
 from crmkit._churn.survival.durations import Spells
-from crmkit._churn.survival.product_limit import (
-    INTERVALS,
-    Interval,
-    Mean,
-    median,
-    product_limit,
-)
+from crmkit._churn.survival.product_limit import product_limit
 from crmkit._churn.survival.result_table import Columns, whole
 from crmkit._words.arguments import require_choice, require_column_name, require_number
 from crmkit._words.rates import require_level
+from crmkit.models.numerics.product_limit import INTERVALS, Interval, Mean, median
 
 
 def survival(
