@@ -103,6 +103,8 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "shop lines": _shop_lines(orders),
         "branches": _branches(customers),
         "history": (history := lifecycle.history(orders, dates=HISTORY_DATES, rules=STAGE_RULES)),
+        "known stages": _known_stages(orders),
+        "spells": lifecycle.durations(history),
         "last stages": history.filter(pl.col("date") == HISTORY_DATES[-1]),
         "visits": orders.drop("amount").filter(pl.col("customer_id") != "returns-only"),
         "items": pl.DataFrame(_ITEMS),
@@ -177,6 +179,14 @@ def _with_channel(customers: pl.DataFrame) -> pl.DataFrame:
     row = pl.int_range(pl.len())
     channel = pl.when(row % 3 == 0).then(pl.lit("web")).otherwise(pl.lit("shop"))
     return customers.with_columns(channel=channel)
+
+
+def _known_stages(orders: pl.DataFrame) -> pl.DataFrame:
+    """Give prospects and customers their stages at many dates, and a source; some is unknown."""
+    history = lifecycle.history(orders, dates=HISTORY_DATES, rules=STAGE_RULES, prospects=_people())
+    kind = pl.col("customer_id").str.len_chars() % 3
+    source = pl.when(kind == 0).then(pl.lit("fair")).when(kind == 1).then(pl.lit("web"))
+    return history.with_columns(source=source)
 
 
 def _staged_at(orders: pl.DataFrame, day: date, tiered: pl.DataFrame) -> pl.DataFrame:
@@ -909,6 +919,23 @@ CASES: Final[Mapping[str, Case]] = {
         ("customer_id", "date"),
     ),
     "lifecycle.transitions": Case(lifecycle.transitions, ("history",), ()),
+    "lifecycle.durations": Case(lifecycle.durations, ("history",), ("customer_id", "spell")),
+    "lifecycle.duration_summary": Case(lifecycle.duration_summary, ("spells",), ("stage",)),
+    "lifecycle.funnel": Case(
+        lambda stages: lifecycle.funnel(stages, by="source"),
+        ("known stages",),
+        ("source", "step_order"),
+    ),
+    "lifecycle.second_purchases": Case(
+        lambda stages: lifecycle.second_purchases(stages, every="quarter"),
+        ("known stages",),
+        ("cohort",),
+    ),
+    "lifecycle.phases": Case(lifecycle.phases, ("staged",)),
+    "lifecycle.states": Case(
+        lambda staged, people: lifecycle.states(staged, prospects=people, targets=people),
+        ("staged", "people"),
+    ),
     "lifecycle.flow": Case(lifecycle.flow, ("history",), ("date", "from_stage", "to_stage")),
     "lifecycle.forecast": Case(
         lambda staged: lifecycle.forecast(staged, transitions=moves(), periods=2),
@@ -1374,6 +1401,7 @@ NO_TABLE_TO_READ: Final[Mapping[str, str]] = {
     "events.care_policy": "makes a table from nothing",
     "events.rules": "makes a table from nothing",
     "lifecycle.markov_value": "reads transitions only",
+    "lifecycle.phase_map": "makes a table from nothing",
     "lifecycle.transition_table": "reads transitions only",
     "rfm.segment_map": "makes a table from nothing",
     "tiers.policy": "makes a table from nothing",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -108,6 +109,13 @@ TABLES: dict[str, dict[str, list[Any]]] = {
         "is_complete": [True, False],
         "orders": [120, 90],
         "amount": [2400.0, 1980.0],
+    "flow": {
+        "date": [date(2024, 1, 31)] * 4,
+        "next_date": [date(2024, 2, 29)] * 4,
+        "from_stage": ["active", "active", "lost", "appeared"],
+        "to_stage": ["active", "lost", "returned", "new"],
+        "n_customers": [50, 10, 4, 6],
+        "share": [0.83, 0.17, 1.0, None],
     },
     "rfm_grid": {"r_score": [5, 5, 1, None], "f_score": [5, 5, 2, None]},
     "segments": {
@@ -182,6 +190,7 @@ EXPECTED: dict[str, tuple[str, list[str], int]] = {
     ),
     "revenue": ("Revenue by month", ["2024-01", "2024-02"], 2),
     "rfm_grid": ("Customers by recency and frequency score", ["1", "2", "3", "4", "5"], 2),
+    "flow": ("Moves between stages: 10 down, 4 back", [], 11),
     "segments": ("Segments: share of customers and of money", ["Champions", "Lost"], 4),
     "stages": ("Stages: share of customers and of money", ["active", "lost"], 4),
     "survival": ("Contracts that run on", ["0", "6", "12", "18", "24", "30"], 4),
@@ -458,3 +467,35 @@ def test_an_unknown_period_is_refused(name: str, every: Any, advice: str) -> Non
     assert str(caught.value) == (
         f"`every` must be one of 'day', 'week', 'month', 'quarter', 'year', got {every!r}.{advice}"
     )
+
+
+def test_a_sankey_shows_the_last_four_dates_and_says_so() -> None:
+    days = [date(2024, month, 1) for month in range(1, 8)]
+    table = pl.DataFrame(
+        {
+            "date": days[:-1],
+            "next_date": days[1:],
+            "from_stage": ["active"] * 6,
+            "to_stage": ["active"] * 6,
+            "n_customers": [5] * 6,
+            "share": [1.0] * 6,
+        }
+    )
+    ax = plots.flow(table)
+    shown = [label.get_text() for label in ax.get_xticklabels()]
+    assert shown == ["2024-04-01", "2024-05-01", "2024-06-01", "2024-07-01"]
+    assert ax.get_xlabel().endswith("; 3 earlier dates left out")
+
+
+def test_the_names_of_a_sankey_do_not_stand_on_each_other() -> None:
+    stages = ["growing", "active", "returned", "new", "prospect", "at risk", "lapsing", "lost"]
+    day, later = date(2024, 1, 31), date(2024, 2, 29)
+    table = pl.DataFrame(
+        [(day, later, stage, stage, 1 if stage != "lost" else 10**6, 1.0) for stage in stages],
+        schema=["date", "next_date", "from_stage", "to_stage", "n_customers", "share"],
+        orient="row",
+    )
+    ax = plots.flow(table)
+    heights = sorted(height for text in ax.texts[:8] for height in [text.xy[1]])
+    assert min(b - a for a, b in pairwise(heights)) >= 0.05
+    assert 0 <= heights[0] <= heights[-1] <= 1

@@ -258,6 +258,8 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
                 "level": 0.9,
             },
         ),
+        "lifecycle.duration_summary": ("spells", {"level": 0.9}),
+        "lifecycle.durations": ("history", {}),
         "lifecycle.fit_rules": (
             "orders",
             {**ORDERS, **ahead, "lost_below": 0.1, "rules": STAGE_RULES},
@@ -274,6 +276,7 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
                 "seed": 1,
             },
         ),
+        "lifecycle.funnel": ("known stages", {"by": "source", "level": 0.9}),
         "lifecycle.growth_accounting": (
             "orders",
             {**ORDERS, "every": "month", "is_cut": False, "tolerance": 0.1},
@@ -297,6 +300,10 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
                 "backend": "pandas",
             },
         ),
+        "lifecycle.phase_map": (None, {"backend": "pandas"}),
+        "lifecycle.phases": ("staged", {"phases": None}),
+        "lifecycle.second_purchases": ("known stages", {"every": "month", "level": 0.9}),
+        "lifecycle.states": ("staged", {"prospects": None, "targets": None}),
         "lifecycle.transition_table": (
             None,
             {"transitions": moves(), "level": 0.9, "backend": "pandas"},

@@ -9,6 +9,7 @@ Business
 Customers
     segments: Bar chart of each segment's share of customers and of money.
     stages: Bar chart of each life-cycle stage's share of customers and of money.
+    flow: Sankey diagram of the customers who moved from stage to stage between dates.
     tiers: Bar chart of each tier's share of customers and of value.
     concentration: Concentration curve: share of the value from the best customers.
     rfm_grid: Heatmap of the number of customers by recency and frequency score.
@@ -39,6 +40,7 @@ from crmkit._plots.bars import actions, call_list, cost_benefit, segments, stage
 from crmkit._plots.cohorts import new_and_returning, retention_curve, retention_heatmap
 from crmkit._plots.distribution import concentration, rfm_grid
 from crmkit._plots.evaluation import rankings, totals
+from crmkit._plots.flow import flow
 from crmkit._plots.forecasts import calibration, forecast_error, reliability
 from crmkit._plots.revenue import revenue
 from crmkit._plots.survival import survival
@@ -50,6 +52,7 @@ __all__ = [
     "call_list",
     "concentration",
     "cost_benefit",
+    "flow",
     "forecast_error",
     "gains",
     "new_and_returning",

@@ -104,8 +104,11 @@ def funnel(history: IntoFrameT, *, by: str | None = None, level: float = 0.9) ->
     >>> history = pd.DataFrame(
     ...     {
     ...         "customer_id": ["ann", "ben", "cid", "dan"] * 3,
-    ...         "date": pd.to_datetime(["2024-01-31"] * 4 + ["2024-03-01"] * 4 + ["2024-03-31"] * 4),
-    ...         "stage": ["prospect"] * 4 + ["new", "new", "prospect", "prospect"]
+    ...         "date": pd.to_datetime(
+    ...             ["2024-01-31"] * 4 + ["2024-03-01"] * 4 + ["2024-03-31"] * 4
+    ...         ),
+    ...         "stage": ["prospect"] * 4
+    ...         + ["new", "new", "prospect", "prospect"]
     ...         + ["active", "new", "new", "prospect"],
     ...         "frequency": [None] * 4 + [0, 0, None, None] + [1, 0, 0, None],
     ...     }
@@ -257,7 +260,10 @@ def _people(
     table = replace(HISTORY_OF_STAGES, columns=tuple(columns))
     placed, dates = at_steps(history, table, also=["frequency", *([by] if by is not None else [])])
     step, is_prospect = nw.col("step"), nw.col("stage") == "prospect"
-    points = {"prospect": nw.when(is_prospect).then(step), "bought": nw.when(~is_prospect).then(step)}
+    points = {
+        "prospect": nw.when(is_prospect).then(step),
+        "bought": nw.when(~is_prospect).then(step),
+    }
     if frames.has(placed, "frequency"):
         points["again"] = nw.when(frames.known("frequency") >= 1).then(step)
     group = nw.lit("")

@@ -213,22 +213,21 @@ def _customers(events: nw.LazyFrame[Any], today: int, *, window: int) -> nw.Lazy
     bought = nw.col("n") > 0
     rows = sums.filter(bought | (nw.col("known") > 0) if has_people else bought)
     first, last = nw.col("first"), nw.col("last")
-    measures = {
-        "days_since_last": nw.lit(today) - last,
-        "recency": last - first,
-        "T": nw.lit(today) - first,
-        "last_gap_days": last - nw.col("previous"),
-        **{name: nw.col(name) for name in (*counted, *summed)},
-    }
-    there = rows.select(
-        "customer_id",
-        nw.when(bought).then(nw.col("n").cast(nw.Int64) - 1).alias("frequency"),
-        *(
-            nw.when(bought).then(value.cast(nw.Float64)).alias(name)
-            for name, value in measures.items()
-        ),
-    )
+    frequency = nw.col("n").cast(nw.Int64) - 1
+    parts = {name: nw.col(name) for name in (*counted, *summed)}
+    if has_people:
+        frequency = nw.when(bought).then(frequency)
+        if summed:
+            parts["total_amount"] = nw.when(bought).then(nw.col("total_amount"))
     # Someone who first bought after the earlier window began cannot be compared with it.
-    both = nw.col("T") >= 2 * window
-    earlier = [name for name in measures if name.endswith("before")]
-    return there.with_columns(**{name: nw.when(both).then(nw.col(name)) for name in earlier})
+    both = first <= today - 2 * window
+    parts["purchases_before"] = nw.when(both).then(nw.col("purchases_before"))
+    return rows.select(
+        "customer_id",
+        frequency.alias("frequency"),
+        (nw.lit(today) - last).alias("days_since_last"),
+        (last - first).alias("recency"),
+        (nw.lit(today) - first).alias("T"),
+        (last - nw.col("previous")).alias("last_gap_days"),
+        *(value.alias(name) for name, value in parts.items()),
+    )
