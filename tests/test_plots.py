@@ -496,6 +496,7 @@ def test_the_names_of_a_sankey_do_not_stand_on_each_other() -> None:
         orient="row",
     )
     ax = plots.flow(table)
-    heights = sorted(height for text in ax.texts[:8] for height in [text.xy[1]])
+    left: list[Any] = list(ax.texts[:8])
+    heights = sorted(text.xy[1] for text in left)
     assert min(b - a for a, b in pairwise(heights)) >= 0.05
     assert 0 <= heights[0] <= heights[-1] <= 1

@@ -215,6 +215,15 @@ def test_phases_are_a_table_to_edit() -> None:
         lifecycle.phases(staged, phases=pl.concat([own, own]))
 
 
+def test_a_history_has_a_phase_at_each_date() -> None:
+    history = people(FUNNEL)
+    phases = lifecycle.phases(history)
+    assert phases.filter(customer_id="ann")["phase"].to_list() == [
+        *["exploration"] * 3,
+        "formation",
+    ]
+
+
 def test_everybody_has_one_state() -> None:
     staged = pl.DataFrame(
         {

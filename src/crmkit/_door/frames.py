@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoDataFrame, IntoFrame, IntoFrameT
 
-from crmkit._door import checks, engines
+from crmkit._door import checks, engines, in_order
 from crmkit._words.arguments import require_backend
 from crmkit.errors import InvalidArgumentError, MissingColumnsError
 from crmkit.tables import Kind, Table
@@ -42,8 +42,8 @@ by_customer = engines.by_customer
 row_by_row = engines.row_by_row
 with_columns = engines.with_columns
 in_one_piece = engines.in_one_piece
-keep_with_previous = engines.keep_with_previous
-sort_again = engines.sort_again
+keep_with_previous = in_order.keep_with_previous
+sort_again = in_order.sort_again
 maybe_repeated = engines.maybe_repeated
 with_readable_names = engines.with_readable_names
 with_short_plan = engines.with_short_plan

@@ -147,7 +147,7 @@ def _events(ledger: nw.LazyFrame[Any], *, until: date) -> nw.LazyFrame[Any]:
 
 
 def _with_people(events: nw.LazyFrame[Any], people: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    """Add those who are known by name, each with a row before all dates that is no purchase."""
+    """Add those who are known by name, each with a row before all dates, without a purchase."""
     money = {"amount": nw.lit(0.0)} if frames.has(events, "amount") else {}
     known = frames.with_columns(
         people.select("customer_id"), **money, number=nw.lit(_BEFORE_ALL).cast(nw.Int64)

@@ -11,7 +11,15 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from crmkit._door import frames
 from crmkit._summary.rhythm import require_same_keys
 from crmkit._words.arguments import require_backend
-from crmkit.tables import PHASE_INPUT, PHASE_MAP, PROSPECTS, STAGED, TARGETS, Table
+from crmkit.tables import (
+    HISTORY_OF_STAGES,
+    PHASE_INPUT,
+    PHASE_MAP,
+    PROSPECTS,
+    STAGED,
+    TARGETS,
+    Table,
+)
 from crmkit.typing import Backend
 
 _SECOND: Final = "second purchase"
@@ -73,7 +81,7 @@ def phases(staged: IntoFrameT, *, phases: IntoFrame | None = None) -> IntoFrameT
     Parameters
     ----------
     staged
-        One row per customer, as made by `crmkit.lifecycle.assign`, or the table of
+        One row per customer, as made by `crmkit.lifecycle.assign`, or, with a `date`, the table of
         `crmkit.lifecycle.history`. With a `frequency` in it, the second purchase is seen.
     phases
         The phase of each stage in the form of `crmkit.lifecycle.phase_map`, stages of your own
@@ -114,7 +122,8 @@ def phases(staged: IntoFrameT, *, phases: IntoFrame | None = None) -> IntoFrameT
             cid active          7   stability
             dee   lost          3     decline
     """
-    frame = frames.read(staged, PHASE_INPUT)
+    is_history = "date" in frames.open_table(staged, PHASE_INPUT).collect_schema()
+    frame = frames.read(staged, HISTORY_OF_STAGES if is_history else PHASE_INPUT)
     named = dict(_PHASES)
     if phases is not None:
         rows = frames.read_rows(phases, PHASE_MAP)

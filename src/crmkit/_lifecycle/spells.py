@@ -114,7 +114,7 @@ def duration_summary(durations: IntoFrameT, *, level: float = 0.9) -> IntoFrameT
     ``n_spells``         int    stays in it
     ``n_running_first``  int    of which were running on the first date
     ``n_events``         int    of which ended, the others left out
-    ``median``           float  half of the stays have ended after so many days (Kaplan-Meier);
+    ``median``           float  days after which half of the stays have ended (Kaplan-Meier);
                                 null where fewer have
     ``median_lower``     float  lower bound of the median
     ``median_upper``     float  upper bound; null where it is beyond the data

@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class Wait(NamedTuple):
-    """How many waited for so many days, until it happened (1) or they were last seen (0)."""
+    """How many waited, and how many days, until it happened (1) or they were last seen (0)."""
 
     days: float
     event: int

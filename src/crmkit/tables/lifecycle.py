@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from crmkit.tables.contracts import NOT_MADE, Column, Table
+from crmkit.tables.customers import STAGED
 
 _STAGE: Final = Column("stage", "text", "stage of life")
 _MEDIAN: Final = (
@@ -13,12 +15,10 @@ _MEDIAN: Final = (
     Column("median_upper", "number", "upper bound of the median", 0, nullable=True),
 )
 
-PHASE_INPUT: Final = Table(
-    name="staged customers",
-    row="one customer, or one date of a customer",
-    made_by="crmkit.lifecycle.assign",
+PHASE_INPUT: Final = replace(
+    STAGED,
     columns=(
-        _STAGE,
+        *STAGED.columns,
         Column(
             "frequency",
             "count",
@@ -50,7 +50,7 @@ TARGETS: Final = Table(
 
 STATES: Final = Table(
     name="states",
-    row="one person known by name",
+    row="one customer, or another person known by name",
     made_by="crmkit.lifecycle.states",
     columns=(
         Column("customer_id", "key", "who"),
