@@ -177,8 +177,6 @@ def contracts() -> list[Table]:
     """List every table contract, in the order of the source."""
     files = (
         *(tables.records, tables.contacts, tables.customers, tables.risk, tables.survival),
-        *(tables.churn, tables.tiers, tables.campaigns, tables.events),
-        *(tables.records, tables.customers, tables.risk, tables.survival),
         *(tables.lifecycle, tables.churn, tables.tiers, tables.campaigns, tables.events),
         *(tables.groups, tables.summaries),
     )

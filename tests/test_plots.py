@@ -109,6 +109,7 @@ TABLES: dict[str, dict[str, list[Any]]] = {
         "is_complete": [True, False],
         "orders": [120, 90],
         "amount": [2400.0, 1980.0],
+    },
     "flow": {
         "date": [date(2024, 1, 31)] * 4,
         "next_date": [date(2024, 2, 29)] * 4,
