@@ -69,6 +69,7 @@ def _picked(
 ) -> frames.Frame:
     """Pick those to whom it happened, and write the event."""
     if rule.change == "soon" and soon.is_date(kinds[rule.column]) and day is not None:
+        joined = joined.filter(~nw.col(NEW + rule.column).is_null())  # pandas cannot count to NaT
         happened, written, days = soon.on_a_date(joined, NEW + rule.column, rule=rule, day=day)
         change = _Change(happened, old_text=written, days_ahead=days)
     else:

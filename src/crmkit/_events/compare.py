@@ -247,7 +247,11 @@ def _needs_a_change(rule: EventRule) -> bool:
 
 
 def _side(frame: frames.Frame, name: str, prefix: str, *, kinds: nw.Schema) -> nw.Expr:
-    column = nw.col(name) if frames.has(frame, name) else nw.lit(None).cast(kinds[name])
+    column = nw.lit(None)
+    if frames.has(frame, name):
+        column = nw.col(name)
+    elif kinds[name].is_numeric():
+        column = column.cast(nw.Float64)
     return column.alias(prefix + name)
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from typing import Any, Final
+from datetime import date
+from typing import Any
 
 import narwhals as nw
 
 from crmkit._door import frames, time
 from crmkit._events.rules import EventRule
-
-_LONGEST: Final = 36_500
-"""Days of a hundred years: beyond them a calendar may end."""
 
 
 def is_date(kind: Any) -> bool:  # noqa: ANN401 - a type of narwhals
@@ -23,11 +20,10 @@ def on_a_date(
     joined: frames.Frame, column: str, *, rule: EventRule, day: date
 ) -> tuple[nw.Expr, nw.Expr, nw.Expr]:
     """Whether a date is ahead and in reach; the date as text, and the days to it."""
-    last = day + timedelta(days=int(min(rule.within_days, _LONGEST)))
-    first, last_day = (time.constant_day(joined, each) for each in (day, last))
-    happened = (nw.col(column) >= first) & (nw.col(column) <= last_day)
+    ahead = time.day_number(joined, column) - time.number_of(day)
+    happened = (ahead >= 0) & (ahead <= rule.within_days)
     written = nw.col(column).dt.to_string("%Y-%m-%d")
-    return happened, written, time.day_number(joined, column) - time.number_of(day)
+    return happened, written, ahead
 
 
 def of_a_ratio(ratio: nw.Expr, *, gap: str, since: str, rule: EventRule) -> tuple[nw.Expr, nw.Expr]:
