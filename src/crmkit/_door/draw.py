@@ -10,7 +10,7 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 
-from crmkit._door import engines, frames
+from crmkit._door import frames, partitions
 
 MOST_CUSTOMERS: Final = 200_000
 """As many customers come to one machine at the most."""
@@ -82,7 +82,7 @@ def with_hash(frame: frames.Frame, *, into: str, salt: str = "") -> frames.Frame
         )
         return numbered
     step = partial(_with_hash_in_memory, into=into, salt=salt)
-    return engines.in_partitions(frame.to_native(), step) if engine.is_dask() else step(frame)
+    return partitions.in_partitions(frame.to_native(), step) if engine.is_dask() else step(frame)
 
 
 def _with_hash_in_memory(frame: frames.Frame, *, into: str, salt: str) -> frames.Frame:

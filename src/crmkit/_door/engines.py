@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from functools import partial
 from typing import Any, Final, TypeAlias
 
 import narwhals as nw
@@ -18,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 Frame: TypeAlias = nw.LazyFrame[Any]
-Step: TypeAlias = Callable[[Frame], Frame]
 
 ACCEPTED: Final = (
     "Give a pandas or Polars DataFrame, a Polars LazyFrame, a PyArrow table, a DuckDB relation, "
@@ -309,68 +307,6 @@ def first_value(frame: Frame, key: str, *, value: str, by: str) -> tuple[Frame, 
             value
         )
     return frame, nw.col(value).first(order_by="turn")
-
-
-# Steps that Dask takes in pandas, partition by partition. It has no windows; its group-by puts all
-# groups in one partition; and its optimizer walks every way through a plan, of which there are
-# billions where columns are made of columns that are made of columns.
-
-
-def by_customer(frame: Frame, step: Step) -> Frame:
-    """Apply a step that needs all rows of a customer together."""
-    if not frame.implementation.is_dask():
-        return step(frame)
-    rows = frame.to_native()
-    moved = rows if rows.npartitions == 1 else rows.shuffle("customer_id")
-    return in_partitions(moved, step)
-
-
-def row_by_row(frame: Frame, step: Step) -> Frame:
-    """Apply a step that takes each row by itself."""
-    return in_partitions(frame.to_native(), step) if frame.implementation.is_dask() else step(frame)
-
-
-def with_columns(frame: Frame, *unnamed: nw.Expr, **named: nw.Expr) -> Frame:
-    """Append columns computed row by row."""
-    return row_by_row(frame, partial(_appended, unnamed=unnamed, named=named))
-
-
-def _appended(frame: Frame, *, unnamed: Sequence[nw.Expr], named: Mapping[str, nw.Expr]) -> Frame:
-    return frame.with_columns(*unnamed, **named)
-
-
-def in_one_piece(frame: Frame, step: Step, *, example: Mapping[str, Sequence[Any]]) -> Frame:
-    """Apply a step that needs all rows together, to a table that has become small.
-
-    From the example, rows of the columns that matter, Dask learns the types to come.
-    """
-    if not frame.implementation.is_dask():
-        return step(frame)
-    piece = frame.to_native().repartition(npartitions=1)
-    of_kind = getattr(piece, "_meta_nonempty").iloc[[0] * len(next(iter(example.values())))]  # noqa: B009
-    rows = of_kind.assign(**example).astype(of_kind.dtypes)
-    return in_partitions(piece, step, example=rows)
-
-
-def in_partitions(native: Any, step: Step, *, example: Any = None) -> Frame:  # noqa: ANN401 - Dask has no types
-    if example is None:
-        example = getattr(native, "_meta_nonempty")  # noqa: B009 - what Dask itself learns from
-    like = _in_pandas(example, step=step).iloc[:0]
-    taken = partial(_in_planned_types, step=step, like=like)
-    return wrap(native.map_partitions(taken, meta=like).clear_divisions()).lazy()
-
-
-def _in_pandas(rows: Any, *, step: Step) -> Any:  # noqa: ANN401 - a pandas frame
-    return step(with_plain_text(nw.from_native(rows)).lazy()).collect().to_native()
-
-
-def _in_planned_types(rows: Any, *, step: Step, like: Any) -> Any:  # noqa: ANN401 - a pandas frame
-    """Apply a step and keep the planned types, also where no row or no null is left."""
-    made = _in_pandas(rows, step=step)
-    if made.empty:
-        return like
-    floats = {name: dtype for name, dtype in like.dtypes.items() if dtype.kind == "f"}
-    return made.astype(floats).reset_index(drop=True)
 
 
 def _with_a_type(

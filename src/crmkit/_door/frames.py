@@ -8,9 +8,7 @@ by value where their distinct rows are collected anyway.
 
 from __future__ import annotations
 
-import functools
 import math
-import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeAlias, cast
@@ -20,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoDataFrame, IntoFrame, IntoFrameT
 
-from crmkit._door import checks, engines, in_order
+from crmkit._door import checks, engines, in_order, partitions
+from crmkit._door.computed import where_known
 from crmkit._words.arguments import require_backend
 from crmkit.errors import InvalidArgumentError, MissingColumnsError
 from crmkit.tables import Kind, Table
@@ -38,10 +37,10 @@ join_full = engines.join_full
 join_left = engines.join_left
 whole_or_null = engines.whole_or_null
 kept = engines.kept
-by_customer = engines.by_customer
-row_by_row = engines.row_by_row
-with_columns = engines.with_columns
-in_one_piece = engines.in_one_piece
+by_customer = partitions.by_customer
+row_by_row = partitions.row_by_row
+with_columns = partitions.with_columns
+in_one_piece = partitions.in_one_piece
 keep_with_previous = in_order.keep_with_previous
 sort_again = in_order.sort_again
 maybe_repeated = engines.maybe_repeated
@@ -269,23 +268,6 @@ def with_computed(
         computed = table_like({**distinct, **new}, like=frame)
         appended = frame.drop(*new, strict=False).join(computed, on=list(inputs), how="left")
     return with_columns(appended, *(nw.col(name).fill_nan(None) for name in new))
-
-
-def where_known(
-    compute: Callable[..., Mapping[str, Floats]], arrays: Mapping[str, Floats]
-) -> Mapping[str, Floats]:
-    """Compute on the rows in which all inputs are known; the others are NaN."""
-    known = functools.reduce(operator.and_, (~np.isnan(values) for values in arrays.values()))
-    if known.all():
-        return compute(**arrays)
-    found = compute(**{name: values[known] for name, values in arrays.items()})
-    return {name: _spread(values, known) for name, values in found.items()}
-
-
-def _spread(values: Floats, known: npt.NDArray[np.bool_]) -> Floats:
-    full = np.full(known.shape, np.nan)
-    full[known] = values
-    return full
 
 
 # Contracts

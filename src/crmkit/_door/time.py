@@ -119,6 +119,17 @@ def constant_day(frame: nw.LazyFrame[Any], day: date) -> nw.Expr:
     return nw.lit(day).cast(nw.Date)
 
 
+def with_plain_days(frame: nw.LazyFrame[Any], *columns: str) -> nw.LazyFrame[Any]:
+    """Give days that pandas holds in Arrow the type of numpy: to those of Arrow it adds no year."""
+    if not frame.implementation.is_pandas_like():
+        return frame
+    native = frame.to_native()
+    plain: nw.LazyFrame[Any] = nw.from_native(
+        native.astype(dict.fromkeys(columns, "datetime64[us]"))
+    ).lazy()
+    return plain
+
+
 def until(frame: nw.LazyFrame[Any], day: date, *, column: str = "date") -> nw.Expr:
     """Keep what happened by the end of `day`."""
     if frame.collect_schema()[column] == nw.Date:

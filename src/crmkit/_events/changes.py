@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import narwhals as nw
 
-from crmkit._door import frames
+from crmkit._door import frames, time
 from crmkit._events import soon
 from crmkit._events.rules import EventRule
 from crmkit._words import wording
@@ -70,6 +70,7 @@ def _picked(
     """Pick those to whom it happened, and write the event."""
     if rule.change == "soon" and soon.is_date(kinds[rule.column]) and day is not None:
         joined = joined.filter(~nw.col(NEW + rule.column).is_null())  # pandas cannot count to NaT
+        joined = time.with_plain_days(joined, NEW + rule.column)
         happened, written, days = soon.on_a_date(joined, NEW + rule.column, rule=rule, day=day)
         change = _Change(happened, old_text=written, days_ahead=days)
     else:

@@ -49,6 +49,7 @@ class Policy:
 
 def decided(frame: frames.Frame, *, policy: Policy) -> frames.Frame:
     """Decide on each customer, and say by which clause, until when, and what is needed."""
+    frame = time.with_plain_days(frame, SINCE, EXPIRES, RENEWAL)
     placed = frame.with_columns(**_places(policy))
     dated = placed.with_columns(**_days(frame, policy))
     dated = dated.with_columns(**{_FREE: _latest(_HOLD, RENEWAL, _YEAR)})

@@ -180,11 +180,11 @@ def review(
     >>> found = review(held, now, rule=cuts, as_of="2024-06-30", when="anniversary")
     >>> columns = ["customer_id", "needed_to_stay", "needed_to_rise", "falls_on", "tier", "clause"]
     >>> print(found[columns].to_string(index=False, na_rep=""))
-    customer_id needed_to_stay needed_to_rise   falls_on tier      clause
-            ann            0.0         1050.0            gold       grace
-            ben          400.0         1500.0 2025-01-15 gold anniversary
-            cid                                          gold      exempt
-            dee            0.0            0.0            gold one step up
+    customer_id  needed_to_stay  needed_to_rise   falls_on tier      clause
+            ann             0.0          1050.0            gold       grace
+            ben           400.0          1500.0 2025-01-15 gold anniversary
+            cid                                            gold      exempt
+            dee             0.0             0.0            gold one step up
     """
     reach.require_rule(rule)
     require_share(grace, argument="grace", advice="Write 0.1 for 10 % of the cut.")
