@@ -13,6 +13,7 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames, time
+from crmkit.models.numerics.log_mean import log_mean
 from crmkit.typing import Period
 
 _MOST_PERIODS: Final = 24
@@ -212,8 +213,4 @@ def _contribution(of: _Figure, values: Mapping[str, _Figure]) -> float | None:
     new, old = of.value or 0.0, of.value_before or 0.0
     if min(now, before, new, old) <= 0:
         return None
-    return _log_mean(now, before) * math.log(new / old)
-
-
-def _log_mean(a: float, b: float) -> float:
-    return a if math.isclose(a, b, rel_tol=1e-12) else (a - b) / math.log(a / b)
+    return log_mean(now, before) * math.log(new / old)

@@ -57,6 +57,14 @@ from crmkit.tables.lifecycle import (
 )
 from crmkit.tables.records import CONTRACTS, COSTS, FINDINGS, LEDGER, PEOPLE, PROSPECTS
 from crmkit.tables.risk import AT_STAKE, HELD_OUT_RISK, PAST_AMOUNT, RISK_SIGNALS
+from crmkit.tables.sales import (
+    ATTAINMENT,
+    SALES_BRIDGE,
+    SALES_GROWTH,
+    SALES_MOVERS,
+    SEASON,
+    TARGETS,
+)
 from crmkit.tables.summaries import (
     ACTION_SUMMARY,
     BACKTEST,
@@ -87,6 +95,7 @@ __all__ = [
     "ACTION_INPUTS",
     "ACTION_PLAN",
     "ACTION_SUMMARY",
+    "ATTAINMENT",
     "ATTRIBUTES",
     "AT_STAKE",
     "AUDITED_TIERS",
@@ -143,9 +152,13 @@ __all__ = [
     "REVIEWED_TIERS",
     "RHYTHM",
     "RISK_SIGNALS",
+    "SALES_BRIDGE",
+    "SALES_GROWTH",
+    "SALES_MOVERS",
     "SCORED",
     "SCORES",
     "SECOND_PURCHASES",
+    "SEASON",
     "SEGMENTED",
     "SEGMENT_CODES",
     "SEGMENT_RANGES",

@@ -47,7 +47,7 @@ COMPARISON: Final = _table(
     Column("figure", "text", "what is counted or added up"),
     _column("value", "number", "the figure of the last months"),
     _column("value_before", "number", "that of as many months before"),
-    _column("growth", "number", "value / value_before - 1"),
+    _column("growth", "number", "difference as a share of what was before"),
     _column("contribution", "number", "what it adds to the change of revenue"),
     Column("starts", "date", "first day of the last months"),
     Column("ends", "date", "their last day"),
