@@ -104,7 +104,7 @@ def spread(
     if is_number(target):
         require_zero_or_more(target, argument="target", advice="Write 120000.")  # type: ignore[arg-type]
         columns = _columns({}, [()], [float(target)], index=index, year=calendar_year)  # type: ignore[arg-type]
-        return frames.new_table({n: list(v) for n, v in columns.items()}, backend=backend)
+        return frames.new_table(columns, backend=backend)
     frame = frames.read(target, TARGETS)  # type: ignore[type-var]
     data = frame.collect()
     carried = [name for name in data.columns if name not in {*_MADE, "target_amount"}]
