@@ -161,6 +161,13 @@ def tables() -> Mapping[str, pl.DataFrame]:
         "wallets": _wallets(customers),
         "products": _products(orders),
         "asked": _asked(customers),
+        "sold": (sold := _sold(orders)),
+        "growth": sales.growth(sold, by="branch", every="quarter", as_of=AS_OF),
+        "branch targets": _branch_targets(),
+        "share targets": pl.DataFrame(
+            {"branch": ["branch 1"], "product": ["fund 1"], "target_share": [0.25]}
+        ),
+        "attained": sales.attainment(sold, _branch_targets(), by="branch", as_of=AS_OF),
         "segment map": rfm.segment_map("rf_25", backend="polars"),
     }
 
@@ -444,6 +451,35 @@ def _products(orders: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _sold(orders: pl.DataFrame) -> pl.DataFrame:
+    """Give each order a product, a branch, units, a discount and a cost; one of each is unknown."""
+    row = pl.int_range(pl.len())
+    return _products(orders).with_columns(
+        order_id=row // 2,
+        quantity=pl.when(row != 3).then(1 + row % 4),
+        discount=pl.when(row != 4).then(row % 3 * 2.5),
+        cost=pl.when(row != 6).then(pl.col("amount") * 0.5),
+    )
+
+
+def _branch_targets() -> pl.DataFrame:
+    """Give three of four branches, and one that is not known, a target."""
+    return pl.DataFrame(
+        {
+            "branch": ["branch 0", "branch 1", "branch 2", None],
+            "target_amount": [9000.0, 8000.5, 0.0, 1000.0],
+        }
+    )
+
+
+@cache
+def season() -> sales.SeasonalIndex:
+    """Find the season of the branches."""
+    return sales.seasonal_index(
+        tables()["sold"], as_of=AS_OF, years=1, within="branch", method="means"
+    )
+
+
 @cache
 def on(engine: str, name: str) -> Any:
     """Take a table to an engine."""
@@ -576,6 +612,7 @@ class Case:
 
 
 _FIT: Final = 1e-6
+_SUMS: Final = 1e-9
 _CELL: Final = ("cohort", "period")
 
 CASES: Final[Mapping[str, Case]] = {
@@ -1297,6 +1334,75 @@ CASES: Final[Mapping[str, Case]] = {
         ),
         ("current tiers", "reviewed"),
         ("customer_id", "event"),
+    "sales.growth": Case(
+        lambda sold: sales.growth(
+            sold, by=["branch", "product"], every="quarter", as_of=AS_OF, subtotals=True
+        ),
+        ("sold",),
+        ("dimensions", "starts", "branch", "product"),
+        rtol=_SUMS,
+    ),
+    "sales.growth of customers": Case(
+        lambda days: sales.growth(
+            days, by="customer_id", every="month", as_of=AS_OF, compare="year"
+        ),
+        ("orders",),
+        ("starts", "customer_id"),
+        rtol=_SUMS,
+    ),
+    "sales.movers": Case(
+        lambda table: sales.movers(table, most=2), ("growth",), ("mover", "mover_rank")
+    ),
+    "sales.bridge": Case(
+        lambda sold: sales.bridge(sold, every="quarter", as_of=AS_OF, mix="joint term apart"),
+        ("sold",),
+        ("bridge_step",),
+        rtol=_SUMS,
+    ),
+    "sales.revenue_tree": Case(
+        lambda sold: sales.revenue_tree(sold, every="quarter", as_of=AS_OF, compare="year"),
+        ("sold",),
+        ("figure",),
+        rtol=_SUMS,
+    ),
+    "sales.trend": Case(lambda orders: sales.trend(orders, as_of=AS_OF), ("orders",), rtol=_SUMS),
+    "sales.composition": Case(
+        lambda sold, targets: sales.composition(
+            sold, by="product", within="branch", target=targets
+        ),
+        ("sold", "share targets"),
+        ("branch", "product"),
+        rtol=_SUMS,
+    ),
+    "sales.attainment": Case(
+        lambda sold, targets: sales.attainment(
+            sold, targets, by="branch", as_of=AS_OF, season=season()
+        ),
+        ("sold", "branch targets"),
+        ("branch",),
+        rtol=_SUMS,
+    ),
+    "sales.target_fairness": Case(sales.target_fairness, ("attained",), (), rtol=_SUMS),
+    "sales.seasonal_index": Case(
+        lambda sold: sales.seasonal_index(
+            sold, as_of=AS_OF, years=1, within="branch", method="means"
+        ),
+        ("sold",),
+        rtol=_SUMS,
+    ),
+    "sales.spread": Case(
+        lambda targets: sales.spread(targets, index=season(), year=1998),
+        ("branch targets",),
+        ("branch", "season"),
+    ),
+    "sales.concessions": Case(
+        lambda sold: sales.concessions(sold, as_of=AS_OF), ("sold",), rtol=_SUMS
+    ),
+    "sales.after_concessions": Case(
+        lambda sold: sales.after_concessions(sold, ended=SPLIT, as_of=AS_OF),
+        ("sold",),
+        ("concession_class",),
+        rtol=_SUMS,
     ),
     "events.summary": Case(events.summary, ("events",), ("event",)),
     "campaigns.score_prospects": Case(
@@ -1404,6 +1510,7 @@ NO_TABLE_TO_READ: Final[Mapping[str, str]] = {
     "lifecycle.phase_map": "makes a table from nothing",
     "lifecycle.transition_table": "reads transitions only",
     "rfm.segment_map": "makes a table from nothing",
+    "sales.season_table": "reads an index only",
     "tiers.policy": "makes a table from nothing",
 }
 """Public functions that read no table, and why."""

@@ -286,7 +286,7 @@ def _bounds(
         off = sold[usable] / (level_of_year * weights[usable]) - 1
         degrees = int(usable.sum()) - 1
         scatter = float(np.sqrt((off**2).sum() / degrees))
-    elif season is not None and np.isfinite(season.noise):
+    elif season is not None and season.noise is not None:
         scatter = season.noise
         degrees = max(season.n_periods - SEASONS[season.every], 1)
     else:

@@ -161,7 +161,7 @@ def seasonal_index(
         every=every,
         method=method,
         index=tuple(whole.figure.tolist()),
-        noise=whole.noise,
+        noise=whole.noise if np.isfinite(whole.noise) else None,
         years=int(years),
         n_periods=last - start + 1,
         starts=periods.span(start, every=every).starts,

@@ -61,7 +61,7 @@ class SeasonalIndex:
         One number per month or quarter of the year, with a mean of 1; by working day where
         `working_days` is true.
     noise
-        Standard deviation of what season and level do not explain, as a fraction; NaN where the
+        Standard deviation of what season and level do not explain, as a fraction; None where the
         years are too few to say.
     years
         Years that were asked for.
@@ -82,7 +82,7 @@ class SeasonalIndex:
     every: Season
     method: SeasonMethod
     index: tuple[float, ...]
-    noise: float
+    noise: float | None
     years: int
     n_periods: int
     starts: date
@@ -142,7 +142,7 @@ class SeasonalIndex:
     def to_json(self) -> str:
         """Write as JSON text."""
         fields = asdict(self) | {"starts": self.starts.isoformat(), "ends": self.ends.isoformat()}
-        return kept.write(type(self).__name__, kept.nan_as_null(fields))
+        return kept.write(type(self).__name__, fields)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -209,7 +209,7 @@ _READERS: Final = {
     "every": kept.choice(*SEASONS),
     "method": kept.choice(*get_args(SeasonMethod)),
     "index": _INDEX,
-    "noise": kept.number_or_nan,
+    "noise": kept.optional(kept.number),
     "years": kept.whole,
     "n_periods": kept.whole,
     "starts": _day,
