@@ -178,8 +178,6 @@ def contracts() -> list[Table]:
     files = (
         *(tables.records, tables.contacts, tables.customers, tables.risk, tables.survival),
         *(tables.lifecycle, tables.churn, tables.tiers, tables.campaigns, tables.events),
-        *(tables.groups, tables.summaries),
-        *(tables.churn, tables.tiers, tables.campaigns, tables.events),
         *(tables.groups, tables.sales, tables.summaries),
     )
     found = (each for file in files for each in vars(file).values() if isinstance(each, Table))

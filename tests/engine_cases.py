@@ -1334,6 +1334,7 @@ CASES: Final[Mapping[str, Case]] = {
         ),
         ("current tiers", "reviewed"),
         ("customer_id", "event"),
+    ),
     "sales.growth": Case(
         lambda sold: sales.growth(
             sold, by=["branch", "product"], every="quarter", as_of=AS_OF, subtotals=True

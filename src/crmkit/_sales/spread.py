@@ -15,7 +15,7 @@ from crmkit._sales import ledger
 from crmkit._sales.season_value import SEASONS, SeasonalIndex, as_group, require_index, require_year
 from crmkit._words.arguments import is_number, require_backend, require_zero_or_more
 from crmkit.errors import CrmkitWarning
-from crmkit.tables import TARGETS
+from crmkit.tables import SALES_TARGETS
 from crmkit.typing import Backend
 
 _CENTS: Final = 100
@@ -105,7 +105,7 @@ def spread(
         require_zero_or_more(target, argument="target", advice="Write 120000.")  # type: ignore[arg-type]
         columns = _columns({}, [()], [float(target)], index=index, year=calendar_year)  # type: ignore[arg-type]
         return frames.new_table(columns, backend=backend)
-    frame = frames.read(target, TARGETS)  # type: ignore[type-var]
+    frame = frames.read(target, SALES_TARGETS)  # type: ignore[type-var]
     data = frame.collect()
     carried = [name for name in data.columns if name not in {*_MADE, "target_amount"}]
     keys = ledger.keys_of(data, carried)

@@ -62,8 +62,8 @@ from crmkit.tables.sales import (
     SALES_BRIDGE,
     SALES_GROWTH,
     SALES_MOVERS,
+    SALES_TARGETS,
     SEASON,
-    TARGETS,
 )
 from crmkit.tables.summaries import (
     ACTION_SUMMARY,
@@ -155,10 +155,11 @@ __all__ = [
     "SALES_BRIDGE",
     "SALES_GROWTH",
     "SALES_MOVERS",
+    "SALES_TARGETS",
     "SCORED",
     "SCORES",
-    "SECOND_PURCHASES",
     "SEASON",
+    "SECOND_PURCHASES",
     "SEGMENTED",
     "SEGMENT_CODES",
     "SEGMENT_RANGES",

@@ -88,7 +88,7 @@ SALES_BRIDGE: Final = Table(
     ),
 )
 
-TARGETS: Final = Table(
+SALES_TARGETS: Final = Table(
     name="targets",
     row="one group with its target",
     made_by=NOT_MADE,
