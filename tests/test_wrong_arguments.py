@@ -33,6 +33,7 @@ from tests.engine_cases import (
     donations,
     moves,
     purchases,
+    season,
     spend,
     tables,
     trees,
@@ -583,6 +584,75 @@ def calls() -> dict[str, tuple[str | None, dict[str, Any]]]:
                 "horizon_days": 91,
                 "level": 0.95,
             },
+        ),
+        "sales.growth": (
+            "sold",
+            {
+                "by": "branch",
+                "every": "month",
+                "as_of": AS_OF,
+                "compare": "year",
+                "subtotals": False,
+            },
+        ),
+        "sales.movers": ("growth", {"most": 3, "day": "1998-05-05"}),
+        "sales.bridge": (
+            "sold",
+            {
+                "every": "month",
+                "as_of": AS_OF,
+                "by": "product",
+                "compare": "year",
+                "mix": "prices now",
+            },
+        ),
+        "sales.revenue_tree": ("sold", {"every": "month", "as_of": AS_OF, "compare": "year"}),
+        "sales.trend": (
+            "sold",
+            {
+                "as_of": AS_OF,
+                "by": "branch",
+                "every": "month",
+                "periods": 6,
+                "level": 0.9,
+                "index": season(),
+            },
+        ),
+        "sales.composition": (
+            "sold",
+            {"by": "product", "within": "branch", "value": "amount", "target": None},
+        ),
+        "sales.attainment": (
+            "sold",
+            {
+                "target": tables()["branch targets"],
+                "by": "branch",
+                "as_of": AS_OF,
+                "season": season(),
+                "level": 0.9,
+            },
+        ),
+        "sales.target_fairness": ("attained", {}),
+        "sales.seasonal_index": (
+            "sold",
+            {
+                "as_of": AS_OF,
+                "every": "month",
+                "years": 1,
+                "within": "branch",
+                "method": "means",
+                "working_days": True,
+            },
+        ),
+        "sales.season_table": (None, {"index": season(), **NO_FITS}),
+        "sales.spread": (
+            None,
+            {"target": 100.0, "index": season(), "year": 1998, **NO_FITS},
+        ),
+        "sales.concessions": ("sold", {"as_of": AS_OF, "days": 91}),
+        "sales.after_concessions": (
+            "sold",
+            {"ended": SPLIT, "as_of": AS_OF, "days": 91, "level": 0.9},
         ),
         "sales.wallet": (
             "wallets",

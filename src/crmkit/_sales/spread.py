@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Sequence
 from typing import Any, Final
@@ -19,6 +18,8 @@ from crmkit.tables import SALES_TARGETS
 from crmkit.typing import Backend
 
 _CENTS: Final = 100
+_FINEST: Final = 2**53
+"""What a weight of 1 is in whole numbers."""
 _MADE: Final = ("season", "starts", "ends", "seasonal_index", "period_target")
 
 
@@ -123,12 +124,12 @@ def spread(
 def to_cents(target: float, weights: Sequence[float]) -> list[float]:
     """Split an amount by weights that sum to 1, in whole cents that sum to it."""
     total = round(target * _CENTS)
-    exact = [total * weight for weight in weights]
-    cents = [math.floor(each) for each in exact]
-    by_loss = sorted(range(len(exact)), key=lambda i: (cents[i] - exact[i], i))
-    left = total - sum(cents)
-    for i in range(abs(left)):
-        cents[by_loss[i % len(cents)]] += 1 if left > 0 else -1
+    parts = [round(weight * _FINEST) for weight in weights]  # whole numbers, so that none is lost
+    split = [divmod(total * part, sum(parts)) for part in parts]
+    cents = [whole for whole, _ in split]
+    by_loss = sorted(range(len(split)), key=lambda i: (-split[i][1], i))
+    for i in by_loss[: total - sum(cents)]:
+        cents[i] += 1
     return [each / _CENTS for each in cents]
 
 
