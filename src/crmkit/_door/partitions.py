@@ -7,7 +7,7 @@ columns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -19,13 +19,16 @@ Frame: TypeAlias = nw.LazyFrame[Any]
 Step: TypeAlias = Callable[[Frame], Frame]
 
 
-def by_customer(frame: Frame, step: Step) -> Frame:
-    """Apply a step that needs all rows of a customer together."""
+def by_customer(frame: Frame, step: Step, *, may_be_null: Collection[str] = ()) -> Frame:
+    """Apply a step that needs all rows of a customer together.
+
+    Of whole numbers that may be null, Dask is told that they are floats, as pandas writes them.
+    """
     if not frame.implementation.is_dask():
         return step(frame)
     rows = frame.to_native()
     moved = rows if rows.npartitions == 1 else rows.shuffle("customer_id")
-    return in_partitions(moved, step)
+    return in_partitions(moved, step, may_be_null=may_be_null)
 
 
 def row_by_row(frame: Frame, step: Step) -> Frame:
@@ -55,10 +58,17 @@ def in_one_piece(frame: Frame, step: Step, *, example: Mapping[str, Sequence[Any
     return in_partitions(piece, step, example=rows)
 
 
-def in_partitions(native: Any, step: Step, *, example: Any = None) -> Frame:  # noqa: ANN401 - Dask has no types
+def in_partitions(
+    native: Any,  # noqa: ANN401 - Dask has no types
+    step: Step,
+    *,
+    example: Any = None,  # noqa: ANN401 - a pandas frame
+    may_be_null: Collection[str] = (),
+) -> Frame:
     if example is None:
         example = getattr(native, "_meta_nonempty")  # noqa: B009 - what Dask itself learns from
     like = _in_pandas(example, step=step).iloc[:0]
+    like = like.astype({name: float for name in may_be_null if like.dtypes[name] == "int64"})
     taken = partial(_in_planned_types, step=step, like=like)
     return engines.wrap(native.map_partitions(taken, meta=like).clear_divisions()).lazy()
 

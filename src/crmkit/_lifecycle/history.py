@@ -115,7 +115,8 @@ def history(
         require_same_keys(events, people)
         events = _with_people(events, people)
     step = partial(_at_each_date, dates=days, rules=rules, window=int(recent_days))
-    staged = frames.by_customer(events, step)
+    unknown = () if prospects is None else ("frequency",)
+    staged = frames.by_customer(events, step, may_be_null=unknown)
     if frames.is_lazy(orders):
         return frames.give(staged, like=orders)
     return frames.give_in_order(frames.sort_again(staged, "customer_id", then="date"), like=orders)

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import Any, Final, Generic, NamedTuple
 
 import narwhals as nw
+import numpy as np
 from narwhals.typing import IntoFrameT
 
 from crmkit._door import frames, time
@@ -78,9 +79,9 @@ def _by_period(days: IntoFrameT, *, first: date, as_of: date) -> IntoFrameT:
     calendar = time.calendar(every=every, last=stop)
     over = time.last_complete(as_of, every=every)
     numbers = range(start, stop + 1)
-    columns: dict[str, list[Any]] = {
-        "starts": calendar["starts"][start:].tolist(),
-        "ends": calendar["ends"][start:].tolist(),
+    columns: dict[str, Any] = {
+        "starts": calendar["starts"][start:],
+        "ends": calendar["ends"][start:],
         "is_complete": [number <= over for number in numbers],
         "orders": [int(found[number]["orders"]) if number in found else 0 for number in numbers],
     }
@@ -111,17 +112,20 @@ def _compared(days: IntoFrameT, *, first: date, as_of: date) -> IntoFrameT | Non
     sums = _sums(frame, now, before)
     figures = list(_figures(sums, knows_new=knows_new))
     values = {each.figure: each for each in figures}
-    columns: dict[str, list[Any]] = {
+    spans = {
+        "starts": now.starts,
+        "ends": now.ends,
+        "starts_before": before.starts,
+        "ends_before": before.ends,
+    }
+    columns: dict[str, Any] = {
         "figure": [each.figure for each in figures],
         "unit": [each.unit for each in figures],
         "value": [each.value for each in figures],
         "value_before": [each.value_before for each in figures],
         "growth": [_growth(each) for each in figures],
         "contribution": [_contribution(each, values) for each in figures],
-        "starts": [now.starts] * len(figures),
-        "ends": [now.ends] * len(figures),
-        "starts_before": [before.starts] * len(figures),
-        "ends_before": [before.ends] * len(figures),
+        **{name: np.full(len(figures), np.datetime64(day)) for name, day in spans.items()},
     }
     table = frames.table_like(columns, like=frame)
     numbers = ("value", "value_before", "growth", "contribution")
