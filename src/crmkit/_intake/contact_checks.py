@@ -67,9 +67,9 @@ def check_contacts(
     >>> findings = check_contacts(raw, customers=known)
     >>> print(findings[findings["rows"] > 0][["rule", "rows", "example"]].to_string(index=False))
                        rule  rows               example
-    unparsable contact_date     1 row 2 ('ben'): 'soon'
+    unparsable contact date     1 row 2 ('ben'): 'soon'
           duplicate contact     1         row 1 ('ann')
-           unknown customer     1  row 2 ('ben'): 'ben'
+           unknown customer     1         row 2 ('ben')
     """
     given = {"customer": customer, "date": date, "channel": channel, "kind": kind}
     given |= {"complaint": complaint, "owner": owner, "answered": answered}

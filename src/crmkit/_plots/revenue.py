@@ -60,7 +60,7 @@ def revenue(trend: IntoFrame, *, ax: Axes | None = None, currency: str = "") -> 
     >>> axes.get_title()
     'Revenue by month'
     >>> [text.get_text() for text in axes.texts]
-    ['$2,400', '$1,980\\nso far']
+    ['$2,400', '$1,980\nso far']
     """
     rows = sorted(frames.read_rows(trend, tables.TREND), key=lambda row: row["starts"])
     by = "amount" if not rows or "amount" in rows[0] else "orders"

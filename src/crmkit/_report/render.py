@@ -68,7 +68,7 @@ def render(
     >>> result = pipeline.run(load_cdnow(sample=True), as_of=date(1998, 6, 30))
     >>> page = render(result, title="CDNOW", source="one tenth of CDNOW", currency="$")
     >>> page.count("<section"), page.count("<svg")
-    (12, 12)
+    (14, 13)
     """
     require_fitted(result, Result, argument="result", made_by="crmkit.pipeline.run")
     require_list(reading, argument="reading", example='["3 rows were set aside."]')

@@ -143,7 +143,7 @@ def after_concessions(
     """What customers buy after concessions end, by how much was at a discount.
 
     It compares customers who lived on discounts with those who had none, before and after the day.
-    It is no experiment: the two differ in more than discounts, and a season between both windows
+    It is not an experiment: both differ in more than discounts, and a season between the windows
     moves all. `ratio_to_none` takes out what moved all alike.
 
     Parameters

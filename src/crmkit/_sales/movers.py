@@ -120,7 +120,7 @@ def movers(table: IntoFrameT, *, most: int = 10, day: date | str | None = None) 
 
 
 def _is_deepest(data: Any) -> Any:  # noqa: ANN401 - a frame of any library
-    """Mark the rows that are no subtotals."""
+    """Mark the rows that are not subtotals."""
     depth = ledger.whole(data, "dimensions")
     return depth == (depth.max() if len(depth) else 0)
 
