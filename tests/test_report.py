@@ -251,7 +251,7 @@ def test_pictures_scale_and_name_themselves(html: str) -> None:
     page = read(html)
     n = page.tags["svg"]
     of_svg = [(name, value) for tag, name, value in page.attributes if tag == "svg"]
-    assert Counter(name for name, _ in of_svg)["viewbox"] == n == 12
+    assert Counter(name for name, _ in of_svg)["viewbox"] == n == 13
     assert [value for name, value in of_svg if name == "role"] == ["img"] * n
     labels = [value for name, value in of_svg if name == "aria-label"]
     assert all(labels)
@@ -292,8 +292,13 @@ def test_every_table_is_named_with_its_file_and_its_rows(
 def test_every_section_names_the_tables_behind_it(html: str) -> None:
     sections = re.findall(r'<section id="([\w-]+)"(.*?)</section>', html, flags=re.DOTALL)
     silent = [key for key, text in sections if '<p class="tables">' not in text]
-    assert len(sections) == 12
-    assert silent == ["data-quality", "notes", "tables"]  # nobody gave findings to this one
+    assert len(sections) == 14
+    assert silent == [
+        "data-quality",
+        "notes",
+        "tables",
+        "settings",
+    ]  # nobody gave findings to this one
 
 
 def test_the_page_says_from_when_to_when_the_forecast_was_tested(html: str) -> None:
@@ -394,7 +399,7 @@ def test_without_a_test_of_the_forecast_the_page_says_why(untested: str) -> None
     assert "no repeat purchase in 10 of 10 customers" in untested
     assert "backtest.csv" not in untested
     assert "By the model, active customers buy" not in untested  # the fit has no maximum
-    assert read(untested).tags["svg"] == 9
+    assert read(untested).tags["svg"] == 10
 
 
 def test_a_month_that_is_not_over_is_drawn_hatched(odd: str) -> None:
@@ -412,15 +417,16 @@ def test_tables_without_rows_leave_their_sections_standing(bare: str) -> None:
     assert "The share of the best customers is unknown: the total is not above 0." in bare
     assert "No retention rate is known yet" in bare
     assert "No remarks on the results." in bare
-    assert bare.count("<section") == 11
+    assert bare.count("<section") == 12
 
 
-def test_how_the_log_was_read_stands_below_the_title_warnings_first(hostile: str) -> None:
+def test_warnings_stand_below_the_title_and_how_the_log_was_read_at_the_end(hostile: str) -> None:
     page = read(hostile)
-    assert page.texts_in("header", "li") == ["Warning:", IMAGE, SCRIPT]
+    assert page.texts_in("header", "li") == ["Warning:", IMAGE]
     assert page.texts_in("header", "li", "strong") == ["Warning:"]
-    first_screen = hostile.partition("<main>")[0]
-    assert first_screen.index('class="warnings"') < first_screen.index('class="how-read"')
+    assert SCRIPT in page.texts_in("main", "li")
+    settings = hostile.partition('id="settings"')[2]
+    assert 'class="how-read"' in settings
 
 
 def test_without_a_word_on_the_log_there_is_none(html: str) -> None:
@@ -515,13 +521,13 @@ def eight() -> Partial:
     return partial(result, currency="$")
 
 
-LAST = ["data-quality", "notes", "tables"]
+LAST = ["data-quality", "notes", "tables", "settings"]
 
 
 def test_without_amounts_the_page_has_no_money(without_money: Partial) -> None:
     middle = ["call-list", "actions", "segments", "stages", "churn-risk"]
     middle += ["retention", "lifetime-value"]
-    assert without_money.sections == ["key-figures", "left-out", *middle, *LAST]
+    assert without_money.sections == ["verdict", "key-figures", "left-out", *middle, *LAST]
     assert "$" not in without_money.html.partition("<main>")[2].partition("<script>")[0]
     known = ["customers", "orders", "repeat rate", "expected purchases", "customers running late"]
     assert without_money.cards == [*known, "forecast error", "risk error"]
@@ -535,7 +541,7 @@ def test_without_amounts_the_page_has_no_money(without_money: Partial) -> None:
 
 def test_nobody_came_back_gives_a_page_of_what_is_known(once: Partial) -> None:
     middle = ["call-list", "segments", "tiers", "retention"]
-    assert once.sections == ["key-figures", "left-out", *middle, *LAST]
+    assert once.sections == ["verdict", "key-figures", "left-out", *middle, *LAST]
     assert once.page.texts_in("dd") == ["2024-01-31"]
     assert "40 customers placed 40 orders worth 40,780 EUR." in once.page.texts_in("p")
 
